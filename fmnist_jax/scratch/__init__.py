@@ -1,0 +1,1 @@
+"""The scratch multilayer perceptron: every gradient in here is written by hand."""
