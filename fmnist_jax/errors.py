@@ -4,10 +4,10 @@ from collections.abc import Iterable
 
 
 class UserError(Exception):
-    """An input that can't be used: its message names the file or field, what was found and the remedy.
+    """An input that can't be used: the message names the file or field, what was found, the remedy.
 
-    The command line prints the message as one line and exits with 2; a programming error is any other
-    exception and keeps its traceback.
+    The command line prints the message as one line and exits with 2; a programming error is any
+    other exception and keeps its traceback.
     """
 
 

@@ -1,0 +1,71 @@
+"""Configurations as JSON: frozen dataclasses to plain dicts and back, behaviours by their names."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import cattrs
+
+from fmnist_jax.errors import UserError, unknown_name
+
+Tables = Mapping[type, Mapping[str, Any]]
+"""For each type of behaviour (Activation, Initializer, ...) its values by name."""
+
+Config = TypeVar("Config")
+
+
+def encode(config: Any, tables: Tables) -> dict[str, Any]:
+    """A configuration dataclass as JSON-ready dicts, lists, numbers and names.
+
+    Raises UserError for a behaviour (a function of one's own, say) that no table names.
+    """
+    return _converter(tables).unstructure(config)
+
+
+def decode(kind: type[Config], values: Any, tables: Tables, where: str | Path) -> Config:
+    """The configuration dataclass `kind` from what `encode` gave; what is missing takes its default.
+
+    `where` names the file for errors. Raises UserError for unknown fields, values of a wrong type and
+    unknown names.
+    """
+    try:
+        return _converter(tables).structure(values, kind)
+    except (cattrs.BaseValidationError, UserError, TypeError, ValueError) as error:
+        reasons = "; ".join(
+            cattrs.transform_error(error, path=kind.__name__, format_exception=_say)
+        )
+        raise UserError(f"{where}: {reasons}") from error
+
+
+def _converter(tables: Tables) -> cattrs.Converter:
+    converter = cattrs.Converter(forbid_extra_keys=True)
+    for kind, table in tables.items():
+        converter.register_unstructure_hook_func(
+            lambda hint, kind=kind: hint is kind, lambda value, table=table: _name_of(value, table)
+        )
+        converter.register_structure_hook_func(
+            lambda hint, kind=kind: hint is kind,
+            lambda name, hint, table=table: _named(name, hint, table),
+        )
+    return converter
+
+
+def _name_of(value: Any, table: Mapping[str, Any]) -> str:
+    for name, candidate in table.items():
+        if candidate == value:
+            return name
+    raise UserError(
+        f"{value!r} has no name, so it can't be saved: known are {', '.join(sorted(table))}"
+    )
+
+
+def _named(name: Any, kind: type, table: Mapping[str, Any]) -> Any:
+    if not isinstance(name, str) or name not in table:
+        raise unknown_name(kind.__name__.lower(), name, table)
+    return table[name]
+
+
+def _say(error: BaseException, kind: type | None) -> str:
+    if isinstance(error, UserError):
+        return str(error)
+    return cattrs.v.format_exception(error, kind)

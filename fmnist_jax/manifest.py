@@ -1,0 +1,150 @@
+"""Directories that arrive whole: sealed with a checksum of every file, renamed into place, verified.
+
+`manifest.json` in a directory is {"sha256": {"a/file": its digest, ...}} over all its other files.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from fmnist_jax.errors import UserError
+from fmnist_jax.files import writing
+
+MANIFEST = "manifest.json"
+
+MAX_JSON_BYTES = 16 * 1024 * 1024
+"""A larger file is refused unread."""
+
+REMEDY = "copy it again from where it came, or make it anew"
+
+
+@contextmanager
+def sealed_directory(path: Path) -> Iterator[Path]:
+    """A path to write a directory to; on leaving, it is sealed and takes the place of `path`.
+
+    Interrupted at any moment, `present(path)` is the old directory or the new one, whole. What was
+    half-written goes at once, or with the next attempt where the process was killed. One process
+    at a time may write to `path`.
+
+    Raises UserError for a path that holds anything but a sealed directory, and for what the file
+    system refuses.
+    """
+    previous, aside = _previous(path), path.with_name(f".{path.name}.partial")
+    written = aside / "directory"
+    try:
+        with writing(path):
+            if path.exists() and not is_sealed(path):
+                raise UserError(
+                    f"{path}: exists, and no {MANIFEST} says that it may be replaced; "
+                    "remove it or name another"
+                )
+            shutil.rmtree(aside, ignore_errors=True)
+            aside.mkdir(parents=True)
+            yield written
+            _seal(written)
+            if path.exists():
+                shutil.rmtree(previous, ignore_errors=True)
+                path.rename(previous)
+            written.rename(path)
+            _sync(path.parent)
+    finally:
+        if previous.exists() and not path.exists():
+            previous.rename(path)
+        shutil.rmtree(aside, ignore_errors=True)
+    shutil.rmtree(previous, ignore_errors=True)
+
+
+def present(path: Path) -> Path:
+    """`path`, or the directory it was about to replace when its writer was killed."""
+    previous = _previous(path)
+    return previous if previous.exists() and not path.exists() else path
+
+
+def is_sealed(directory: Path) -> bool:
+    """Whether the directory has a manifest with checksums; they may be wrong."""
+    try:
+        return isinstance(_read_sums(directory), dict)
+    except UserError:
+        return False
+
+
+def verify(directory: Path) -> None:
+    """Hold every file of the directory against its manifest.
+
+    Raises UserError for the first file that is missing, altered, cut short, unknown or a link.
+    """
+    if not directory.is_dir():
+        raise UserError(f"{directory}: no such directory; check the path")
+    if not (directory / MANIFEST).exists():
+        raise UserError(f"{directory / MANIFEST}: missing: half-written or damaged; {REMEDY}")
+    sums, files = _read_sums(directory), _files(directory)
+    for name in sorted(sums.keys() | files.keys() - {MANIFEST}):
+        if name not in files:
+            raise UserError(f"{directory / name}: missing, though the manifest has it; {REMEDY}")
+        if name not in sums:
+            raise UserError(f"{directory / name}: not in the directory's manifest; remove it")
+        try:
+            found = _sha256(files[name])
+        except OSError as error:
+            raise UserError(f"{directory / name}: can't be read ({error.strerror})") from error
+        if found != sums[name]:
+            raise UserError(f"{directory / name}: altered or cut short (SHA-256); {REMEDY}")
+
+
+def read_json(file: Path) -> Any:
+    """Read a JSON file. Raises UserError where it can't be read."""
+    try:
+        if file.stat().st_size > MAX_JSON_BYTES:
+            raise ValueError(f"larger than {MAX_JSON_BYTES} bytes")
+        return json.loads(file.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{file}: can't be read as JSON ({error}); {REMEDY}") from error
+
+
+def _read_sums(directory: Path) -> dict[str, str]:
+    manifest = read_json(directory / MANIFEST)
+    sums = manifest.get("sha256") if isinstance(manifest, dict) else None
+    if not isinstance(sums, dict):
+        raise UserError(f"{directory / MANIFEST}: altered or cut short: no checksums; {REMEDY}")
+    return sums
+
+
+def _seal(directory: Path) -> None:
+    sums = {name: _sha256(file) for name, file in _files(directory).items()}
+    text = json.dumps({"sha256": sums}, indent=1) + "\n"
+    (directory / MANIFEST).write_text(text, encoding="utf-8")
+    for entry in (*directory.rglob("*"), directory):
+        _sync(entry)
+
+
+def _files(directory: Path) -> dict[str, Path]:
+    """The files below the directory by their relative names, "a/file"."""
+    files = {}
+    for entry in sorted(directory.rglob("*")):
+        if entry.is_symlink() or not (entry.is_dir() or entry.is_file()):
+            raise UserError(f"{entry}: neither a file nor a folder; remove it")
+        if entry.is_file():
+            files[entry.relative_to(directory).as_posix()] = entry
+    return files
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _previous(path: Path) -> Path:
+    return path.with_name(f".{path.name}.previous")
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

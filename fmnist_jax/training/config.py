@@ -1,0 +1,78 @@
+"""How a model is trained: one frozen dataclass, for scratch and Flax models alike."""
+
+import functools
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import optax
+
+from fmnist_jax.errors import UserError
+from fmnist_jax.training.optimizers import (
+    Epoch,
+    Optimizer,
+    Rate,
+    Schedule,
+    constant,
+    sgd,
+)
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How a model is trained; the defaults are report 1's.
+
+    Raises UserError for counts and rates that can't be.
+    """
+
+    epochs: int = 200
+    """At most so many passes over the training split."""
+    batch_size: int = 32
+    """Images a step."""
+    optimizer: Optimizer = sgd
+    """The update rule."""
+    learning_rate: float = 0.001
+    """Step size of the first epoch."""
+    schedule: Schedule = constant
+    """How the learning rate changes from epoch to epoch."""
+    decay_rate: float = 0.0
+    """The decay of the inverse-time schedule: learning_rate / (1 + decay_rate * epoch)."""
+    monitor: Literal["loss", "accuracy"] = "loss"
+    """The validation figure that says which epoch is best."""
+    patience: int | None = 5
+    """Stop after so many epochs without a new best; without it all epochs are run."""
+    seed: int = 0
+    """Draws the first weights, the order of the images and the dropout masks."""
+
+    def __post_init__(self) -> None:
+        """Refuse what can't be trained with."""
+        for name in ("epochs", "batch_size", "patience"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UserError(f"{name} must be at least 1, found {value}")
+        for name in ("learning_rate", "decay_rate"):
+            value = getattr(self, name)
+            if not 0 <= value < float("inf"):
+                raise UserError(f"{name} must be a finite number of at least 0, found {value}")
+        if not 0 <= self.seed < 2**32:
+            raise UserError(f"seed must be from 0 to 2**32 - 1, found {self.seed}")
+
+
+def learning_rate_of(config: TrainingConfig, epoch: Epoch) -> Rate:
+    """The schedule's learning rate in `epoch`, counted from 0."""
+    return config.schedule(
+        epoch,
+        learning_rate=config.learning_rate,
+        epochs=config.epochs,
+        decay_rate=config.decay_rate,
+    )
+
+
+def optimizer_of(config: TrainingConfig, steps_per_epoch: int) -> optax.GradientTransformation:
+    """The configured optax optimizer; the same object for the same settings, as `jit` needs."""
+    # What the update rule doesn't depend on is made equal, so that seeds share one compilation.
+    return _optimizer_of(replace(config, seed=0, patience=None, monitor="loss"), steps_per_epoch)
+
+
+@functools.cache
+def _optimizer_of(config: TrainingConfig, steps_per_epoch: int) -> optax.GradientTransformation:
+    return config.optimizer(lambda step: learning_rate_of(config, step // steps_per_epoch))

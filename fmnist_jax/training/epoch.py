@@ -1,0 +1,124 @@
+"""The jitted programs: a whole training epoch, and inference on a whole split."""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Int, Key, Num
+
+from fmnist_jax.data.scaling import Scaling, Statistics
+from fmnist_jax.models import Logits, Model, Parameters
+
+EVALUATION_BATCH = 1000
+"""Images a step of inference; any split size is padded to a multiple and cut again."""
+
+
+class DeviceSplit(NamedTuple):
+    """A split on the device: images (or features) as they were loaded, and labels."""
+
+    images: Num[Array, "n *shape"]
+    labels: Int[Array, " n"]
+
+
+class TrainState(NamedTuple):
+    """What a training step changes."""
+
+    parameters: Parameters
+    optimizer_state: Any
+
+
+class StepMetrics(NamedTuple):
+    """What each step saw before its update; arrays of one entry a step."""
+
+    loss_sum: Float[Array, " steps"]
+    """Losses added up over the batch."""
+    correct: Int[Array, " steps"]
+    """Right answers in the batch."""
+
+
+@partial(
+    jax.jit,
+    static_argnames=("model", "scaling", "optimizer", "batch_size"),
+    donate_argnames=("state",),
+)
+def train_epoch(
+    state: TrainState,
+    key: Key[Array, ""],
+    data: DeviceSplit,
+    statistics: Statistics,
+    *,
+    model: Model,
+    scaling: Scaling,
+    optimizer: optax.GradientTransformation,
+    batch_size: int,
+) -> tuple[TrainState, StepMetrics]:
+    """One pass over `data` in an order drawn by `key`, in one program; `state` is donated.
+
+    The last step takes the images that are left over, so every image is seen once.
+    """
+    count = data.labels.shape[0]
+    full, rest = divmod(count, batch_size)
+    order_key, dropout_key = jax.random.split(key)
+    order = jax.random.permutation(order_key, count)
+    keys = jax.random.split(dropout_key, full + 1)
+
+    def step(
+        state: TrainState, batch: tuple[Int[Array, " batch"], Key[Array, ""]]
+    ) -> tuple[TrainState, StepMetrics]:
+        indices, step_key = batch
+        labels = data.labels[indices]
+        inputs = scaling.apply(statistics, data.images[indices])
+        (_, logits), gradients = model.value_and_grad(state.parameters, inputs, labels, step_key)
+        updates, optimizer_state = optimizer.update(
+            gradients, state.optimizer_state, state.parameters
+        )
+        parameters = optax.apply_updates(state.parameters, updates)
+        metrics = StepMetrics(
+            model.losses(logits, labels).sum(), (logits.argmax(axis=-1) == labels).sum()
+        )
+        return TrainState(parameters, optimizer_state), metrics
+
+    batches = order[: full * batch_size].reshape(full, batch_size)
+    state, metrics = jax.lax.scan(step, state, (batches, keys[:full]))
+    if rest:
+        state, last = step(state, (order[full * batch_size :], keys[full]))
+        metrics = jax.tree.map(lambda all_, one: jnp.append(all_, one), metrics, last)
+    return state, metrics
+
+
+@partial(jax.jit, static_argnames=("model", "scaling"))
+def predict_logits(
+    parameters: Parameters,
+    images: Num[Array, "n *shape"],
+    statistics: Statistics,
+    *,
+    model: Model,
+    scaling: Scaling,
+) -> Logits:
+    """The logits of every image, in order."""
+    count = images.shape[0]
+    batch = min(EVALUATION_BATCH, count)
+    padding = -count % batch
+    padded = jnp.pad(images, [(0, padding)] + [(0, 0)] * (images.ndim - 1))
+    batches = padded.reshape(-1, batch, *images.shape[1:])
+    logits = jax.lax.map(
+        lambda part: model.apply(parameters, scaling.apply(statistics, part)), batches
+    )
+    return logits.reshape(-1, logits.shape[-1])[:count]
+
+
+@partial(jax.jit, static_argnames=("model", "scaling"))
+def evaluate(
+    parameters: Parameters,
+    data: DeviceSplit,
+    statistics: Statistics,
+    *,
+    model: Model,
+    scaling: Scaling,
+) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """(mean loss, accuracy) over every image of `data`."""
+    logits = predict_logits(parameters, data.images, statistics, model=model, scaling=scaling)
+    correct = logits.argmax(axis=-1) == data.labels
+    return model.losses(logits, data.labels).mean(), correct.astype(logits.dtype).mean()
