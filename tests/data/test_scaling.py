@@ -9,11 +9,13 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (50, 3, 3), np.uint8)
 
 
 def test_unit_goes_from_0_to_1():
-    np.testing.assert_allclose(UNIT.apply({}, np.uint8([[0, 51, 255]])), [[0, 0.2, 1]], rtol=1e-6)
+    np.testing.assert_allclose(
+        UNIT.apply({}, np.array([[0, 51, 255]], np.uint8)), [[0, 0.2, 1]], rtol=1e-6
+    )
 
 
 def test_symmetric_goes_from_minus_1_to_1():
-    scaled = SYMMETRIC.apply({}, np.uint8([[0, 255]]))
+    scaled = SYMMETRIC.apply({}, np.array([[0, 255]], np.uint8))
     np.testing.assert_allclose(scaled, [[-1, 1]], rtol=1e-6)
 
 

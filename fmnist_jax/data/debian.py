@@ -1,0 +1,118 @@
+"""Debian's (and Ubuntu's) package of the data set, fetched and unpacked without root.
+
+`apt-get` works on package lists and a cache of its own under a temporary directory, so that
+neither root nor lists fetched beforehand are needed. It checks the archive's signatures.
+"""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from fmnist_jax.data.cache import cache_directory
+from fmnist_jax.data.dataset import RawData
+from fmnist_jax.data.idx import find_idx_files, read_idx_files
+from fmnist_jax.errors import UserError
+
+PACKAGE = "dataset-fashion-mnist"
+DIRECTORY = Path("/usr/share/datasets/fashion-mnist")
+"""Where the package puts its files when it is installed."""
+
+_UPDATE_SECONDS, _DOWNLOAD_SECONDS, _UNPACK_SECONDS = 90, 300, 60
+
+# Hooks of other programs (package kits, image builders) need root and aren't ours to run.
+_CONFIGURATION = """\
+Dir::State::Lists "{directory}/lists";
+Dir::Cache "{directory}/cache";
+APT::Sandbox::User "root";
+Acquire::Languages "none";
+Acquire::Retries "1";
+Acquire::http::Timeout "5";
+Acquire::https::Timeout "5";
+#clear APT::Update::Pre-Invoke;
+#clear APT::Update::Post-Invoke;
+#clear APT::Update::Post-Invoke-Success;
+"""
+
+
+def load_package() -> RawData:
+    """Return the data of Debian's package, which is fetched into the cache at the first call.
+
+    Raises UserError where it can't be fetched or its content is not the real data set's.
+    """
+    directory = cache_directory() / "debian"
+    with contextlib.suppress(UserError):  # damaged: it is fetched again
+        if files := find_idx_files(directory):
+            return _read(files)
+    fetch_package(directory)
+    files = find_idx_files(directory)
+    if files is None:
+        raise UserError(f"Debian's package {PACKAGE} holds no IDX files: use another source")
+    return _read(files)
+
+
+def _read(files: dict[str, Path]) -> RawData:
+    """Read the unpacked package's files."""
+    raw = read_idx_files(files, verify=True)
+    return raw._replace(source=f"Debian's package {PACKAGE} in {raw.path}")
+
+
+def fetch_package(target: Path) -> None:
+    """Fetch the package by `apt-get download` and put its data files in the directory `target`."""
+    for program in ("apt-get", "dpkg-deb"):
+        if shutil.which(program) is None:
+            raise UserError(f"no {program} on this machine")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".debian-", dir=target.parent) as name:
+            work = Path(name).resolve()
+            for directory in ("lists/partial", "cache/archives/partial", "download", "unpacked"):
+                (work / directory).mkdir(parents=True)
+            configuration = work / "apt.conf"
+            configuration.write_text(_CONFIGURATION.format(directory=work))
+            apt = ["apt-get", "-q", "-c", str(configuration)]
+            # Some other repository may fail to answer; whether ours did, the download tells.
+            update = _run([*apt, "update"], work, _UPDATE_SECONDS)
+            download = _run([*apt, "download", PACKAGE], work / "download", _DOWNLOAD_SECONDS)
+            packages = list((work / "download").glob("*.deb"))
+            if len(packages) != 1:
+                reasons = ", ".join(filter(None, (_reason(update), _reason(download))))
+                raise UserError(f"apt-get can't fetch {PACKAGE} ({reasons or 'no reason given'})")
+            unpack = ["dpkg-deb", "-x", str(packages[0]), str(work / "unpacked")]
+            if (unpacked := _run(unpack, work, _UNPACK_SECONDS)).returncode:
+                raise UserError(f"dpkg-deb can't unpack {packages[0].name} ({_reason(unpacked)})")
+            data = work / "unpacked" / DIRECTORY.relative_to("/")
+            if not data.is_dir():
+                raise UserError(f"{packages[0].name} has no {DIRECTORY}")
+            shutil.rmtree(target, ignore_errors=True)
+            data.replace(target)
+    except OSError as error:
+        raise UserError(f"{target}: can't be written ({error.strerror or error})") from error
+
+
+def _run(command: list[str], directory: Path, seconds: float) -> subprocess.CompletedProcess[str]:
+    """Run a program without input, its words in English; UserError where it takes too long."""
+    try:
+        return subprocess.run(
+            command,
+            cwd=directory,
+            env={**os.environ, "LC_ALL": "C"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=seconds,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise UserError(f"{command[0]} gave no answer within {seconds:g} s") from error
+
+
+def _reason(process: subprocess.CompletedProcess[str]) -> str:
+    """Return the first line of an error that the program printed."""
+    lines = [
+        line for line in process.stderr.splitlines() if line.startswith(("E:", "W: Fail", "dpkg"))
+    ]
+    return " ".join(lines[0].split())[:200] if lines else ""

@@ -1,0 +1,166 @@
+"""The sources of the data by name, each a function, and the order in which they are tried."""
+
+import functools
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from fmnist_jax.data import cache, checksums, debian
+from fmnist_jax.data.csv_files import find_csv_files, read_csv_files
+from fmnist_jax.data.dataset import RawData
+from fmnist_jax.data.idx import find_idx_files, read_idx_files
+from fmnist_jax.data.synthetic import draw_synthetic
+from fmnist_jax.errors import UserError, unknown_name
+
+
+class Format(NamedTuple):
+    """How a directory's files are found and read."""
+
+    find: Callable[[Path], dict[str, Path] | None]
+    """The files in a directory by name; None where it has none of this format."""
+    read: Callable[[dict[str, Path], bool], RawData]
+    """The data of these files, checked against the known content or not."""
+    expected: str
+    """The files it is about, for messages."""
+
+
+FORMATS = {
+    "idx": Format(
+        find_idx_files, read_idx_files, "the four IDX files (train-images-idx3-ubyte[.gz], ...)"
+    ),
+    "csv": Format(
+        find_csv_files, read_csv_files, "fashion-mnist_train.csv and fashion-mnist_test.csv"
+    ),
+}
+"""What a directory that the user names may hold, in the order in which it is looked for."""
+
+
+def load_debian(verify: bool) -> RawData:
+    """Return the data of Debian's package where it is installed."""
+    if not debian.DIRECTORY.is_dir():
+        raise UserError(f"{debian.DIRECTORY} is not there: install {debian.PACKAGE}")
+    return load_directory(debian.DIRECTORY, "idx", verify)
+
+
+def load_tfds(verify: bool) -> RawData:
+    """Return the data by way of TensorFlow Datasets; it is a download, so it is always checked."""
+
+    def read() -> RawData:
+        # Takes a second to import, so only where it is asked for.
+        from fmnist_jax.data import tfds_builder
+
+        return tfds_builder.load_tfds(cache.cache_directory() / "tensorflow_datasets")
+
+    return _cached("tfds", read, verify=True)
+
+
+def load_apt(verify: bool) -> RawData:
+    """Return the data of Debian's package, fetched by apt-get; always checked."""
+    return _cached("apt", debian.load_package, verify=True)
+
+
+def load_synthetic(verify: bool) -> RawData:
+    """Return garment-like pictures drawn by code; there is nothing to check."""
+    return draw_synthetic()
+
+
+SOURCES: dict[str, Callable[[bool], RawData]] = {
+    "debian": load_debian,
+    "tfds": load_tfds,
+    "apt": load_apt,
+    "synthetic": load_synthetic,
+}
+"""The sources that need no directory; each takes whether to check the content."""
+
+AUTOMATIC = ("debian", "tfds", "apt")
+"""What is tried in turn where the user names nothing. Never `synthetic`."""
+
+
+def obtain(source: str | None, data_dir: Path | None, verify: bool) -> RawData:
+    """Return the data from `data_dir`, from the named source, or from the first that works.
+
+    A directory, named here or by FMNIST_DATA_DIR, comes before the automatic order; a source that
+    needs none, named here, comes before FMNIST_DATA_DIR. Raises UserError.
+    """
+    if source is not None and source not in (*FORMATS, *SOURCES):
+        raise unknown_name("data source", source, (*FORMATS, *SOURCES))
+    if data_dir is not None and source in SOURCES:
+        raise UserError(
+            f"data source {source!r} takes no directory, but {data_dir} is given: leave one of them out"
+        )
+    if source in SOURCES:
+        return SOURCES[source](verify)
+    if data_dir is None and (named := os.environ.get("FMNIST_DATA_DIR")):
+        data_dir = Path(named)
+    if data_dir is not None:
+        return load_directory(data_dir, source, verify)
+    if source is not None:
+        raise UserError(
+            f"data source {source!r} needs a directory: pass --data-dir or set FMNIST_DATA_DIR"
+        )
+    return _first_that_works(verify)
+
+
+def load_directory(directory: Path, format_name: str | None, verify: bool) -> RawData:
+    """Return the data of a directory, in the named format or the first that it has files of."""
+    formats = FORMATS if format_name is None else {format_name: FORMATS[format_name]}
+    try:
+        names = [path.name for path in directory.iterdir()]
+        found = [(f.find(directory) or {}, f.read) for f in formats.values()]
+    except OSError as error:
+        raise UserError(
+            f"{directory}: can't be read as a directory ({error.strerror}): "
+            "check the path and its permissions"
+        ) from error
+    for files, read in found:
+        if files:
+            return _cached(cache.fingerprint(files), functools.partial(read, files, verify), verify)
+    there = ", ".join(sorted(names)[:5]) or "nothing"
+    expected = ", nor ".join(candidate.expected for candidate in formats.values())
+    raise UserError(
+        f"{directory}: doesn't hold {expected} (found {there}): put them there or name another "
+        "directory"
+    )
+
+
+def _cached(key: str, read: Callable[[], RawData], verify: bool) -> RawData:
+    """Return what the cache has under `key`, else what `read` gives, which is then kept."""
+
+    def hit() -> RawData | None:
+        raw = cache.load(key)
+        # What was kept without a check doesn't pass for checked.
+        return raw if raw and (not verify or checksums.is_fashion_mnist(raw)) else None
+
+    if raw := hit():
+        return raw
+    with cache.lock():
+        if raw := hit():  # another process was first
+            return raw
+        raw = read()
+        cache.store(key, raw)
+        return raw
+
+
+def _first_that_works(verify: bool) -> RawData:
+    """Return the real data set from the cache, else from the first automatic source that works."""
+    raw = cache.load_content(
+        checksums.CHECKSUM,
+        checksums.TRAIN_EXAMPLES,
+        checksums.TEST_EXAMPLES,
+        f"cache of an earlier load in {cache.cache_directory()}",
+        cache.cache_directory(),
+    )
+    if raw:
+        return raw
+    failures = []
+    for name in AUTOMATIC:
+        try:
+            return SOURCES[name](verify)
+        except UserError as error:
+            failures.append(f"{name}: {error}")
+    raise UserError(
+        f"Fashion-MNIST can't be had from any source ({'; '.join(failures)}): install Debian's package "
+        f"{debian.PACKAGE}, connect to a network, or put {FORMATS['idx'].expected} or "
+        f"{FORMATS['csv'].expected} in a directory and pass it as --data-dir or FMNIST_DATA_DIR"
+    )

@@ -1,0 +1,172 @@
+"""The data set by way of TensorFlow Datasets, without TensorFlow.
+
+tensorflow-datasets' own builder needs TensorFlow to unpack, read and encode. This one derives
+from it, keeps its registered addresses and checksums, reads the files with NumPy and writes
+records that `tfds` reads back without TensorFlow. Importing this module takes about a second.
+"""
+
+import contextlib
+import http.client
+import io
+import logging
+import shutil
+import threading
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow_datasets as tfds
+from tensorflow_datasets.core.download import resource
+from tensorflow_datasets.image_classification.mnist import FashionMNIST
+
+from fmnist_jax.data.checksums import is_fashion_mnist, raw_data
+from fmnist_jax.data.dataset import IMAGE_SHAPE, RawData, Split
+from fmnist_jax.data.idx import read_idx
+from fmnist_jax.errors import UserError
+
+_PROBE_SECONDS = 5.0
+
+_FILES = {
+    "train": ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"),
+    "test": ("t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"),
+}
+
+
+class FashionMnistRecords(FashionMNIST):
+    """Fashion-MNIST as array_record files of plain tensors, in the original order."""
+
+    # Found by class name otherwise, which is not the registered one.
+    url_infos = FashionMNIST.url_infos
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        registered = super()._info()
+        features = registered.features
+        assert isinstance(features, tfds.features.FeaturesDict)
+        return tfds.core.DatasetInfo(
+            builder=self,
+            description=registered.description,
+            features=tfds.features.FeaturesDict(
+                {
+                    "image": tfds.features.Tensor(shape=(*IMAGE_SHAPE, 1), dtype=np.uint8),
+                    "label": features["label"],
+                }
+            ),
+            supervised_keys=("image", "label"),
+            homepage=registered.homepage,
+            citation=registered.citation,
+            disable_shuffling=True,  # the order is part of the content's checksum
+        )
+
+    def _split_generators(self, dl_manager: Any) -> Any:
+        # One after the other: when one fails, no other is still being written.
+        paths = {
+            split: [Path(dl_manager.download(self.URL + name)) for name in names]
+            for split, names in _FILES.items()
+        }
+        return {split: self._read_examples(*files) for split, files in paths.items()}
+
+    def _read_examples(self, images: Path, labels: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+        pairs = zip(read_idx(images, 3), read_idx(labels, 1), strict=True)
+        for i, (image, label) in enumerate(pairs):
+            yield i, {"image": image[..., None], "label": int(label)}
+
+
+def load_tfds(directory: Path, verify: bool = True) -> RawData:
+    """Return the data set, downloaded and prepared under `directory` where it isn't yet.
+
+    Nothing is printed. Raises UserError within seconds where the hub doesn't answer, where its
+    files have other checksums than the registered ones, or (with `verify`) what was prepared is
+    not the real data set. Whatever failed is removed, so that the next call starts anew.
+    """
+    tfds.disable_progress_bar()
+    with _quiet():
+        downloads = directory / "downloads"
+        # Before there is a builder: it makes a temporary directory that it doesn't remove.
+        prepared = any(directory.glob(f"{FashionMnistRecords.name}/*/dataset_info.json"))
+        if not prepared and (missing := _missing(downloads)):
+            _probe(missing[0])
+        try:
+            builder = FashionMnistRecords(data_dir=directory, file_format="array_record")
+            builder.download_and_prepare(
+                download_dir=downloads,
+                download_config=tfds.download.DownloadConfig(force_checksums_validation=True),
+            )
+            train, test = _read(builder, "train"), _read(builder, "test")
+            raw = raw_data(train, test, f"TensorFlow Datasets in {directory}", directory)
+            if verify and not is_fashion_mnist(raw):
+                raise UserError(f"{directory}: prepared from altered files, removed: run again")
+            return raw
+        except BaseException as error:
+            shutil.rmtree(directory, ignore_errors=True)
+            # Its download manager, record writer and network library raise what they like.
+            if isinstance(error, UserError) or not isinstance(error, Exception):
+                raise
+            reason = " ".join(str(error).split())[:200]
+            raise UserError(
+                f"TensorFlow Datasets failed ({type(error).__name__}: {reason})"
+            ) from error
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep back what the library prints and logs, short of errors."""
+    loggers = [logging.getLogger(name) for name in ("absl", "urllib3")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def _missing(downloads: Path) -> list[str]:
+    """Return the addresses of the files that no earlier download left in the download cache."""
+    return [
+        url
+        for url, info in (FashionMnistRecords.url_infos or {}).items()
+        if not (
+            downloads / FashionMnistRecords.name / resource.get_dl_fname(url, info.checksum)
+        ).exists()
+    ]
+
+
+def _probe(address: str) -> None:
+    """Raise UserError unless the hub answers within seconds.
+
+    The download manager itself tries ten times, minutes in all, and a look-up of a host's name
+    can't be bounded: so one request goes first, in a thread that is left alone when time is up.
+    """
+    outcome: list[str] = []
+
+    def ask() -> None:
+        request = urllib.request.Request(address, method="HEAD")
+        try:
+            with urllib.request.urlopen(request, timeout=_PROBE_SECONDS):
+                outcome.append("")
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            reason = error.reason if isinstance(error, urllib.error.URLError) else error
+            outcome.append(str(reason) or type(error).__name__)
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(_PROBE_SECONDS)
+    reason = outcome[0] if outcome else f"no answer within {_PROBE_SECONDS:g} s"
+    if reason:
+        host = urllib.parse.urlsplit(address).netloc
+        raise UserError(f"TensorFlow Datasets' host {host} can't be reached ({reason})")
+
+
+def _read(builder: FashionMnistRecords, split: str) -> Split:
+    """Return a prepared split, all records decoded at once."""
+    source = builder.as_data_source(split=split)  # pyright: ignore[reportCallIssue]
+    records = source.__getitems__(range(len(source)))
+    images = np.stack([record["image"] for record in records])
+    labels = np.array([record["label"] for record in records], np.int32)
+    return Split(images.reshape(-1, *IMAGE_SHAPE), labels)

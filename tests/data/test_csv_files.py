@@ -1,0 +1,182 @@
+"""The CSV reader: headers or none, labels or none, and damaged files."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fmnist_jax.data.checksums import content_digest
+from fmnist_jax.data.csv_files import find_csv_files, read_csv_files, read_csv_images
+from fmnist_jax.data.dataset import RawData
+from fmnist_jax.errors import UserError
+
+fuzz = settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+@pytest.mark.parametrize("header", [True, False])
+@pytest.mark.parametrize("labelled", [True, False])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_reads_images(
+    tmp_path: Path,
+    small: RawData,
+    csv_text: Callable[..., str],
+    header: bool,
+    labelled: bool,
+    end: str,
+) -> None:
+    path = tmp_path / "images.csv"
+    text = csv_text(small.test.images, small.test.labels if labelled else None, header)
+    path.write_bytes(text.replace("\n", end).encode())
+    images, labels = read_csv_images(path)
+    np.testing.assert_array_equal(images, small.test.images)
+    assert images.dtype == np.uint8
+    if labelled:
+        assert labels is not None
+        assert labels.dtype == np.int32
+        np.testing.assert_array_equal(labels, small.test.labels)
+    else:
+        assert labels is None
+
+
+@pytest.fixture(scope="session")
+def text(small: RawData, csv_text: Callable[..., str]) -> str:
+    """Three rows with a header."""
+    return csv_text(small.test.images[:3], small.test.labels[:3])
+
+
+@pytest.mark.parametrize(
+    ("alter", "said"),
+    [
+        (lambda t: "", "784 columns.*found 1"),
+        (lambda t: t.splitlines()[0] + "\n", "no rows"),
+        (lambda t: t.replace("label,", ""), "whole numbers"),  # a name too few
+        (lambda t: t.replace("pixel784", "label").replace("label", "first", 1), "'label' first"),
+        (lambda t: re.sub(r",[^,]*$", "", t, flags=re.MULTILINE), "'label' first"),
+        (lambda t: re.sub(r"(,[^,]*){9}$", "", t, flags=re.MULTILINE), "found 776"),
+        (lambda t: t[:-20], "whole numbers"),  # cut off
+        (lambda t: t + "3,4\n", "whole numbers"),
+        (lambda t: t.replace(",0,", ",256,", 1), "256"),
+        (lambda t: t.replace(",0,", ",-1,", 1), "-1"),
+        (lambda t: t.replace(",0,", ",0.5,", 1), "0.5"),
+        (lambda t: t.replace(",0,", ",,", 1), "whole numbers"),
+        (lambda t: t.replace(",0,", ",NA,", 1), "NA"),
+        (lambda t: t.replace(",0,", ",cat,", 1), "cat"),
+    ],
+)
+def test_refuses_damaged_files(
+    tmp_path: Path, text: str, alter: Callable[[str], str], said: str
+) -> None:
+    path = tmp_path / "images.csv"
+    path.write_text(alter(text))
+    with pytest.raises(UserError, match=said) as caught:
+        read_csv_images(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_files_and_directories(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no such file"):
+        read_csv_images(tmp_path / "missing.csv")
+    with pytest.raises(UserError, match="not a file"):
+        read_csv_images(tmp_path)
+
+
+def read_or_refuse(path: Path, content: bytes) -> None:
+    """Assert that the file gives whole images or one line that names it."""
+    path.write_bytes(content)
+    try:
+        images, labels = read_csv_images(path)
+    except UserError as error:
+        refusal = str(error)
+    else:
+        assert images.shape[1:] == (28, 28)
+        assert labels is None or len(labels) == len(images)
+        return
+    assert str(path) in refusal
+    assert "\n" not in refusal
+
+
+@fuzz
+@given(content=st.binary(max_size=300), after_header=st.booleans())
+def test_fuzz_arbitrary_bytes(
+    tmp_path: Path, text: str, content: bytes, after_header: bool
+) -> None:
+    header = text.splitlines()[0].encode() + b"\n"
+    read_or_refuse(tmp_path / "file.csv", header * after_header + content)
+
+
+@fuzz
+@given(st.data())
+def test_fuzz_mutated_files(tmp_path: Path, text: str, data: st.DataObject) -> None:
+    content = bytearray(text.encode())
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(content)))
+        end = data.draw(st.integers(at, min(len(content), at + 5)))
+        content[at:end] = data.draw(
+            st.one_of(st.binary(max_size=4), st.sampled_from([b",", b"\n", b'"', b"\r", b"\0"]))
+        )
+    read_or_refuse(tmp_path / "file.csv", bytes(content))
+
+
+def read_directory(directory: Path, verify: bool = False) -> RawData:
+    files = find_csv_files(directory)
+    assert files is not None
+    return read_csv_files(files, verify)
+
+
+def test_reads_a_directory(
+    csv_dir: Path, small: RawData, assert_same: Callable[[RawData, RawData], None]
+) -> None:
+    found = read_directory(csv_dir)
+    assert_same(found, small)
+    assert found.source == f"CSV files in {csv_dir}"
+
+
+def test_a_directory_without_csv_files_has_none(tmp_path: Path) -> None:
+    assert find_csv_files(tmp_path) is None
+
+
+def test_names_the_missing_file(csv_dir: Path) -> None:
+    (csv_dir / "fashion-mnist_test.csv").unlink()
+    with pytest.raises(UserError, match=r"fashion-mnist_test\.csv missing"):
+        find_csv_files(csv_dir)
+
+
+def test_label_out_of_range(csv_dir: Path, small: RawData, csv_text: Callable[..., str]) -> None:
+    labels = small.test.labels.copy()
+    labels[4] = 10
+    (csv_dir / "fashion-mnist_test.csv").write_text(csv_text(small.test.images, labels))
+    with pytest.raises(UserError, match=r"fashion-mnist_test\.csv: example 4 has the label 10"):
+        read_directory(csv_dir)
+
+
+def test_a_directory_needs_labels(
+    csv_dir: Path, small: RawData, csv_text: Callable[..., str]
+) -> None:
+    (csv_dir / "fashion-mnist_train.csv").write_text(csv_text(small.train.images, None))
+    with pytest.raises(UserError, match=r"fashion-mnist_train\.csv: expected 785 columns"):
+        read_directory(csv_dir)
+
+
+@pytest.mark.usefixtures("small_is_known")
+def test_verifies_content_in_any_order(
+    csv_dir: Path, small: RawData, csv_text: Callable[..., str]
+) -> None:
+    path = csv_dir / "fashion-mnist_train.csv"
+    images, labels = small.train.images[::-1].copy(), small.train.labels[::-1].copy()
+    path.write_text(csv_text(images, labels))
+    assert content_digest(read_directory(csv_dir, verify=True).train) == content_digest(small.train)
+    images[3, 14, 14] ^= 1
+    path.write_text(csv_text(images, labels))
+    with pytest.raises(UserError, match=r"fashion-mnist_train\.csv: altered"):
+        read_directory(csv_dir, verify=True)
+    (csv_dir / "fashion-mnist_test.csv").rename(path)
+    (csv_dir / "fashion-mnist_test.csv").write_text(csv_text(*small.train))
+    with pytest.raises(UserError, match=r"train.*found that of test.*swapped"):
+        read_directory(csv_dir, verify=True)

@@ -1,0 +1,93 @@
+"""From a configuration to three splits."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fmnist_jax.data.checksums import CHECKSUM
+from fmnist_jax.data.dataset import CLASS_NAMES, RawData
+from fmnist_jax.data.loading import DataConfig, describe, load_dataset
+from fmnist_jax.errors import UserError
+
+
+def test_loads_and_splits(idx_dir: Path, small: RawData) -> None:
+    lines: list[str] = []
+    config = DataConfig(data_dir=idx_dir, validation_fraction=0.25, verify=False)
+    dataset = load_dataset(config, lines.append)
+    assert len(dataset.train.labels) == 30
+    assert len(dataset.validation.labels) == 10
+    np.testing.assert_array_equal(dataset.test.images, small.test.images)
+    assert (dataset.checksum, dataset.path) == (small.checksum, idx_dir)
+    assert lines == [f"Data: IDX files in {idx_dir}: 30 training, 10 validation, 20 test images"]
+    again = load_dataset(config, lines.append)  # from the cache
+    np.testing.assert_array_equal(dataset.validation.images, again.validation.images)
+
+
+def test_the_same_split_from_idx_and_csv(idx_dir: Path, csv_dir: Path) -> None:
+    a, b = (
+        load_dataset(
+            DataConfig(data_dir=d, validation_fraction=0.25, stratified=True, verify=False),
+            lambda _: None,
+        )
+        for d in (idx_dir, csv_dir)
+    )
+    np.testing.assert_array_equal(a.validation.images, b.validation.images)
+    assert a.checksum == b.checksum
+
+
+@pytest.mark.usefixtures("small_is_known")
+def test_describe(idx_dir: Path, cache_dir: Path, small: RawData) -> None:
+    found = describe(load_dataset(DataConfig(data_dir=idx_dir), lambda _: None))
+    assert json.loads(json.dumps(found)) == {
+        "source": f"IDX files in {idx_dir}",
+        "path": str(idx_dir),
+        "train": 32,
+        "validation": 8,
+        "test": 20,
+        "classes": list(CLASS_NAMES),
+        "checksum": small.checksum,
+        "fashion_mnist": True,
+        "cache": str(cache_dir),
+    }
+
+
+def test_synthetic_by_name() -> None:
+    lines: list[str] = []
+    found = describe(load_dataset(DataConfig(source="synthetic"), lines.append))
+    assert (found["train"], found["validation"], found["test"]) == (4800, 1200, 1000)
+    assert found["path"] is None
+    assert not found["fashion_mnist"]
+    assert "not Fashion-MNIST" in lines[0]
+
+
+def test_errors_come_before_the_line(idx_dir: Path) -> None:
+    lines: list[str] = []
+    with pytest.raises(UserError, match="validation_fraction"):
+        load_dataset(
+            DataConfig(data_dir=idx_dir, validation_fraction=0, verify=False), lines.append
+        )
+    assert lines == []
+
+
+def test_imports_nothing_heavy() -> None:
+    heavy = ("jax", "pyarrow", "sklearn", "tensorflow_datasets", "matplotlib")
+    code = "import sys, fmnist_jax.data.loading; print(*sys.modules)"
+    command = [sys.executable, "-c", code]
+    loaded = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert not set(heavy) & set(loaded)
+
+
+def test_the_real_data(real_data_dir: Path) -> None:
+    dataset = load_dataset(DataConfig(data_dir=real_data_dir), lambda _: None)
+    sizes = [len(s.labels) for s in (dataset.train, dataset.validation, dataset.test)]
+    assert sizes == [48_000, 12_000, 10_000]
+    assert describe(dataset)["fashion_mnist"]
+    again = load_dataset(DataConfig(data_dir=real_data_dir, stratified=True), lambda _: None)
+    assert np.bincount(again.validation.labels).tolist() == [1200] * 10
+    # Golden values: the split of the figures in the README.
+    if dataset.checksum == CHECKSUM:
+        assert dataset.validation.labels[:10].tolist() == [7, 7, 1, 7, 4, 1, 6, 3, 0, 7]

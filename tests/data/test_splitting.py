@@ -1,0 +1,75 @@
+"""The validation split."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fmnist_jax.data.dataset import RawData
+from fmnist_jax.data.splitting import split_indices, take_validation
+from fmnist_jax.errors import UserError
+
+LABELS = np.repeat(np.arange(10), [10, 20, 30, 40, 50, 10, 10, 10, 10, 10]).astype(np.int32)
+
+
+@pytest.mark.parametrize("stratified", [False, True])
+def test_parts_are_seeded_and_disjoint(stratified: bool) -> None:
+    train, validation = split_indices(LABELS, 0.2, 3, stratified)
+    assert len(validation) == 40
+    assert sorted([*train, *validation]) == list(range(200))
+    again = split_indices(LABELS, 0.2, 3, stratified)
+    np.testing.assert_array_equal(train, again[0])
+    np.testing.assert_array_equal(validation, again[1])
+    assert not np.array_equal(validation, split_indices(LABELS, 0.2, 4, stratified)[1])
+
+
+def test_stratified_keeps_shares() -> None:
+    _, validation = split_indices(LABELS, 0.2, 0, stratified=True)
+    assert np.bincount(LABELS[validation]).tolist() == [2, 4, 6, 8, 10, 2, 2, 2, 2, 2]
+
+
+def test_the_same_on_every_version() -> None:
+    """Golden values: a split that changes unnoticed would mix validation into training."""
+    assert split_indices(LABELS, 0.04, 0)[1].tolist() == PLAIN
+    assert split_indices(LABELS, 0.05, 0, stratified=True)[1].tolist() == STRATIFIED
+
+
+PLAIN = [105, 6, 168, 90, 65, 159, 71, 165]
+STRATIFIED = [95, 150, 148, 16, 163, 134, 5, 179, 49, 61]
+
+
+@given(n=st.integers(2, 50), fraction=st.floats(0, 1), seed=st.integers(0, 2**32 - 1))
+def test_any_fraction_and_seed(n: int, fraction: float, seed: int) -> None:
+    labels = np.zeros(n, np.int32)
+    if not 0 < round(fraction * n) < n:
+        with pytest.raises(UserError, match="validation_fraction"):
+            split_indices(labels, fraction, seed)
+        return
+    train, validation = split_indices(labels, fraction, seed)
+    assert len(validation) == round(fraction * n)
+    assert sorted([*train, *validation]) == list(range(n))
+
+
+@pytest.mark.parametrize("fraction", [0.0, 1.0, -0.1, 1.5, float("nan"), float("inf"), 0.001])
+def test_fractions_that_leave_nothing(fraction: float) -> None:
+    with pytest.raises(UserError, match="validation_fraction"):
+        split_indices(LABELS, fraction, 0)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_seeds_out_of_range(seed: int) -> None:
+    with pytest.raises(UserError, match="split_seed"):
+        split_indices(LABELS, 0.2, seed)
+
+
+def test_what_cannot_be_stratified() -> None:
+    with pytest.raises(UserError, match="can't be stratified"):
+        split_indices(np.array([0, 0, 0, 1], np.int32), 0.5, 0, stratified=True)
+
+
+def test_images_and_labels_stay_together(small: RawData) -> None:
+    train, validation = take_validation(small.train, 0.25, 1)
+    indices = split_indices(small.train.labels, 0.25, 1)
+    for part, index in zip((train, validation), indices, strict=True):
+        np.testing.assert_array_equal(part.images, small.train.images[index])
+        np.testing.assert_array_equal(part.labels, small.train.labels[index])

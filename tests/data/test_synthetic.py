@@ -1,0 +1,48 @@
+"""The drawn pictures."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from sklearn.linear_model import RidgeClassifier
+
+from fmnist_jax.data.dataset import RawData
+from fmnist_jax.data.synthetic import draw_synthetic
+from fmnist_jax.errors import UserError
+
+
+def test_shapes_types_and_balance() -> None:
+    raw = draw_synthetic(100, 55)
+    assert raw.train.images.shape == (100, 28, 28)
+    assert raw.train.images.dtype == np.uint8
+    assert raw.test.labels.dtype == np.int32
+    assert np.bincount(raw.train.labels).tolist() == [10] * 10
+    assert set(np.bincount(raw.test.labels).tolist()) == {5, 6}
+    assert "not Fashion-MNIST" in raw.source
+
+
+def test_seeded(assert_same: Callable[[RawData, RawData], None]) -> None:
+    assert_same(draw_synthetic(50, 10, seed=1), draw_synthetic(50, 10, seed=1))
+    assert draw_synthetic(50, 10, seed=1).checksum != draw_synthetic(50, 10, seed=2).checksum
+    raw = draw_synthetic(50, 50, seed=1)
+    assert not np.array_equal(raw.train.images, raw.test.images)
+
+
+def test_no_two_pictures_are_alike() -> None:
+    images = draw_synthetic(300, 1).train.images
+    assert len(np.unique(images.reshape(300, -1), axis=0)) == 300
+    assert images.reshape(300, -1).max(axis=1).min() > 60  # and none is empty
+
+
+def test_learnable_but_not_trivial() -> None:
+    """A linear model is far better than chance after 1000 pictures, and far from perfect."""
+    raw = draw_synthetic(1000, 500)
+    model = RidgeClassifier(alpha=100.0)
+    model.fit(raw.train.images.reshape(1000, -1) / 255.0, raw.train.labels)
+    score = model.score(raw.test.images.reshape(500, -1) / 255.0, raw.test.labels)
+    assert 0.6 < score < 0.97
+
+
+def test_sizes_out_of_range() -> None:
+    with pytest.raises(UserError, match="at least one"):
+        draw_synthetic(0, 10)
