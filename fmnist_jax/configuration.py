@@ -41,16 +41,17 @@ def _converter(tables: Tables) -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True)
     for kind, table in tables.items():
         converter.register_unstructure_hook_func(
-            lambda hint, kind=kind: hint is kind, lambda value, table=table: _name_of(value, table)
+            lambda hint, kind=kind: hint is kind, lambda value, table=table: name_of(value, table)
         )
         converter.register_structure_hook_func(
             lambda hint, kind=kind: hint is kind,
-            lambda name, hint, table=table: _named(name, hint, table),
+            lambda name, hint, table=table: named(name, hint, table),
         )
     return converter
 
 
-def _name_of(value: Any, table: Mapping[str, Any]) -> str:
+def name_of(value: Any, table: Mapping[str, Any]) -> str:
+    """The name of a behaviour. Raises UserError where the table has none for it."""
     for name, candidate in table.items():
         if candidate == value:
             return name
@@ -59,7 +60,8 @@ def _name_of(value: Any, table: Mapping[str, Any]) -> str:
     )
 
 
-def _named(name: Any, kind: type, table: Mapping[str, Any]) -> Any:
+def named(name: Any, kind: type, table: Mapping[str, Any]) -> Any:
+    """The behaviour of that name. Raises UserError, with the known ones, where there is none."""
     if not isinstance(name, str) or name not in table:
         raise unknown_name(kind.__name__.lower(), name, table)
     return table[name]

@@ -78,17 +78,7 @@ def train(
     `on_epoch` is called after each epoch; the state it gets is donated to the next one. Raises
     UserError when the network doesn't fit the images or the loss stops being finite.
     """
-    inputs = dataset.train.images[0].size
-    if run.model.layer_sizes[0] != inputs:
-        raise UserError(
-            f"layer_sizes must begin with the {inputs} pixels of an image, found "
-            f"{run.model.layer_sizes[0]}"
-        )
-    if run.model.layer_sizes[-1] != len(dataset.class_names):
-        raise UserError(
-            f"layer_sizes must end with the {len(dataset.class_names)} classes, found "
-            f"{run.model.layer_sizes[-1]}"
-        )
+    check_sizes(run.model, dataset)
     begun = time.perf_counter()
     model = scratch_mlp(run.model)
     statistics = jax.device_put(run.scaling.fit(dataset.train.images))
@@ -114,6 +104,21 @@ def train(
         state.stopping.best_epoch,
         time.perf_counter() - begun,
     )
+
+
+def check_sizes(model: MLPConfig, dataset: Dataset) -> None:
+    """Raise UserError where the network's first or last layer doesn't fit the data set."""
+    inputs = dataset.train.images[0].size
+    if model.layer_sizes[0] != inputs:
+        raise UserError(
+            f"layer_sizes must begin with the {inputs} pixels of an image, found "
+            f"{model.layer_sizes[0]}"
+        )
+    if model.layer_sizes[-1] != len(dataset.class_names):
+        raise UserError(
+            f"layer_sizes must end with the {len(dataset.class_names)} classes, found "
+            f"{model.layer_sizes[-1]}"
+        )
 
 
 def assess(trained: Trained, split: Split, class_names: tuple[str, ...]) -> Assessment:

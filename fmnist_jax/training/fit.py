@@ -108,7 +108,8 @@ def fit(
             state,
             EpochRecord(
                 epoch,
-                train_loss=np.asarray(metrics.loss_sum, np.float64).sum().item() / len(train.labels),
+                train_loss=np.asarray(metrics.loss_sum, np.float64).sum().item()
+                / len(train.labels),
                 train_accuracy=np.asarray(metrics.correct).sum().item() / len(train.labels),
                 validation_loss=float(loss),
                 validation_accuracy=float(accuracy),

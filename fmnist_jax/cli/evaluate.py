@@ -1,0 +1,59 @@
+"""`fmnist-jax evaluate`: a checkpoint's figures on the test images."""
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+import numpy as np
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from fmnist_jax.cli.arguments import call, json_text
+from fmnist_jax.data.loading import DataConfig, load_dataset
+from fmnist_jax.evaluation.metrics import Metrics, classification_metrics
+from fmnist_jax.inference.classifier import Classifier
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Evaluate as the words say."""
+    return call(evaluate, "evaluate", arguments, {})
+
+
+def evaluate(
+    checkpoint: Annotated[str, tyro.conf.Positional],
+    data: DataConfig,
+    split: Literal["train", "validation", "test"] = "test",
+    json: bool = False,
+) -> int:
+    """Measure a checkpoint on a split of the data set.
+
+    Args:
+        checkpoint: A checkpoint, a run directory, or the name of a shipped checkpoint.
+        data: Which images.
+        split: Which part of them.
+        json: Print the figures as JSON.
+    """
+    classifier = Classifier.from_checkpoint(checkpoint)
+    dataset = load_dataset(data, lambda line: print(line, file=sys.stderr))
+    images, labels = getattr(dataset, split)
+    predictions = np.asarray(classifier.probabilities(images)).argmax(axis=-1)
+    metrics = classification_metrics(labels, predictions, dataset.class_names)
+    if json:
+        print(json_text({"checkpoint": checkpoint, "split": split, **metrics.to_dict()}))
+        return 0
+    Console(highlight=False).print(table(metrics))
+    print(f"{split.capitalize()} accuracy: {metrics.accuracy:.4f}")
+    return 0
+
+
+def table(metrics: Metrics) -> Table:
+    """Class-wise accuracy, then precision, recall and F1 over all classes."""
+    rows = Table("class", "accuracy", title=None)
+    for name, accuracy in zip(metrics.class_names, metrics.class_accuracy, strict=True):
+        rows.add_row(name, f"{accuracy:.4f}")
+    rows.add_section()
+    for kind, averages in (("weighted", metrics.weighted), ("macro", metrics.macro)):
+        for name, value in averages._asdict().items():
+            rows.add_row(f"{name} ({kind})", f"{value:.4f}")
+    return rows

@@ -1,0 +1,37 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from fmnist_jax.cli.app import main
+
+
+class Outcome(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+    """Runs the command line in this process and returns exit code, output and errors."""
+
+    def run(*words: object) -> Outcome:
+        try:
+            code = main([str(word) for word in words])
+        except SystemExit as exit_:  # tyro's own way out: --help, or words it doesn't know
+            code = exit_.code
+        assert isinstance(code, int)
+        return Outcome(code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of a short run on synthetic pictures, made once by the command line."""
+    directory = tmp_path_factory.mktemp("runs") / "mlp"
+    words = "--source synthetic --layer-sizes 784 16 10 --epochs 3 --batch-size 64 --tensorboard"
+    assert main(["train", "mlp", *words.split(), "--run-dir", str(directory)]) == 0
+    return directory

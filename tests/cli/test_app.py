@@ -1,0 +1,83 @@
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from fmnist_jax.cli import app
+
+
+def test_help_names_every_command(cli: Callable):
+    code, out, _ = cli("--help")
+    assert code == 0
+    for name in app.COMMANDS:
+        assert name in out
+
+
+@pytest.mark.parametrize("command", app.COMMANDS)
+def test_every_command_has_help(cli: Callable, command: str):
+    code, out, _ = cli(command, "--help")
+    assert code == 0
+    assert f"fmnist-jax {command}" in out
+
+
+def test_no_command_is_a_wrong_use(cli: Callable):
+    assert cli().code == 2
+
+
+def test_an_unknown_command_is_told_with_the_known_ones(cli: Callable):
+    code, out, err = cli("trian")
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+    assert "'trian'" in err
+    assert "train, evaluate, predict, gradcheck, data" in err
+
+
+def test_an_unknown_option_exits_with_2(cli: Callable):
+    assert cli("gradcheck", "--nonsense").code == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("gradcheck", "--activations", "swish"), "unknown activation 'swish': known are gelu"),
+        (("gradcheck", "--initializer", "zero"), "unknown initializer 'zero': known are he-normal"),
+        (("gradcheck", "--layer-sizes", "784"), "layer_sizes"),
+        (("train", "--optimizer", "lbfgs"), "unknown optimizer 'lbfgs': known are adam"),
+        (("train", "--batch-size", "0"), "batch_size"),
+        (("train", "--layer-sizes", "100", "10", "--source", "synthetic"), "784 pixels"),
+        (("train", "--layer-sizes", "784", "9", "--source", "synthetic"), "10 classes"),
+        (("data", "--data-dir", "no/such/place"), "no/such/place"),
+        (("data", "--source", "ftp"), "unknown data source 'ftp'"),
+        (("predict", "no-such-checkpoint", "shirt.png"), "no-such-checkpoint"),
+        (("evaluate", "no-such-checkpoint"), "no-such-checkpoint"),
+    ],
+)
+def test_what_the_user_can_mend_is_one_line_and_exit_code_2(
+    cli: Callable, words: tuple[str, ...], told: str, tmp_path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    code, _, err = cli(*words)
+    assert code == 2
+    assert err.startswith("fmnist-jax: ")
+    assert err.count("\n") == 1
+    assert told in err
+    assert not list(tmp_path.glob("runs/*"))
+
+
+def test_debug_shows_the_traceback():
+    command = [sys.executable, "-m", "fmnist_jax", "--debug", "data", "--data-dir", "no/such/place"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "Traceback" in done.stderr
+
+
+def test_interruption_exits_with_130(cli: Callable, monkeypatch: pytest.MonkeyPatch):
+    from fmnist_jax.cli import data
+
+    def interrupted(arguments: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(data, "main", interrupted)
+    code, _, err = cli("data")
+    assert (code, err) == (130, "fmnist-jax: interrupted\n")
