@@ -1,0 +1,247 @@
+"""How every experiment is run: rows over seeds, each run stored as it ends, reported beside measured."""
+
+import dataclasses
+import io
+import json
+import platform
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jax
+import tyro
+from filelock import FileLock
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from fmnist_jax import runs
+from fmnist_jax.configuration import encode
+from fmnist_jax.data.dataset import Dataset, Split
+from fmnist_jax.data.loading import DataConfig, load_dataset
+from fmnist_jax.files import write_json
+from fmnist_jax.runs import MLPRun
+
+REPORTED: dict[str, Any] = json.loads(Path(__file__).with_name("reported.json").read_text("utf-8"))
+"""Every figure of the four reports; accuracies in percent."""
+
+RESULTS = Path(__file__).with_name("results")
+"""Where results are kept, a JSON file an experiment."""
+
+WIDTH = 200
+"""Characters that a table may take; rich would fold its columns to the terminal's."""
+
+QUICK_IMAGES, QUICK_EPOCHS = 2000, 2
+"""What `--quick` cuts each split and run down to."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of a table: one configuration, run with several seeds."""
+
+    name: str
+    run: MLPRun
+    reported: Mapping[str, float] = field(default_factory=dict)
+    """What the report says of it, by the names of `measure`; accuracies in percent."""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A table: rows with what was reported, and what is measured beside it."""
+
+    name: str
+    """The module's own name; the results' too."""
+    title: str
+    rows: tuple[Row, ...]
+    columns: tuple[str, ...]
+    """Names of `measure` that the table shows."""
+    splits: tuple[str, ...] = ("train", "validation", "test")
+    """Splits the trained network is measured on; without "test" where choices are made."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Run an experiment; what is stored already isn't run again."""
+
+    seeds: int = 3
+    """Runs of each row, with the seeds 0, 1, 2, ..."""
+    quick: bool = False
+    """A few images and epochs, in seconds, to see that all is in order; stored under runs/quick."""
+    rows: tuple[str, ...] = ()
+    """Only rows whose name contains one of these, so that several processes can share the work."""
+    data: DataConfig = field(default_factory=DataConfig)
+    """Which images."""
+
+
+def main(experiment: Experiment) -> None:
+    """Run the experiment as the command line says, and print its table."""
+    options = tyro.cli(
+        Options,
+        prog=f"python -m experiments.{experiment.name}",
+        config=(tyro.conf.OmitArgPrefixes,),
+    )
+    console = Console(highlight=False, soft_wrap=True)
+    stored = run(experiment, options, console.print)
+    console.print(f"\n{experiment.title}: measured, mean ± standard deviation (reported)\n")
+    console.print(table(experiment, stored), markup=False)
+
+
+def run(experiment: Experiment, options: Options, log: Callable[[str], None]) -> dict[str, Any]:
+    """Run what isn't stored yet, storing each run as it ends; returns all that is stored."""
+    store = Store(experiment, Path("runs/quick") if options.quick else RESULTS)
+    dataset: Dataset | None = None
+    for row, seed in planned(experiment, options):
+        configured = configure(row, seed, options)
+        name = f"{experiment.name}: {row.name}, seed {seed}"
+        if store.has(row, configured):
+            log(f"{name}: stored already")
+            continue
+        if dataset is None:
+            dataset = load_dataset(options.data, log)
+            dataset = _cut(dataset) if options.quick else dataset
+        measured = measure(configured, dataset, experiment.splits)
+        store.add(row, configured, measured)
+        figures = ", ".join(f"{column} {measured[column]:.4g}" for column in experiment.columns)
+        log(f"{name}: {figures} ({measured['seconds']:.0f} s)")
+    return store.read()
+
+
+def planned(experiment: Experiment, options: Options) -> Iterator[tuple[Row, int]]:
+    """Every (row, seed) asked for, all rows of one seed before the next seed."""
+    for seed in range(options.seeds):
+        for row in experiment.rows:
+            if not options.rows or any(part in row.name for part in options.rows):
+                yield row, seed
+
+
+def configure(row: Row, seed: int, options: Options) -> MLPRun:
+    """The row's configuration with this seed; the split of the data stays the same for all seeds."""
+    training = dataclasses.replace(row.run.training, seed=seed)
+    if options.quick:
+        training = dataclasses.replace(training, epochs=QUICK_EPOCHS)
+    return dataclasses.replace(row.run, training=training, data=options.data)
+
+
+def measure(run: MLPRun, dataset: Dataset, splits: tuple[str, ...]) -> dict[str, Any]:
+    """Train once and measure each split once; accuracies and F1 in percent, curves, circumstances."""
+    trained = runs.train(run, dataset)
+    best = trained.history[trained.best_epoch - 1]
+    measured: dict[str, Any] = {
+        "best_epoch": trained.best_epoch,
+        "stopped_epoch": len(trained.history),
+        "best_train_loss": best.train_loss,
+        "best_validation_loss": best.validation_loss,
+    }
+    for name in splits:
+        assessment = runs.assess(trained, getattr(dataset, name), dataset.class_names)
+        measured |= {
+            f"{name}_loss": assessment.loss,
+            f"{name}_accuracy": 100 * assessment.metrics.accuracy,
+            f"{name}_recall": 100 * assessment.metrics.weighted.recall,
+            f"{name}_f1": 100 * assessment.metrics.weighted.f1,
+            f"{name}_confusion": assessment.metrics.confusion.tolist(),
+        }
+    records = [record._asdict() for record in trained.history]
+    return measured | {
+        "history": {name: [record[name] for record in records] for name in records[0]},
+        "data_checksum": dataset.checksum,
+        "seconds": trained.seconds,
+        "software": {name: version(name) for name in ("jax", "jaxlib", "numpy", "optax")}
+        | {"python": platform.python_version()},
+        "device": jax.devices()[0].device_kind,
+        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+
+
+def table(experiment: Experiment, stored: Mapping[str, Any]) -> str:
+    """Measured (reported), mean and standard deviation over seeds, a line a row, as Markdown."""
+    lines = Table("", *(name.replace("_", " ") for name in experiment.columns), "seeds")
+    lines.box = box.MARKDOWN
+    for row in experiment.rows:
+        measured = list(stored.get(row.name, {}).get("runs", {}).values())
+        cells = []
+        for column in experiment.columns:
+            reported = row.reported.get(column)
+            beside = "" if reported is None else f" ({reported:g})"
+            cells.append(summary([one[column] for one in measured]) + beside)
+        lines.add_row(row.name, *cells, str(len(measured)))
+    console = Console(file=io.StringIO(), width=WIDTH)
+    with console.capture() as capture:
+        console.print(lines)
+    return "\n".join(line.rstrip() for line in capture.get().strip().splitlines())
+
+
+def summary(values: list[float]) -> str:
+    """Mean and standard deviation (of a sample, n - 1) as the tables write them."""
+    if not values:
+        return "not run"
+    mean = statistics.fmean(values)
+    digits = 2 if abs(mean) >= 2 else 4
+    spread = f" ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else ""
+    return f"{mean:.{digits}f}{spread}"
+
+
+@dataclass(frozen=True)
+class Store:
+    """An experiment's results in one JSON file; several processes may add to it at once."""
+
+    experiment: Experiment
+    folder: Path
+
+    @cached_property
+    def path(self) -> Path:
+        """The file."""
+        return self.folder / f"{self.experiment.name}.json"
+
+    def read(self) -> dict[str, Any]:
+        """What is stored: by row its configuration, reported figures and runs by seed."""
+        if not self.path.exists():
+            return {}
+        return json.loads(self.path.read_text("utf-8"))["rows"]
+
+    def has(self, row: Row, run: MLPRun) -> bool:
+        """Whether the row is stored with this very configuration and seed."""
+        stored = self.read().get(row.name, {})
+        return (
+            stored.get("configuration") == _without_circumstances(run)
+            and str(run.training.seed) in stored["runs"]
+        )
+
+    def add(self, row: Row, run: MLPRun, measured: Mapping[str, Any]) -> None:
+        """Store one run; runs of another configuration of the row are forgotten."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.path.with_suffix(".lock")):
+            rows = self.read()
+            configuration = _without_circumstances(run)
+            stored = rows.get(row.name, {})
+            kept = stored["runs"] if stored.get("configuration") == configuration else {}
+            rows[row.name] = {
+                "configuration": configuration,
+                "reported": dict(row.reported),
+                "runs": kept | {str(run.training.seed): dict(measured)},
+            }
+            order = [row.name for row in self.experiment.rows]
+            rows = {name: rows[name] for name in order if name in rows}
+            write_json(self.path, {"title": self.experiment.title, "rows": rows})
+
+
+def _without_circumstances(run: MLPRun) -> dict[str, Any]:
+    """The configuration without what differs from seed to seed or from machine to machine."""
+    configuration = encode(run, runs.NAMES)
+    del configuration["training"]["seed"]
+    for name in ("source", "data_dir"):
+        del configuration["data"][name]
+    return configuration
+
+
+def _cut(dataset: Dataset) -> Dataset:
+    splits = {
+        name: Split(*(values[:QUICK_IMAGES] for values in getattr(dataset, name)))
+        for name in ("train", "validation", "test")
+    }
+    return dataclasses.replace(dataset, **splits)

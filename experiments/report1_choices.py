@@ -1,0 +1,55 @@
+"""What report 1 leaves open about its MLP, chosen on validation."""
+
+from dataclasses import replace
+
+from experiments.protocol import Experiment, Row, main
+from fmnist_jax.runs import MLPRun
+from fmnist_jax.scratch.initializers import INITIALIZERS
+from fmnist_jax.scratch.mlp import MLPConfig
+from fmnist_jax.training.config import TrainingConfig
+
+BATCH_SIZES = (8, 16, 32)
+INITIALIZER_NAMES = ("random", "xavier-uniform", "he-normal")
+CHOSEN_INITIALIZER = "random"
+"""The best of the three on table 1's smallest network, at every batch size."""
+
+SMALLEST, LARGEST = (784, 128, 10), (784, 400, 250, 100, 10)
+"""Table 1's networks."""
+
+PROTOCOL = MLPRun(
+    model=MLPConfig(dropout=0.2),
+    training=TrainingConfig(epochs=200, learning_rate=0.001, patience=5),
+)
+
+
+def row(layer_sizes: tuple[int, ...], batch_size: int, initializer: str) -> Row:
+    """One candidate on one network."""
+    return Row(
+        f"{','.join(map(str, layer_sizes))} batch {batch_size} {initializer}",
+        replace(
+            PROTOCOL,
+            model=replace(
+                PROTOCOL.model, layer_sizes=layer_sizes, initializer=INITIALIZERS[initializer]
+            ),
+            training=replace(PROTOCOL.training, batch_size=batch_size),
+        ),
+    )
+
+
+EXPERIMENT = Experiment(
+    name="report1_choices",
+    title="Report 1's open points: batch size and initialiser, on the validation split",
+    rows=(
+        *(
+            row(SMALLEST, batch_size, initializer)
+            for batch_size in BATCH_SIZES
+            for initializer in INITIALIZER_NAMES
+        ),
+        *(row(LARGEST, batch_size, CHOSEN_INITIALIZER) for batch_size in BATCH_SIZES),
+    ),
+    columns=("validation_accuracy", "best_validation_loss", "best_epoch", "stopped_epoch"),
+    splits=("train", "validation"),
+)
+
+if __name__ == "__main__":
+    main(EXPERIMENT)

@@ -1,0 +1,38 @@
+"""Report 2's MLP."""
+
+from experiments.protocol import REPORTED, Experiment, Row, main
+from fmnist_jax.data.scaling import UNIT
+from fmnist_jax.runs import MLPRun
+from fmnist_jax.scratch.initializers import random
+from fmnist_jax.scratch.mlp import MLPConfig
+from fmnist_jax.training.config import TrainingConfig
+from fmnist_jax.training.optimizers import adam
+
+ENTRY = REPORTED["report_2"][0]
+
+EXPERIMENT = Experiment(
+    name="report2_mlp",
+    title="Report 2: an MLP trained by Adam, stopped on validation accuracy",
+    rows=(
+        Row(
+            "784,256,128,10 relu adam",
+            MLPRun(
+                model=MLPConfig((784, 256, 128, 10), initializer=random),
+                training=TrainingConfig(
+                    epochs=ENTRY["epochs"],
+                    batch_size=ENTRY["batch_size"],
+                    optimizer=adam,
+                    learning_rate=ENTRY["learning_rate"],
+                    monitor="accuracy",
+                    patience=None,
+                ),
+                scaling=UNIT,
+            ),
+            {"test_accuracy": ENTRY["test_accuracy"]},
+        ),
+    ),
+    columns=("test_accuracy", "validation_accuracy", "best_epoch"),
+)
+
+if __name__ == "__main__":
+    main(EXPERIMENT)

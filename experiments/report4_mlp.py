@@ -1,0 +1,69 @@
+"""Report 4's MLP, and its runs with decay, dropout and L2."""
+
+from dataclasses import replace
+from typing import Any
+
+from experiments.protocol import REPORTED, Experiment, Row, main
+from fmnist_jax.data.scaling import UNIT
+from fmnist_jax.runs import MLPRun
+from fmnist_jax.scratch.initializers import he_normal
+from fmnist_jax.scratch.mlp import MLPConfig
+from fmnist_jax.training.config import TrainingConfig
+from fmnist_jax.training.optimizers import inverse_time
+
+ENTRY = REPORTED["report_4"]["mlp"]
+
+L2 = 1e-4
+"""The report gives no coefficient."""
+
+PROTOCOL = MLPRun(
+    model=MLPConfig(tuple(ENTRY["layer_sizes"]), initializer=he_normal),
+    training=TrainingConfig(
+        epochs=ENTRY["epochs"],
+        batch_size=ENTRY["batch_size"],
+        learning_rate=ENTRY["learning_rate"],
+        patience=None,
+    ),
+    scaling=UNIT,
+)
+
+
+def curve_row(entry: dict[str, Any]) -> Row:
+    """One of the runs that the report shows by curves alone."""
+    dropout, l2 = entry["dropout"] or 0.0, L2 if entry["regularisation"] else 0.0
+    training = replace(
+        PROTOCOL.training,
+        epochs=entry["epochs"],
+        learning_rate=entry["learning_rate"],
+        schedule=inverse_time,
+        decay_rate=entry["decay_rate"],
+    )
+    name = f"{entry['epochs']} epochs, decay {entry['decay_rate']:g}"
+    name += f", dropout {dropout:g}" if dropout else ""
+    name += f", L2 {l2:g}" if l2 else ""
+    model = replace(PROTOCOL.model, dropout=dropout, l2=l2)
+    return Row(name, replace(PROTOCOL, model=model, training=training))
+
+
+EXPERIMENT = Experiment(
+    name="report4_mlp",
+    title="Report 4: the scratch MLP, and its runs with decay, dropout and L2",
+    rows=(
+        Row(
+            f"{ENTRY['epochs']} epochs",
+            PROTOCOL,
+            {
+                f"{split}_{name}": value
+                for split in ("train", "validation")
+                for name, value in ENTRY[split].items()
+            },
+        ),
+        *map(curve_row, REPORTED["report_4"]["mlp_curves"]),
+    ),
+    columns=(
+        "train_accuracy", "train_f1", "validation_accuracy", "validation_f1", "test_accuracy",
+    ),
+)  # fmt: skip
+
+if __name__ == "__main__":
+    main(EXPERIMENT)

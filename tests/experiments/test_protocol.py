@@ -1,0 +1,128 @@
+import json
+import multiprocessing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from experiments import protocol
+from experiments.protocol import Experiment, Options, Row, Store, run, summary, table
+from fmnist_jax.data.loading import DataConfig
+from fmnist_jax.runs import MLPRun
+from fmnist_jax.scratch.mlp import MLPConfig
+from fmnist_jax.training.config import TrainingConfig
+
+SMALL = MLPRun(
+    model=MLPConfig((784, 10)), training=TrainingConfig(epochs=2, batch_size=100, patience=None)
+)
+EXPERIMENT = Experiment(
+    name="made",
+    title="Made for a test",
+    rows=(
+        Row("slow", SMALL, {"test_accuracy": 50.0}),
+        Row("fast", replace(SMALL, training=replace(SMALL.training, learning_rate=0.01))),
+    ),
+    columns=("test_accuracy", "best_epoch"),
+)
+OPTIONS = Options(seeds=2, data=DataConfig(source="synthetic"))
+
+
+@pytest.fixture(autouse=True)
+def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(protocol, "RESULTS", tmp_path / "results")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "results"
+
+
+def test_every_row_is_run_with_every_seed_and_stored(results: Path):
+    lines: list[str] = []
+    stored = run(EXPERIMENT, OPTIONS, lines.append)
+    assert list(stored) == ["slow", "fast"]
+    for row in stored.values():
+        assert list(row["runs"]) == ["0", "1"]
+        for measured in row["runs"].values():
+            assert measured["stopped_epoch"] == 2
+            assert len(measured["history"]["validation_loss"]) == 2
+            assert measured["software"]["jax"]
+            assert 0 <= measured["test_accuracy"] <= 100
+    assert stored["slow"]["reported"] == {"test_accuracy": 50.0}
+    assert stored["slow"]["runs"]["0"] != stored["slow"]["runs"]["1"]
+    assert json.loads((results / "made.json").read_text())["rows"] == stored
+    assert any("slow, seed 1: test_accuracy" in line for line in lines)
+
+
+def test_what_is_stored_is_not_run_again(results: Path, monkeypatch: pytest.MonkeyPatch):
+    first = run(EXPERIMENT, replace(OPTIONS, seeds=1), print)
+    trained = []
+    measure = protocol.measure
+    monkeypatch.setattr(
+        protocol, "measure", lambda *words: trained.append(words) or measure(*words)
+    )
+    again = run(EXPERIMENT, OPTIONS, print)
+    assert [words[0].training.seed for words in trained] == [1, 1]
+    assert again["slow"]["runs"]["0"] == first["slow"]["runs"]["0"]
+
+
+def test_a_row_whose_configuration_changed_is_run_anew():
+    run(EXPERIMENT, replace(OPTIONS, seeds=1), print)
+    slow, fast = EXPERIMENT.rows
+    longer = replace(slow, run=replace(slow.run, training=replace(slow.run.training, epochs=3)))
+    changed = replace(EXPERIMENT, rows=(longer, fast))
+    stored = run(changed, replace(OPTIONS, seeds=1), print)
+    assert stored["slow"]["runs"]["0"]["stopped_epoch"] == 3
+    assert stored["slow"]["configuration"]["training"]["epochs"] == 3
+    assert stored["fast"]["runs"]["0"]["stopped_epoch"] == 2
+
+
+def test_rows_can_be_picked():
+    assert list(run(EXPERIMENT, replace(OPTIONS, seeds=1, rows=("fas",)), print)) == ["fast"]
+
+
+def test_quick_is_short_and_stays_out_of_the_results(results: Path):
+    stored = run(EXPERIMENT, replace(OPTIONS, seeds=1, quick=True), print)
+    assert sum(map(sum, stored["slow"]["runs"]["0"]["train_confusion"])) == protocol.QUICK_IMAGES
+    assert not results.exists()
+    assert Path("runs/quick/made.json").exists()
+
+
+def test_without_the_test_split_nothing_of_it_is_measured():
+    choosing = replace(EXPERIMENT, splits=("validation",), columns=("validation_accuracy",))
+    stored = run(choosing, replace(OPTIONS, seeds=1), print)
+    assert not [name for name in stored["slow"]["runs"]["0"] if name.startswith("test")]
+
+
+def _add(folder: Path, seed: int) -> None:
+    row = EXPERIMENT.rows[seed % 2]
+    seeded = replace(SMALL, training=replace(row.run.training, seed=seed))
+    Store(EXPERIMENT, folder).add(row, seeded, {"test_accuracy": float(seed)})
+
+
+def test_processes_that_share_the_work_lose_nothing(tmp_path: Path):
+    with multiprocessing.get_context("spawn").Pool(4) as pool:
+        pool.starmap(_add, [(tmp_path, seed) for seed in range(12)])
+    rows = Store(EXPERIMENT, tmp_path).read()
+    assert list(rows) == ["slow", "fast"]
+    found = {int(seed) for row in rows.values() for seed in row["runs"]}
+    assert found == set(range(12))
+
+
+def test_the_table_sets_measured_beside_reported():
+    stored = {
+        "slow": {"runs": {"0": {"test_accuracy": 40.0, "best_epoch": 2},
+                          "1": {"test_accuracy": 42.0, "best_epoch": 2}}}
+    }  # fmt: skip
+    lines = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in table(EXPERIMENT, stored).splitlines()
+    ]
+    assert lines[0] == ["", "test accuracy", "best epoch", "seeds"]
+    assert lines[2] == ["slow", "41.00 ± 1.41 (50)", "2.00 ± 0.00", "2"]
+    assert lines[3] == ["fast", "not run", "not run", "0"]
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [([], "not run"), ([88.0], "88.00"), ([1.0, 2.0], "1.5000 ± 0.7071"), ([0.3], "0.3000")],
+)
+def test_summary(values: list[float], told: str):
+    assert summary(values) == told
