@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
@@ -130,7 +131,7 @@ def assess(trained: Trained, split: Split, class_names: tuple[str, ...]) -> Asse
         model=trained.model,
         scaling=trained.scaling,
     )
-    losses = trained.model.losses(logits, split.labels)
+    losses = trained.model.losses(logits, jnp.asarray(split.labels))
     probabilities = np.asarray(jax.nn.softmax(logits, axis=-1))
     predictions = probabilities.argmax(axis=-1)
     return Assessment(

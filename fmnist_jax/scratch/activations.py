@@ -43,8 +43,9 @@ def tanh(Z: Units) -> Units:
 
 
 def tanh_backward(dA: Units, Z: Units) -> Units:
-    """dZ = dA (1 - tanh(Z)^2)."""
-    return dA * (1 - jnp.tanh(Z) ** 2)
+    """dZ = dA (1 - A) (1 + A), A = tanh(Z): 1 - A^2 without rounding the square near 1."""
+    A = jnp.tanh(Z)
+    return dA * ((1 - A) * (1 + A))
 
 
 def sigmoid(Z: Units) -> Units:

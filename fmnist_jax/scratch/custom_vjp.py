@@ -9,7 +9,6 @@ from fmnist_jax.scratch import mlp
 from fmnist_jax.scratch.mlp import Cache, Inputs, Logits, MLPConfig, Parameters
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(2,))
 def apply(
     parameters: Parameters, X: Inputs, config: MLPConfig, key: Key[Array, ""] | None = None
 ) -> Logits:
@@ -17,8 +16,14 @@ def apply(
 
     Differentiable in the parameters and in X, in reverse mode, once.
     """
-    logits, _ = mlp.forward(parameters, X, config, key)
-    return logits
+    return _apply(parameters, X, config, key)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(2,))
+def _apply(
+    parameters: Parameters, X: Inputs, config: MLPConfig, key: Key[Array, ""] | None
+) -> Logits:
+    return mlp.forward(parameters, X, config, key)[0]
 
 
 def _apply_forward(
@@ -36,4 +41,4 @@ def _apply_backward(
     return gradients, dX, None
 
 
-apply.defvjp(_apply_forward, _apply_backward)
+_apply.defvjp(_apply_forward, _apply_backward)

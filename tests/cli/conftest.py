@@ -14,7 +14,7 @@ class Outcome(NamedTuple):
 
 
 @pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+def cli(capsys: pytest.CaptureFixture) -> Callable[..., Outcome]:
     """Runs the command line in this process and returns exit code, output and errors."""
 
     def run(*words: object) -> Outcome:

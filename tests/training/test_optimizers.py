@@ -10,9 +10,9 @@ from fmnist_jax.training.config import TrainingConfig, learning_rate_of, optimiz
 from fmnist_jax.training.optimizers import OPTIMIZERS, SCHEDULES, adam, adamw, momentum, sgd
 
 
-def rates(schedule: str, epochs: int, **settings: float) -> list[float]:
+def rates(schedule: str, epochs: int, decay_rate: float = 0.0) -> list[float]:
     config = TrainingConfig(
-        schedule=SCHEDULES[schedule], learning_rate=0.1, epochs=epochs, **settings
+        schedule=SCHEDULES[schedule], learning_rate=0.1, epochs=epochs, decay_rate=decay_rate
     )
     return [float(learning_rate_of(config, jnp.int32(epoch))) for epoch in range(epochs)]
 
@@ -77,7 +77,7 @@ def test_the_schedule_counts_epochs_not_steps():
     changes = []
     for _ in range(6):
         change, state = optimizer.update(jnp.float32(-1.0), state, weights)
-        changes.append(float(change))
+        changes.append(np.asarray(change).item())
     assert changes == pytest.approx([1, 1, 1 / 2, 1 / 2, 1 / 3, 1 / 3])
 
 

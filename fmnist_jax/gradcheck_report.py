@@ -1,0 +1,150 @@
+"""What a gradient check found, as values, as JSON and as a table."""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rich import box
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+DTYPES = ("float64", "float32")
+
+EXPLANATION = (
+    "float32 keeps 24 bits: each operation rounds by up to 6e-8 of its result (float64: 1e-16), "
+    "and sums that cancel magnify that. So float32 gradients agree to 1e-7 or so at best, while a "
+    "wrong formula is wrong in its first digits. An error of 0 says: the same operations.\n"
+    "Central differences err by h^2 (truncation) plus eps/h (rounding). A smaller h gains on the "
+    "one and loses on the other, so even in float64 they stop near 1e-9."
+)
+"""Rounding, for a learner."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One leaf of the hand-written gradient in one dtype against one reference."""
+
+    dtype: str
+    """Of the hand-written gradient: "float64" or "float32"."""
+    reference: str
+    """"jax.grad" (in the same dtype) or "central differences" (in float64)."""
+    entries: int
+    """Entries compared."""
+    kinks: int
+    """Entries left out, because a kink of an activation lies between the two sides."""
+    absolute: float
+    """max|a - b|; NaN where there is one."""
+    relative: float
+    """max|a - b| / max(max|a|, max|b|), the maxima over the whole leaf; 0 if all are zero."""
+    threshold: float
+    """The largest relative error that passes."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the relative error is a number within the threshold."""
+        return self.relative <= self.threshold
+
+    def to_dict(self) -> dict[str, Any]:
+        """The comparison in JSON's types."""
+        fields = {
+            name: None if isinstance(value, float) and not math.isfinite(value) else value
+            for name, value in asdict(self).items()
+        }
+        return fields | {"passed": self.passed}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One leaf of the parameters."""
+
+    path: str
+    """Such as "layer 1 W", layers counted from 1."""
+    shape: tuple[int, ...]
+    zero: bool
+    """Whether `jax.grad` finds zero throughout: a dead layer, say."""
+    comparisons: tuple[Comparison, ...]
+    """float64, then float32, each against `jax.grad`, then central differences."""
+    problem: str = ""
+    """What keeps the leaf from being compared, if anything does; it fails the row."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether every comparison was made and passed."""
+        return not self.problem and all(comparison.passed for comparison in self.comparisons)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The row in JSON's types."""
+        return {
+            "path": self.path,
+            "shape": list(self.shape),
+            "zero": self.zero,
+            "comparisons": [comparison.to_dict() for comparison in self.comparisons],
+            "problem": self.problem,
+            "passed": self.passed,
+        }
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a gradient check found."""
+
+    rows: tuple[Row, ...]
+    """One for each leaf of the parameters, then one for each that only the gradient has."""
+    problems: tuple[str, ...] = ()
+    """What fails the check as a whole."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether every leaf passed and there was something to check."""
+        return not self.problems and all(row.passed for row in self.rows)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report in JSON's types; an error that isn't finite is null."""
+        return {
+            "passed": self.passed,
+            "problems": list(self.problems),
+            "rows": [row.to_dict() for row in self.rows],
+        }
+
+
+def render(report: Report) -> Group:
+    """The report as a table of a row a leaf, with the verdict and a word on rounding beneath."""
+    table = Table(
+        title="Gradient by hand: max absolute error, max relative error",
+        box=box.SIMPLE,
+        padding=(0, 1, 0, 0),
+    )
+    table.add_column("leaf", no_wrap=True)
+    for dtype in DTYPES:
+        for reference in ("jax.grad", "differences"):
+            table.add_column(f"{dtype}\n{reference}", justify="right", no_wrap=True)
+    table.add_column("kinks", justify="right")
+    table.add_column("verdict")
+    for row in report.rows:
+        cells = [_cell(comparison) for comparison in row.comparisons] or [Text("-")] * 4
+        kinks = max((comparison.kinks for comparison in row.comparisons), default=0)
+        verdict = Text("pass", "green") if row.passed else Text("FAIL", "bold red")
+        table.add_row(Text(row.path), *cells, Text(str(kinks)), verdict)
+    notes = [f"{row.path}: {row.problem}" for row in report.rows if row.problem]
+    notes += [f"{row.path}: no loss depends on it here" for row in report.rows if row.zero]
+    notes += report.problems
+    if any(comparison.kinks for row in report.rows for comparison in row.comparisons):
+        notes.append(
+            "kinks: entries left out of the differences, because some unit's activation has a "
+            "kink between the two sides and the difference straddles two slopes."
+        )
+    failed = sum(not row.passed for row in report.rows)
+    verdict = (
+        Text(f"PASSED: all {len(report.rows)} leaves agree", "bold green")
+        if report.passed
+        else Text(f"FAILED: {failed} of {len(report.rows)} leaves disagree", "bold red")
+    )
+    return Group(table, *map(Text, notes), Text(EXPLANATION), verdict)
+
+
+def _cell(comparison: Comparison) -> Text:
+    if not comparison.entries:
+        return Text("left out")
+    errors = f"{comparison.absolute:.0e} {comparison.relative:.0e}"
+    return Text(errors, "" if comparison.passed else "red")

@@ -1,0 +1,129 @@
+"""`jax.grad` through the custom_vjp face runs the hand-written backward."""
+
+from unittest import mock
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from fmnist_jax.scratch import custom_vjp, mlp
+from fmnist_jax.scratch.activations import GELU, RELU
+from fmnist_jax.scratch.mlp import Dense, MLPConfig
+
+CONFIG = MLPConfig((6, 5, 4, 3), (RELU, GELU), dropout=0.3)
+X = jax.random.normal(jax.random.key(1), (8, 6))
+LABELS = jnp.array([0, 2, 1, 1, 0, 2, 2, 0], jnp.int32)
+KEY = jax.random.key(7)
+
+apply = custom_vjp.apply
+
+
+def loss(apply, parameters, X, key=KEY):
+    logits = apply(parameters, X, CONFIG, key)
+    return optax.softmax_cross_entropy_with_integer_labels(logits, LABELS).mean()
+
+
+def by_hand(parameters, X, key=KEY):
+    return loss(apply, parameters, X, key)
+
+
+def by_autodiff(parameters, X, key=KEY):
+    return loss(lambda *arguments: mlp.forward(*arguments)[0], parameters, X, key)
+
+
+@pytest.fixture(scope="module")
+def parameters() -> mlp.Parameters:
+    return mlp.init(jax.random.key(0), CONFIG)
+
+
+def assert_close(found, expected) -> None:
+    assert jax.tree.structure(found) == jax.tree.structure(expected)
+    for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_logits_are_the_network_s(parameters: mlp.Parameters) -> None:
+    logits, _ = mlp.forward(parameters, X, CONFIG, KEY)
+
+    np.testing.assert_allclose(custom_vjp.apply(parameters, X, CONFIG, KEY), logits, rtol=1e-6)
+
+
+def test_gradient_is_the_one_by_hand(parameters: mlp.Parameters) -> None:
+    _, expected = mlp.value_and_grad(parameters, X, LABELS, CONFIG, KEY)
+
+    found = jax.jit(jax.grad(by_hand))(parameters, X)
+
+    assert_close(found, expected)
+    assert_close(found, jax.jit(jax.grad(by_autodiff))(parameters, X))
+
+
+def test_gradient_without_dropout(parameters: mlp.Parameters) -> None:
+    found = jax.jit(lambda p: jax.grad(by_hand)(p, X, None))(parameters)
+
+    assert_close(found, jax.jit(lambda p: jax.grad(by_autodiff)(p, X, None))(parameters))
+
+
+def test_gradient_of_the_inputs(parameters: mlp.Parameters) -> None:
+    found = jax.jit(jax.grad(by_hand, argnums=1))(parameters, X)
+
+    np.testing.assert_allclose(
+        found, jax.jit(jax.grad(by_autodiff, argnums=1))(parameters, X), rtol=1e-5, atol=1e-6
+    )
+
+
+def test_autodiff_runs_backward_and_nothing_else(parameters: mlp.Parameters) -> None:
+    marked = jax.tree.map(lambda p: jnp.full_like(p, 42.0), parameters)
+    with mock.patch.object(mlp, "backward", return_value=(marked, jnp.zeros_like(X))):
+        found = jax.grad(by_hand)(parameters, X)
+
+    assert_close(found, marked)
+
+
+def test_an_optax_step(parameters: mlp.Parameters) -> None:
+    optimizer = optax.sgd(0.3, momentum=0.9)
+
+    @jax.jit
+    def train(parameters):
+        def step(carry, _):
+            parameters, state = carry
+            value, gradients = jax.value_and_grad(by_hand)(parameters, X, None)
+            updates, state = optimizer.update(gradients, state)
+            return (optax.apply_updates(parameters, updates), state), value
+
+        return jax.lax.scan(step, (parameters, optimizer.init(parameters)), length=30)
+
+    (trained, _), losses = train(parameters)
+
+    assert isinstance(trained[0], Dense)
+    assert float(losses[-1]) < 0.5 * float(losses[0])
+
+
+def test_vmap_over_parameters() -> None:
+    keys = jax.random.split(KEY, 3)
+    gradient = jax.grad(by_hand)
+    networks = [mlp.init(key, CONFIG) for key in keys]
+    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *networks)
+
+    together = jax.jit(jax.vmap(gradient, in_axes=(0, None)))(stacked, X)
+
+    one_by_one = jax.jit(gradient)
+    in_turn = [one_by_one(parameters, X) for parameters in networks]
+    assert_close(together, jax.tree.map(lambda *leaves: jnp.stack(leaves), *in_turn))
+
+
+def test_gradients_of_single_examples_by_vmap(parameters: mlp.Parameters) -> None:
+    def example_loss(parameters, x, label):
+        logits = apply(parameters, x[None], CONFIG)
+        return optax.softmax_cross_entropy_with_integer_labels(logits, label[None]).sum()
+
+    each = jax.jit(jax.vmap(jax.grad(example_loss), in_axes=(None, 0, 0)))(parameters, X, LABELS)
+
+    mean = jax.tree.map(lambda dp: dp.mean(axis=0), each)
+    assert_close(mean, jax.jit(lambda p: jax.grad(by_autodiff)(p, X, None))(parameters))
+
+
+def test_forward_mode_is_refused(parameters: mlp.Parameters) -> None:
+    with pytest.raises(TypeError, match="custom_vjp"):
+        jax.jvp(lambda X: custom_vjp.apply(parameters, X, CONFIG), (X,), (X,))

@@ -1,0 +1,314 @@
+"""The scratch MLP: against plain NumPy, against `jax.grad`, and under JAX's transformations."""
+
+import ast
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from fmnist_jax import scratch
+from fmnist_jax.errors import UserError
+from fmnist_jax.scratch import mlp
+from fmnist_jax.scratch.activations import LEAKY_RELU, RELU, SIGMOID, TANH
+from fmnist_jax.scratch.losses import SOFTMAX_TWICE
+from fmnist_jax.scratch.mlp import MLPConfig
+
+CONFIG = MLPConfig((6, 5, 4, 3), (RELU, TANH), dropout=0.3, l2=0.05)
+X = np.random.default_rng(0).standard_normal((8, 6), np.float32)
+LABELS = np.array([0, 2, 1, 1, 0, 2, 2, 0], np.int32)
+KEY = jax.random.key(7)
+
+value_and_grad = jax.jit(mlp.value_and_grad, static_argnames="config")
+AUTODIFF = jax.value_and_grad(mlp.objective, has_aux=True)
+by_autodiff = jax.jit(AUTODIFF, static_argnames="config")
+
+
+def assert_trees_close(found, expected, **tolerance) -> None:
+    assert jax.tree.structure(found) == jax.tree.structure(expected)
+    for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+        assert (a.shape, a.dtype) == (b.shape, b.dtype)
+        np.testing.assert_allclose(a, b, **tolerance)
+
+
+@pytest.fixture(scope="module")
+def parameters() -> mlp.Parameters:
+    return mlp.init(jax.random.key(0), CONFIG)
+
+
+# --- forward
+
+
+def numpy_forward(parameters, X, masks):
+    """Relu, then tanh, in NumPy's float64."""
+    (W1, b1), (W2, b2), (W3, b3) = jax.tree.map(partial(np.asarray, dtype=np.float64), parameters)
+    Z1 = X @ W1 + b1
+    A1 = np.where(Z1 > 0, Z1, 0) * masks[0]
+    A2 = np.tanh(A1 @ W2 + b2) * masks[1]
+    return A2 @ W3 + b3
+
+
+def test_forward_without_a_key_drops_nothing(parameters: mlp.Parameters) -> None:
+    expected = numpy_forward(parameters, X.astype(np.float64), (1, 1))
+    with jax.enable_x64(True):
+        parameters64 = jax.tree.map(lambda p: p.astype(jnp.float64), parameters)
+        logits, cache = mlp.forward(parameters64, jnp.asarray(X, jnp.float64), CONFIG)
+
+    np.testing.assert_allclose(logits, expected, rtol=1e-12)
+    assert cache.masks == ()
+
+
+def test_forward_with_a_key_applies_the_cached_masks(parameters: mlp.Parameters) -> None:
+    logits, cache = mlp.forward(parameters, jnp.asarray(X), CONFIG, KEY)
+
+    masks = [np.asarray(mask, np.float64) for mask in cache.masks]
+    np.testing.assert_allclose(logits, numpy_forward(parameters, X, masks), rtol=1e-5, atol=1e-5)
+    assert [mask.shape for mask in masks] == [(8, 5), (8, 4)]
+    assert all((mask == 0).any() and (mask > 1).any() for mask in masks)
+
+
+def test_cache_holds_what_each_layer_saw(parameters: mlp.Parameters) -> None:
+    logits, cache = mlp.forward(parameters, jnp.asarray(X), CONFIG, KEY)
+
+    np.testing.assert_array_equal(cache.A[0], X)
+    for A, Z, layer in zip(cache.A, (*cache.Z, logits), parameters, strict=True):
+        np.testing.assert_allclose(A @ layer.W + layer.b[None], Z, rtol=1e-5, atol=1e-6)
+
+
+def test_layers_draw_different_masks() -> None:
+    config = MLPConfig((6, 50, 50, 3), dropout=0.5)
+    _, cache = mlp.forward(mlp.init(KEY, config), jnp.asarray(X), config, KEY)
+
+    assert (cache.masks[0] != cache.masks[1]).any()
+
+
+def test_a_network_without_hidden_layers_is_linear() -> None:
+    config = MLPConfig((6, 3))
+    (layer,) = parameters = mlp.init(KEY, config)
+
+    logits, _ = mlp.forward(parameters, jnp.asarray(X), config)
+
+    np.testing.assert_allclose(logits, X @ np.asarray(layer.W), rtol=1e-5, atol=1e-6)
+
+
+def test_init_draws_each_layer_from_its_own_key() -> None:
+    first, second = mlp.init(KEY, MLPConfig((4, 4, 4)))
+
+    assert [layer.W.shape for layer in mlp.init(KEY, CONFIG)] == [(6, 5), (5, 4), (4, 3)]
+    assert (first.W != second.W).all()
+
+
+# --- objective and gradient
+
+
+def test_objective_is_the_mean_loss_plus_half_c_w_squared(parameters: mlp.Parameters) -> None:
+    logits = numpy_forward(parameters, X, (1, 1))
+    log_probabilities = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    penalty = 0.05 / 2 * sum(float((np.asarray(W, np.float64) ** 2).sum()) for W, _ in parameters)
+    expected = -log_probabilities[np.arange(8), LABELS].mean() + penalty
+
+    value, _ = mlp.objective(parameters, jnp.asarray(X), jnp.asarray(LABELS), CONFIG)
+
+    np.testing.assert_allclose(value, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("config", "batch"),
+    [
+        (CONFIG, 8),
+        (CONFIG, 1),
+        (replace(CONFIG, loss=SOFTMAX_TWICE, dropout=0.0, l2=0.0), 8),
+        (MLPConfig((6, 3), l2=0.1), 8),
+    ],
+    ids=["all of it", "one image", "softmax twice", "no hidden layer"],
+)
+def test_value_and_grad_has_the_shape_and_values_of_jax_s(config: MLPConfig, batch: int) -> None:
+    parameters = mlp.init(jax.random.key(1), config)
+    arguments = parameters, jnp.asarray(X[:batch]), jnp.asarray(LABELS[:batch]), config, KEY
+
+    found, expected = value_and_grad(*arguments), by_autodiff(*arguments)
+
+    assert_trees_close(found, expected, rtol=2e-5, atol=1e-6)
+    assert jax.tree.structure(found[1]) == jax.tree.structure(parameters)
+
+
+def test_backward_gives_the_gradient_of_the_inputs(parameters: mlp.Parameters) -> None:
+    dlogits = jax.random.normal(KEY, (8, 3))
+    _, cache = mlp.forward(parameters, jnp.asarray(X), CONFIG, KEY)
+    _, pullback = jax.vjp(lambda X: mlp.forward(parameters, X, CONFIG, KEY)[0], jnp.asarray(X))
+
+    _, dX = mlp.backward(dlogits, parameters, cache, CONFIG)
+
+    np.testing.assert_allclose(dX, pullback(dlogits)[0], rtol=1e-5, atol=1e-6)
+
+
+@partial(jax.jit, static_argnames=("config", "gradient"))
+def ten_steps(parameters, X, labels, keys, config, gradient):
+    def step(parameters, key):
+        (value, _), gradients = gradient(parameters, X, labels, config, key)
+        return jax.tree.map(lambda p, dp: p - 0.1 * dp, parameters, gradients), value
+
+    return jax.lax.scan(step, parameters, keys)
+
+
+@pytest.mark.parametrize(
+    "config", [CONFIG, MLPConfig((6, 5, 3), (LEAKY_RELU,))], ids=["regularised", "plain"]
+)
+def test_ten_sgd_steps_with_either_gradient_give_the_same_losses(config: MLPConfig) -> None:
+    keys = jax.random.split(KEY, 10)
+    start = mlp.init(jax.random.key(2), config), jnp.asarray(X), jnp.asarray(LABELS), keys, config
+
+    by_hand, losses = ten_steps(*start, mlp.value_and_grad)
+    autodiff, expected = ten_steps(*start, AUTODIFF)
+
+    np.testing.assert_allclose(losses, expected, rtol=1e-6, atol=1e-6)
+    assert_trees_close(by_hand, autodiff, rtol=1e-5, atol=1e-6)
+    assert (losses != losses[0]).sum() == 9
+
+
+# --- JAX's transformations
+
+
+def test_jit_agrees_with_eager(parameters: mlp.Parameters) -> None:
+    arguments = parameters, jnp.asarray(X), jnp.asarray(LABELS), CONFIG, KEY
+
+    assert_trees_close(
+        value_and_grad(*arguments), mlp.value_and_grad(*arguments), rtol=1e-5, atol=1e-6
+    )
+
+
+def test_vmap_over_seeds_agrees_with_seeds_in_turn() -> None:
+    keys = jax.random.split(KEY, 3)
+    steps = jax.random.split(KEY, 2)
+
+    def train(key):
+        return ten_steps(
+            mlp.init(key, CONFIG),
+            jnp.asarray(X),
+            jnp.asarray(LABELS),
+            steps,
+            CONFIG,
+            mlp.value_and_grad,
+        )
+
+    together = jax.jit(jax.vmap(train))(keys)
+    in_turn = [jax.jit(train)(key) for key in keys]
+
+    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *in_turn)
+    assert_trees_close(together, stacked, rtol=1e-5, atol=1e-6)
+    assert len(np.unique(together[1])) == 6
+
+
+def test_donated_parameters_are_updated_in_place() -> None:
+    @partial(jax.jit, donate_argnums=0)
+    def step(parameters, X, labels):
+        _, gradients = mlp.value_and_grad(parameters, X, labels, CONFIG)
+        return jax.tree.map(lambda p, dp: p - 0.1 * dp, parameters, gradients)
+
+    donated = mlp.init(KEY, CONFIG)
+    stepped = step(donated, jnp.asarray(X), jnp.asarray(LABELS))
+
+    assert all(leaf.is_deleted() for leaf in jax.tree.leaves(donated))
+    assert all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(stepped))
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64], ids=["float32", "float64"])
+def test_everything_keeps_the_dtype_of_the_parameters(dtype) -> None:
+    with jax.enable_x64(True):
+        parameters = mlp.init(KEY, CONFIG, dtype)
+        value, gradients = value_and_grad(
+            parameters, jnp.asarray(X, dtype), jnp.asarray(LABELS), CONFIG, KEY
+        )
+
+    assert {leaf.dtype for leaf in jax.tree.leaves((parameters, value, gradients))} == {
+        jnp.dtype(dtype)
+    }
+
+
+# --- configurations
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("layer_sizes", (784,), "layer_sizes"),
+        ("layer_sizes", (), "layer_sizes"),
+        ("layer_sizes", (784, 0, 10), "layer_sizes"),
+        ("layer_sizes", (784, -5, 10), "layer_sizes"),
+        ("activations", (RELU, TANH, SIGMOID), "found 3"),
+        ("activations", (), "found 0"),
+        ("dropout", 1.0, "dropout"),
+        ("dropout", -0.1, "dropout"),
+        ("dropout", float("nan"), "dropout"),
+        ("l2", -1e-3, "l2"),
+        ("l2", float("inf"), "l2"),
+        ("l2", float("nan"), "l2"),
+    ],
+)
+def test_what_cannot_be_built_is_refused_in_one_line(field: str, value, message: str) -> None:
+    with pytest.raises(UserError, match=message) as raised:
+        replace(MLPConfig((784, 20, 20, 10)), **{field: value})
+
+    assert "\n" not in str(raised.value)
+
+
+def test_one_activation_serves_all_hidden_layers() -> None:
+    assert MLPConfig((4, 3, 3, 3, 2), (TANH,)).hidden_activations == (TANH,) * 3
+    assert MLPConfig((4, 3, 3, 2), (TANH, RELU)).hidden_activations == (TANH, RELU)
+    assert MLPConfig((4, 2)).hidden_activations == ()
+
+
+# --- by hand means by hand
+
+AUTODIFF_NAMES = {
+    "checkpoint", "custom_gradient", "custom_jvp", "custom_vjp", "grad", "hessian", "jacfwd",
+    "jacobian", "jacrev", "jvp", "linear_transpose", "linearize", "remat", "value_and_grad", "vjp",
+}  # fmt: skip
+
+
+def autodiff_used(source: str) -> set[str]:
+    """Names of JAX's autodiff that the source reaches for in jax or imports from it."""
+    used = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Attribute):
+            root = node.value
+            while isinstance(root, ast.Attribute):
+                root = root.value
+            if isinstance(root, ast.Name) and root.id in {"jax", "jnp"}:
+                used.add(node.attr)
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("jax"):
+            used |= {alias.name for alias in node.names}
+            used |= {(node.module or "").rpartition(".")[2]}
+    return used & (AUTODIFF_NAMES | {"ad", "autodiff", "api", "interpreters"})
+
+
+SOURCES = sorted(Path(str(scratch.__file__)).parent.glob("*.py"))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
+def test_no_autodiff_in_the_scratch_package(path: Path) -> None:
+    expected = {"custom_vjp"} if path.name == "custom_vjp.py" else set()
+
+    assert autodiff_used(path.read_text(encoding="utf-8")) == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("import jax\njax.grad(f)", {"grad"}),
+        ("from jax import vjp as pullback", {"vjp"}),
+        ("from jax.interpreters import ad", {"interpreters", "ad"}),
+        ("import jax\njax.value_and_grad(f)", {"value_and_grad"}),
+        ("def value_and_grad(): ...\nmlp.value_and_grad(p)", set()),
+    ],
+)
+def test_the_search_for_autodiff_finds_it(source: str, found: set[str]) -> None:
+    assert autodiff_used(source) == found
+
+
+def test_the_search_covers_the_package() -> None:
+    names = {path.name for path in SOURCES}
+    assert names >= {"activations.py", "dropout.py", "losses.py", "mlp.py", "custom_vjp.py"}
