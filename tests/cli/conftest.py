@@ -23,7 +23,8 @@ def cli(capsys: pytest.CaptureFixture) -> Callable[..., Outcome]:
         except SystemExit as exit_:  # tyro's own way out: --help, or words it doesn't know
             code = exit_.code
         assert isinstance(code, int)
-        return Outcome(code, *capsys.readouterr())
+        captured = capsys.readouterr()
+        return Outcome(code, str(captured.out), str(captured.err))
 
     return run
 
