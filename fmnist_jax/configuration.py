@@ -30,7 +30,7 @@ def decode(kind: type[Config], values: Any, tables: Tables, where: str | Path) -
     """
     try:
         return _converter(tables).structure(values, kind)
-    except (cattrs.BaseValidationError, UserError, TypeError, ValueError) as error:
+    except (cattrs.BaseValidationError, UserError, AttributeError, TypeError, ValueError) as error:
         reasons = "; ".join(
             cattrs.transform_error(error, path=kind.__name__, format_exception=_say)
         )

@@ -34,6 +34,7 @@ def sealed_directory(path: Path) -> Iterator[Path]:
     Raises UserError for a path that holds anything but a sealed directory, and for what the file
     system refuses.
     """
+    path = path.resolve()
     previous, aside = _previous(path), path.with_name(f".{path.name}.partial")
     written = aside / "directory"
     try:
@@ -139,7 +140,8 @@ def _sha256(file: Path) -> str:
 
 
 def _previous(path: Path) -> Path:
-    return path.with_name(f".{path.name}.previous")
+    path = path.resolve()  # what a link points to is what gets replaced
+    return path.parent / f".{path.name}.previous"
 
 
 def _sync(path: Path) -> None:

@@ -1,0 +1,132 @@
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fmnist_jax import manifest
+from fmnist_jax.errors import UserError
+from fmnist_jax.manifest import is_sealed, present, sealed_directory, verify
+
+
+def write(path: Path, text: str) -> None:
+    with sealed_directory(path) as directory:
+        (directory / "folder").mkdir(parents=True)
+        (directory / "folder" / "file").write_text(text)
+
+
+def read(path: Path) -> str:
+    verify(present(path))
+    return (present(path) / "folder" / "file").read_text()
+
+
+def test_a_directory_is_sealed_and_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "directory"
+    write(path, "old")
+    assert is_sealed(path)
+    assert list(json.loads((path / "manifest.json").read_text())["sha256"]) == ["folder/file"]
+    write(path, "new")
+    assert read(path) == "new"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_an_error_while_writing_leaves_the_old_directory(tmp_path: Path) -> None:
+    path = tmp_path / "directory"
+    write(path, "old")
+
+    def write_half() -> None:
+        with sealed_directory(path) as directory:
+            directory.mkdir()
+            (directory / "half").write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_half()
+    assert read(path) == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_link_stays_and_what_it_points_to_is_replaced(tmp_path: Path) -> None:
+    link, path = tmp_path / "link", tmp_path / "disk" / "directory"
+    write(path, "old")
+    link.symlink_to(path)
+    write(link, "new")
+    assert link.is_symlink()
+    assert read(link) == read(path) == "new"
+    path.rename(path.with_name(".directory.previous"))
+    assert read(link) == "new"
+
+
+@pytest.mark.parametrize("failing", [1, 2])
+def test_an_error_while_renaming_leaves_the_old_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: int
+) -> None:
+    path = tmp_path / "directory"
+    write(path, "old")
+    rename, calls = Path.rename, []
+
+    def fail(self: Path, target: Path) -> Path:
+        calls.append(self)
+        if len(calls) == failing:
+            raise OSError(28, "No space left on device")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", fail)
+    with pytest.raises(UserError, match="No space left on device"):
+        write(path, "new")
+    assert len(calls) >= failing
+    assert read(path) == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+class Killed:
+    """Lets `steps` calls happen and swallows all later ones, as if the process had gone."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps, self.calls = steps, 0
+
+    def __call__(self, function: Callable) -> Callable:
+        def call(*arguments: Any, **options: Any) -> Any:
+            self.calls += 1
+            return function(*arguments, **options) if self.calls <= self.steps else None
+
+        return call
+
+
+def test_a_process_killed_at_any_step_leaves_a_whole_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    for steps in range(100):
+        path = tmp_path / str(steps) / "directory"
+        write(path, "old")
+        killed = Killed(steps)
+        with monkeypatch.context() as patch:
+            patch.setattr(manifest.shutil, "rmtree", killed(shutil.rmtree))
+            patch.setattr(manifest, "_seal", killed(manifest._seal))
+            patch.setattr(Path, "rename", killed(Path.rename))
+            write(path, "new")
+        found.append(read(path))
+        write(path, "next")
+        assert read(path) == "next"
+        assert list(path.parent.iterdir()) == [path]
+        if killed.calls <= steps:
+            break
+    assert len(found) > 5
+    assert found == sorted(found, reverse=True)  # old, then, from one step on, new
+    assert set(found) == {"old", "new"}
+
+
+def test_nothing_but_a_sealed_directory_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "photographs"
+    path.mkdir()
+    (path / "manifest.json").write_text('{"name": "an app"}')
+    (tmp_path / "file").write_text("text")
+    for there in (path, tmp_path / "file"):
+        with pytest.raises(UserError, match="may be replaced"):
+            write(there, "new")
+    assert (path / "manifest.json").read_text() == '{"name": "an app"}'
+    with pytest.raises(UserError, match="can't be written"):
+        write(tmp_path / "file" / "below", "new")
