@@ -26,7 +26,7 @@ clean:
 	@echo "Installing fmnist-jax$(EXTRAS) into .venv (the first time takes a minute or two)"
 	@if command -v uv >/dev/null 2>&1; then \
 	  uv venv --quiet --allow-existing --python $(PYTHON) .venv && \
-	  uv pip install --quiet --python $(BIN)/python -e '.$(EXTRAS)'; \
+	  uv pip install --quiet --compile-bytecode --python $(BIN)/python -e '.$(EXTRAS)'; \
 	else \
 	  { $(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv .venv || \
 	    { echo "no virtual environment can be made: install python3-venv (Debian) or uv" >&2; exit 2; }; } && \

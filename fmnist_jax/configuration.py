@@ -28,9 +28,13 @@ def decode(kind: type[Config], values: Any, tables: Tables, where: str | Path) -
     `where` names the file for errors. Raises UserError for unknown fields, values of a wrong type and
     unknown names.
     """
+    if not isinstance(values, Mapping):
+        raise UserError(
+            f"{where}: expected the fields of a {kind.__name__}, found {type(values).__name__}"
+        )
     try:
         return _converter(tables).structure(values, kind)
-    except (cattrs.BaseValidationError, UserError, AttributeError, TypeError, ValueError) as error:
+    except (cattrs.BaseValidationError, UserError, TypeError, ValueError) as error:
         reasons = "; ".join(
             cattrs.transform_error(error, path=kind.__name__, format_exception=_say)
         )
