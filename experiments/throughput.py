@@ -63,7 +63,7 @@ PEERS = {
     OURS: "hand_written",
     "autodiff": "autodiff",
     "NumPy": "numpy_plain",
-    "NumPy, tuned": "numpy_by_hand",
+    "NumPy, tuned": "numpy_tuned",
     "PyTorch": "pytorch",
 }
 """Contenders and their modules in `throughput_peers`, in the order in which they take turns."""

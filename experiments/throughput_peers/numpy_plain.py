@@ -1,6 +1,6 @@
 """The same algorithm in NumPy as the formulas read: what a first implementation from scratch looks like.
 
-float32 throughout and scaled images held in memory, as `numpy_by_hand` has them; every operation makes
+float32 throughout and scaled images held in memory, as `numpy_tuned` has them; every operation makes
 a new array, and nothing is folded into anything else.
 """
 

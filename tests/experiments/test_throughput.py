@@ -74,7 +74,7 @@ def test_measure_takes_turns_and_says_that_torch_is_missing(
     split = made_split(throughput.BATCH_SIZE)  # one batch: any order is the same
     measured = measure(ROW, split, options, interpreters(options), lines.append)
     assert lines == [f"PyTorch: {sys.executable} has no torch: left out"]
-    assert list(measured) == [OURS, "autodiff", "NumPy"]
+    assert list(measured) == [OURS, "autodiff", "NumPy", "NumPy, tuned"]
     for figures in measured.values():
         assert len(figures["seconds"]) == 2
         assert 0 < figures["ratio_min"] <= figures["ratio"] <= figures["ratio_max"]
