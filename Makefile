@@ -4,6 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .PHONY: run test check clean
+.NOTPARALLEL:
 
 run: .venv/run.stamp  ## the main job on the real data
 	$(BIN)/fmnist-jax train

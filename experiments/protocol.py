@@ -5,6 +5,7 @@ import io
 import json
 import platform
 import statistics
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,16 +15,18 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import tyro
 from filelock import FileLock
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from fmnist_jax import runs
+from fmnist_jax.cli.arguments import parse
 from fmnist_jax.configuration import encode
+from fmnist_jax.data import checksums
 from fmnist_jax.data.dataset import Dataset, Split
 from fmnist_jax.data.loading import DataConfig, load_dataset
+from fmnist_jax.errors import UserError
 from fmnist_jax.files import write_json
 from fmnist_jax.runs import MLPRun
 
@@ -77,33 +80,46 @@ class Options:
     data: DataConfig = field(default_factory=DataConfig)
     """Which images."""
 
+    def __post_init__(self) -> None:
+        """Refuse what would run nothing."""
+        if self.seeds < 1:
+            raise UserError(f"seeds must be at least 1, found {self.seeds}")
+
 
 def main(experiment: Experiment) -> None:
-    """Run the experiment as the command line says, and print its table."""
-    options = tyro.cli(
-        Options,
-        prog=f"python -m experiments.{experiment.name}",
-        config=(tyro.conf.OmitArgPrefixes,),
-    )
+    """Run the experiment as the command line says and print its table; exits with 2 on UserError."""
     console = Console(highlight=False, soft_wrap=True)
-    stored = run(experiment, options, console.print)
+    try:
+        program = f"python -m experiments.{experiment.name}"
+        options = parse(Options, program, None, {})
+        stored = run(experiment, options, console.print)
+    except UserError as error:
+        print(f"experiments.{experiment.name}: {error}", file=sys.stderr)
+        sys.exit(2)
     console.print(f"\n{experiment.title}: measured, mean ± standard deviation (reported)\n")
     console.print(table(experiment, stored), markup=False)
 
 
 def run(experiment: Experiment, options: Options, log: Callable[[str], None]) -> dict[str, Any]:
-    """Run what isn't stored yet, storing each run as it ends; returns all that is stored."""
-    store = Store(experiment, Path("runs/quick") if options.quick else RESULTS)
-    dataset: Dataset | None = None
-    for row, seed in planned(experiment, options):
+    """Run what isn't stored yet, storing each run as it ends; returns all that is stored.
+
+    Raises UserError for rows that the experiment doesn't have and for data that can't be had.
+    """
+    plan = list(planned(experiment, options))
+    dataset = load_dataset(options.data, log)
+    if options.quick:
+        dataset = _cut(dataset)
+    elif dataset.checksum != checksums.CHECKSUM:
+        raise UserError(
+            f"{dataset.source}: results are kept for Fashion-MNIST in its own order alone; use --quick"
+        )
+    store = Store(experiment, Path("runs/quick") if options.quick else RESULTS, dataset.checksum)
+    for row, seed in plan:
         configured = configure(row, seed, options)
         name = f"{experiment.name}: {row.name}, seed {seed}"
         if store.has(row, configured):
             log(f"{name}: stored already")
             continue
-        if dataset is None:
-            dataset = load_dataset(options.data, log)
-            dataset = _cut(dataset) if options.quick else dataset
         measured = measure(configured, dataset, experiment.splits)
         store.add(row, configured, measured)
         figures = ", ".join(f"{column} {measured[column]:.4g}" for column in experiment.columns)
@@ -113,6 +129,12 @@ def run(experiment: Experiment, options: Options, log: Callable[[str], None]) ->
 
 def planned(experiment: Experiment, options: Options) -> Iterator[tuple[Row, int]]:
     """Every (row, seed) asked for, all rows of one seed before the next seed."""
+    for part in options.rows:
+        if not any(part in row.name for row in experiment.rows):
+            raise UserError(
+                f"rows: no row of {experiment.name} has {part!r} in its name: they are "
+                + "; ".join(row.name for row in experiment.rows)
+            )
     for seed in range(options.seeds):
         for row in experiment.rows:
             if not options.rows or any(part in row.name for part in options.rows):
@@ -192,6 +214,8 @@ class Store:
 
     experiment: Experiment
     folder: Path
+    data_checksum: str
+    """Of the images that the runs are about; others' runs don't count."""
 
     @cached_property
     def path(self) -> Path:
@@ -205,29 +229,33 @@ class Store:
         return json.loads(self.path.read_text("utf-8"))["rows"]
 
     def has(self, row: Row, run: MLPRun) -> bool:
-        """Whether the row is stored with this very configuration and seed."""
-        stored = self.read().get(row.name, {})
-        return (
-            stored.get("configuration") == _without_circumstances(run)
-            and str(run.training.seed) in stored["runs"]
-        )
+        """Whether the row is stored with this very configuration, seed and data."""
+        return str(run.training.seed) in self._runs_like(row, run)
 
     def add(self, row: Row, run: MLPRun, measured: Mapping[str, Any]) -> None:
-        """Store one run; runs of another configuration of the row are forgotten."""
+        """Store one run; the row's runs of another configuration or other data are forgotten."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with FileLock(self.path.with_suffix(".lock")):
             rows = self.read()
-            configuration = _without_circumstances(run)
-            stored = rows.get(row.name, {})
-            kept = stored["runs"] if stored.get("configuration") == configuration else {}
             rows[row.name] = {
-                "configuration": configuration,
+                "configuration": _without_circumstances(run),
                 "reported": dict(row.reported),
-                "runs": kept | {str(run.training.seed): dict(measured)},
+                "runs": self._runs_like(row, run) | {str(run.training.seed): dict(measured)},
             }
             order = [row.name for row in self.experiment.rows]
             rows = {name: rows[name] for name in order if name in rows}
             write_json(self.path, {"title": self.experiment.title, "rows": rows})
+
+    def _runs_like(self, row: Row, run: MLPRun) -> dict[str, Any]:
+        """The stored runs of the row, by seed, that were made as `run` would be."""
+        stored = self.read().get(row.name, {})
+        if stored.get("configuration") != _without_circumstances(run):
+            return {}
+        return {
+            seed: measured
+            for seed, measured in stored["runs"].items()
+            if measured["data_checksum"] == self.data_checksum
+        }
 
 
 def _without_circumstances(run: MLPRun) -> dict[str, Any]:

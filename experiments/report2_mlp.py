@@ -1,4 +1,16 @@
-"""Report 2's MLP."""
+"""Report 2's MLP: two hidden ReLU layers, Adam, the weights of the best validation accuracy.
+
+Command: `python -m experiments.report2_mlp --seeds 3`
+Measured, mean ± standard deviation over seeds 0, 1, 2 (in brackets what the report says, of one run):
+
+|                          | test accuracy        | validation accuracy | best epoch    | seeds |
+|--------------------------|----------------------|---------------------|---------------|-------|
+| 784,256,128,10 relu adam | 89.02 ± 0.16 (88.32) | 90.13 ± 0.05        | 38.67 ± 14.47 | 3     |
+
+The report gives no widths (256 and 128 here) and no initialiser (random here, as in report 1).
+
+One core of a two-core AMD EPYC a process, JAX 0.10.2, Python 3.11.7: 5 minutes of runs, beside other work.
+"""
 
 from experiments.protocol import REPORTED, Experiment, Row, main
 from fmnist_jax.data.scaling import UNIT

@@ -8,10 +8,12 @@ checkpoint/          the best epoch's weights, for `predict` and `evaluate`
 tensorboard/         the history once more, where asked for
 """
 
+import itertools
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -29,46 +31,66 @@ from fmnist_jax.runs import NAMES, Assessment, MLPRun, Trained
 from fmnist_jax.training.fit import EpochRecord
 
 
-def create(directory: Path | None, run: MLPRun) -> Path:
-    """Make `directory` (by default a new one under runs/) and write the configuration.
+@contextmanager
+def created(
+    directory: Path | None, run: MLPRun, tensorboard: bool = False
+) -> Iterator[tuple[Path, Callable[[EpochRecord], None]]]:
+    """A new directory for `run` (by default under runs/), and a function that writes an epoch's line.
 
-    Raises UserError where it can't be made or something is in it already.
+    What fails before the first epoch is done leaves no directory behind. Raises UserError where the
+    directory can't be made, something is in it already, or TensorBoard's extra is asked for and
+    isn't installed.
     """
-    if directory is None:
-        directory = Path("runs") / datetime.now().strftime("mlp-%Y%m%d-%H%M%S")
+    directory = _new_directory() if directory is None else _claimed(directory)
+    path = directory / "metrics.jsonl"
+    try:
+        with writing(directory):
+            write_json(directory / "configuration.json", encode(run, NAMES))
+        with ExitStack() as stack:
+            summaries = None
+            if tensorboard:
+                summaries = _summary_writer(directory / "tensorboard")
+                stack.callback(summaries.close)
+            with writing(path):
+                file = stack.enter_context(path.open("x", encoding="utf-8"))
+
+            def write(record: EpochRecord) -> None:
+                with writing(path):
+                    file.write(json.dumps(record._asdict()) + "\n")
+                    file.flush()
+                    os.fsync(file.fileno())
+                if summaries is not None:
+                    for name, value in record._asdict().items():
+                        if name != "epoch":
+                            summaries.add_scalar(name, value, record.epoch)
+
+            yield directory, write
+    except BaseException:
+        if not path.exists() or path.stat().st_size == 0:
+            shutil.rmtree(directory, ignore_errors=True)
+        raise
+
+
+def _new_directory() -> Path:
+    """A directory named by the time; by a number too where several runs begin in one second."""
+    name = datetime.now().strftime("mlp-%Y%m%d-%H%M%S")
+    for suffix in itertools.chain([""], (f"-{count}" for count in itertools.count(2))):
+        directory = Path("runs") / (name + suffix)
+        with writing(directory):
+            try:
+                directory.mkdir(parents=True)
+                return directory
+            except FileExistsError:
+                continue
+    raise AssertionError("there is always a next number")
+
+
+def _claimed(directory: Path) -> Path:
     with writing(directory):
         directory.mkdir(parents=True, exist_ok=True)
         if any(directory.iterdir()):
             raise UserError(f"{directory} isn't empty: name a new directory for this run")
-        write_json(directory / "configuration.json", encode(run, NAMES))
     return directory
-
-
-@contextmanager
-def history_writer(
-    directory: Path, tensorboard: bool = False
-) -> Iterator[Callable[[EpochRecord], None]]:
-    """A function that adds an epoch's line to metrics.jsonl, and to TensorBoard's files if asked.
-
-    Raises UserError where the extra `tensorboard` is asked for and not installed.
-    """
-    summaries = _summary_writer(directory / "tensorboard") if tensorboard else None
-    path = directory / "metrics.jsonl"
-    with writing(path), path.open("x", encoding="utf-8") as file:
-
-        def write(record: EpochRecord) -> None:
-            with writing(path):
-                file.write(json.dumps(record._asdict()) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            if summaries is not None:
-                for name, value in record._asdict().items():
-                    if name != "epoch":
-                        summaries.add_scalar(name, value, record.epoch)
-
-        yield write
-    if summaries is not None:
-        summaries.close()
 
 
 def _summary_writer(directory: Path) -> Any:

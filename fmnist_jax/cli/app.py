@@ -1,12 +1,15 @@
 """The command `fmnist-jax`: finds the subcommand, runs it, and turns errors into exit codes."""
 
 import importlib
+import io
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
+from importlib.metadata import version
 
-from fmnist_jax.errors import UserError
+from fmnist_jax.errors import UserError, unknown_name
 
 COMMANDS = {
     "train": "train a network, evaluate it, save a checkpoint and pictures",
@@ -27,33 +30,16 @@ OPTIONS = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; 0 for success, 1 for a failed check, 2 for input the user can mend."""
+    """Run the command line; 0 for success, 1 for a failed check, 2 for what the user can mend."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
-    words = [word for word in words if word != "--debug"]
-    if not words or words[0] in ("-h", "--help"):
-        print(USAGE + OPTIONS)
-        return 0 if words else 2
-    if words[0] == "--version":
-        from importlib.metadata import version
-
-        print(version("fmnist-jax"))
-        return 0
-    name, rest = words[0], words[1:]
-    if name not in COMMANDS:
-        print(
-            f"fmnist-jax: unknown command {name!r}: known are {', '.join(COMMANDS)}",
-            file=sys.stderr,
-        )
-        return 2
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A file's name that the terminal can't show is shown escaped.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        # Only the command's own imports: `predict` answers before others would have started.
-        return importlib.import_module(f"fmnist_jax.cli.{name}").main(rest)
-    except UserError as error:
-        if debug:
-            raise
-        print(f"fmnist-jax: {error}", file=sys.stderr)
-        return 2
+        code = run([word for word in words if word != "--debug"])
+        sys.stdout.flush()
+        return code
     except KeyboardInterrupt:
         print("fmnist-jax: interrupted", file=sys.stderr)
         return 128 + signal.SIGINT
@@ -61,3 +47,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader of our output is gone (`fmnist-jax ... | head`): nothing is left to say.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
+    except (UserError, OSError, MemoryError) as error:
+        if debug:
+            traceback.print_exc()
+        message = "not enough memory: ask for less" if isinstance(error, MemoryError) else error
+        print(f"fmnist-jax: {' '.join(str(message).split())}", file=sys.stderr)
+        return 2
+
+
+def run(words: Sequence[str]) -> int:
+    """Run the command that the first word names. Raises UserError for an unknown one."""
+    if not words or words[0] in ("-h", "--help"):
+        print(USAGE + OPTIONS)
+        return 0 if words else 2
+    name, rest = words[0], words[1:]
+    if name == "--version":
+        print(version("fmnist-jax"))
+        return 0
+    if name not in COMMANDS:
+        raise unknown_name("command", name, COMMANDS)
+    # Only the command's own imports: `predict` answers before others would have started.
+    return importlib.import_module(f"fmnist_jax.cli.{name}").main(rest)

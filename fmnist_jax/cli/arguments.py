@@ -1,6 +1,10 @@
 """Command-line options from the configuration dataclasses: names become behaviours here, once."""
 
+import contextlib
+import functools
+import io
 import json
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -8,6 +12,7 @@ import tyro
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
 from fmnist_jax.configuration import Tables, name_of, named
+from fmnist_jax.errors import UserError
 
 Result = TypeVar("Result")
 
@@ -15,7 +20,25 @@ Result = TypeVar("Result")
 def call(
     command: Callable[..., Result], name: str, arguments: Sequence[str], tables: Tables
 ) -> Result:
-    """Call `command` with what `arguments` say; exits with 2 where they don't fit, 0 after --help."""
+    """Call `command` with what `arguments` say, after `name` in the usage; exits with 0 after --help.
+
+    Raises UserError where they don't fit.
+    """
+
+    @functools.wraps(command)
+    def prepared(*positional: Any, **named: Any) -> Callable[[], Result]:
+        return functools.partial(command, *positional, **named)
+
+    return parse(prepared, f"fmnist-jax {name}", arguments, tables)()
+
+
+def parse(
+    kind: Callable[..., Result], program: str, arguments: Sequence[str] | None, tables: Tables
+) -> Result:
+    """What `kind` makes of the options that `arguments` (by default the process's own) give it.
+
+    Raises UserError where they don't fit.
+    """
     registry = ConstructorRegistry()
 
     @registry.primitive_rule
@@ -26,19 +49,32 @@ def call(
         return PrimitiveConstructorSpec(
             nargs=1,
             metavar="{" + ",".join(table) + "}",
-            # Its UserError passes through tyro and is told in one line, like all others.
             instance_from_str=lambda words: named(words[0], info.type, table),
             is_instance=lambda value: value in table.values(),
             str_from_instance=lambda value: [name_of(value, table)],
         )
 
-    with registry:
-        return tyro.cli(
-            command,
-            prog=f"fmnist-jax {name}",
-            args=list(arguments),
-            config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
-        )
+    complaint = io.StringIO()
+    try:
+        with registry, contextlib.redirect_stderr(complaint):
+            return tyro.cli(
+                kind,
+                prog=program,
+                args=None if arguments is None else list(arguments),
+                config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
+            )
+    except SystemExit as exit_:
+        if not exit_.code:
+            raise
+        raise UserError(f"{_one_line(complaint.getvalue())}; see {program} --help") from None
+
+
+def _one_line(box: str) -> str:
+    """tyro's framed complaint as one line, without the frame's title and its own word on --help."""
+    lines = [line for line in box.splitlines() if not line.startswith("\u256d")]
+    lines = [re.sub(r"[\u2500-\u257f]", "", line).strip() for line in lines]
+    kept = [line for line in lines if line and not re.match(r"For full helptext|.*--help$", line)]
+    return " ".join(kept).rstrip(".")
 
 
 def json_text(value: Any) -> str:

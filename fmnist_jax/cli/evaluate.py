@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 
 import numpy as np
 import tyro
-from rich.console import Console
 from rich.table import Table
 
 from fmnist_jax.cli.arguments import call, json_text
+from fmnist_jax.cli.console import Console
 from fmnist_jax.data.loading import DataConfig, load_dataset
 from fmnist_jax.evaluation.metrics import Metrics, classification_metrics
 from fmnist_jax.inference.classifier import Classifier
@@ -21,7 +21,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def evaluate(
-    checkpoint: Annotated[str, tyro.conf.Positional],
+    checkpoint: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CHECKPOINT")],
     data: DataConfig,
     split: Literal["train", "validation", "test"] = "test",
     json: bool = False,

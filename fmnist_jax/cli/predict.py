@@ -7,6 +7,7 @@ from typing import Annotated
 import tyro
 
 from fmnist_jax.cli.arguments import call, json_text
+from fmnist_jax.errors import UserError
 from fmnist_jax.inference.classifier import Classifier
 from fmnist_jax.inference.images import read_images
 
@@ -17,8 +18,8 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def predict(
-    checkpoint: Annotated[str, tyro.conf.Positional],
-    images: Annotated[tuple[Path, ...], tyro.conf.Positional],
+    checkpoint: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CHECKPOINT")],
+    images: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="IMAGES...")],
     invert: bool = False,
     top_k: int = 3,
     json: bool = False,
@@ -32,6 +33,8 @@ def predict(
         top_k: How many of the likeliest classes to name.
         json: Print the answers as JSON.
     """
+    if not images:
+        raise UserError("IMAGES: name at least one picture, file of images or folder of pictures")
     classifier = Classifier.from_checkpoint(checkpoint)
     names, pixels = read_images(images, invert=invert)
     predictions = classifier.classify(pixels, top_k=top_k)

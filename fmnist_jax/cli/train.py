@@ -3,11 +3,11 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from fmnist_jax import run_directory, runs
 from fmnist_jax.cli.arguments import call, json_text
+from fmnist_jax.cli.console import Console
 from fmnist_jax.data.dataset import Dataset
 from fmnist_jax.data.loading import load_dataset
 from fmnist_jax.inference.classifier import Classifier
@@ -41,8 +41,7 @@ def train_mlp(
     console = Console(stderr=json, highlight=False, soft_wrap=True)
     dataset = load_dataset(run.data, console.print)
     runs.check_sizes(run.model, dataset)
-    directory = run_directory.create(run_dir, run)
-    with run_directory.history_writer(directory, tensorboard) as write:
+    with run_directory.created(run_dir, run, tensorboard) as (directory, write):
         trained = _train_with_progress(run, dataset, write, console)
     console.print(ending_line(trained, run.training))
 
@@ -95,7 +94,9 @@ def _train_with_progress(
     columns = (
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     )  # fmt: skip
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as progress:
         epochs = progress.add_task("epochs", total=run.training.epochs)
 
         def on_epoch(state: FitState, record: EpochRecord) -> None:

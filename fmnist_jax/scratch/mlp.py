@@ -1,4 +1,4 @@
-"""The scratch multilayer perceptron: forward, backward, loss and update rule's gradient, by hand.
+"""The scratch multilayer perceptron: forward and backward passes and the gradient, by hand.
 
 Rows are examples, so report 1's Z = W A + b reads Z = A W + b here, and dW = dZ A^T reads A^T dZ.
 No function in this file differentiates anything: `backward` is the chain rule written out.
@@ -22,6 +22,10 @@ Logits = Float[Array, "batch classes"]
 Labels = Int[Array, " batch"]
 
 
+MAX_UNITS = 2**20
+"""A layer of more is a slip, and would ask for more memory than there is."""
+
+
 @dataclass(frozen=True)
 class MLPConfig:
     """What a scratch MLP is made of.
@@ -43,12 +47,23 @@ class MLPConfig:
     """What training minimises, beside the penalty."""
 
     def __post_init__(self) -> None:
-        """Refuse what can't be built."""
+        """Refuse what can't be built; lists and a single activation become tuples."""
+        if isinstance(self.activations, Activation):
+            object.__setattr__(self, "activations", (self.activations,))
+        for name in ("layer_sizes", "activations"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
         sizes, hidden = self.layer_sizes, len(self.layer_sizes) - 2
-        if len(sizes) < 2 or min(sizes) < 1:
+        if len(sizes) < 2 or not all(type(n) is int and 1 <= n <= MAX_UNITS for n in sizes):
             raise UserError(
-                f"layer_sizes must be two or more positive counts, inputs first, found {sizes}"
+                f"layer_sizes must be two or more counts from 1 to {MAX_UNITS}, inputs first, found "
+                f"{sizes}"
             )
+        for activation in self.activations:
+            if not isinstance(activation, Activation):
+                raise UserError(
+                    f"activations must be of type Activation, as scratch.activations.GELU is, found "
+                    f"{activation!r}"
+                )
         if len(self.activations) not in (1, hidden):
             raise UserError(
                 f"activations must be one for all {hidden} hidden layers of layer_sizes {sizes} "

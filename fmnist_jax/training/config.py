@@ -6,7 +6,7 @@ from typing import Literal
 
 import optax
 
-from fmnist_jax.errors import UserError
+from fmnist_jax.errors import UserError, unknown_name
 from fmnist_jax.training.optimizers import (
     Epoch,
     Optimizer,
@@ -15,6 +15,9 @@ from fmnist_jax.training.optimizers import (
     constant,
     sgd,
 )
+
+MAX_RATE = 1e30
+"""Any more and float32 overflows before a weight has moved."""
 
 
 @dataclass(frozen=True)
@@ -45,14 +48,22 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         """Refuse what can't be trained with."""
+        if self.monitor not in ("loss", "accuracy"):
+            raise unknown_name("monitor", self.monitor, ("loss", "accuracy"))
+        for name in ("optimizer", "schedule"):
+            value = getattr(self, name)
+            if not callable(value):
+                raise UserError(
+                    f"{name} must be a function, as training.optimizers has them, found {value!r}"
+                )
         for name in ("epochs", "batch_size", "patience"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UserError(f"{name} must be at least 1, found {value}")
         for name in ("learning_rate", "decay_rate"):
             value = getattr(self, name)
-            if not 0 <= value < float("inf"):
-                raise UserError(f"{name} must be a finite number of at least 0, found {value}")
+            if not 0 <= value <= MAX_RATE:
+                raise UserError(f"{name} must be a number from 0 to {MAX_RATE:g}, found {value}")
         if not 0 <= self.seed < 2**32:
             raise UserError(f"seed must be from 0 to 2**32 - 1, found {self.seed}")
 

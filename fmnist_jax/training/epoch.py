@@ -117,8 +117,8 @@ def evaluate(
     *,
     model: Model,
     scaling: Scaling,
-) -> tuple[Float[Array, ""], Float[Array, ""]]:
-    """(mean loss, accuracy) over every image of `data`."""
+) -> tuple[Float[Array, ""], Int[Array, ""]]:
+    """(mean loss, number of right answers) over every image of `data`."""
     logits = predict_logits(parameters, data.images, statistics, model=model, scaling=scaling)
     correct = logits.argmax(axis=-1) == data.labels
-    return model.losses(logits, data.labels).mean(), correct.astype(logits.dtype).mean()
+    return model.losses(logits, data.labels).mean(), correct.sum()

@@ -73,8 +73,8 @@ def fit(
     """Train from `state` (from the start without one), yielding after each epoch.
 
     The keys of an epoch depend on the seed and the epoch's number alone, so that a run continued from
-    any of its states goes on exactly as it would have. Raises UserError when the loss or a weight is
-    no longer finite, naming the epoch and the step.
+    any of its states goes on exactly as it would have. Raises UserError when a loss or a weight is no
+    longer finite, naming the epoch and the step.
     """
     steps_per_epoch = -(-len(train.labels) // config.batch_size)
     optimizer = optimizer_of(config, steps_per_epoch)
@@ -92,11 +92,12 @@ def fit(
             optimizer=optimizer,
             batch_size=config.batch_size,
         )
-        loss, accuracy = evaluate(
+        loss, correct = evaluate(
             trained.parameters, validation, statistics, model=model, scaling=scaling
         )
-        _check_finite(metrics, trained.parameters, epoch, config)
-        value = float(loss) if config.monitor == "loss" else -float(accuracy)
+        _check_finite(metrics, trained.parameters, float(loss), epoch, config)
+        accuracy = int(correct) / len(validation.labels)
+        value = float(loss) if config.monitor == "loss" else -accuracy
         stopping = update(state.stopping, epoch, value)
         best = (
             jax.tree.map(jnp.copy, trained.parameters)
@@ -112,7 +113,7 @@ def fit(
                 / len(train.labels),
                 train_accuracy=np.asarray(metrics.correct).sum().item() / len(train.labels),
                 validation_loss=float(loss),
-                validation_accuracy=float(accuracy),
+                validation_accuracy=accuracy,
                 learning_rate=float(learning_rate_of(config, jnp.int32(epoch - 1))),
                 patience=stopping.waited,
             ),
@@ -126,7 +127,11 @@ def finished(state: FitState, config: TrainingConfig) -> bool:
 
 
 def _check_finite(
-    metrics: StepMetrics, parameters: Parameters, epoch: int, config: TrainingConfig
+    metrics: StepMetrics,
+    parameters: Parameters,
+    validation_loss: float,
+    epoch: int,
+    config: TrainingConfig,
 ) -> None:
     losses = np.asarray(metrics.loss_sum)
     wrong = np.flatnonzero(~np.isfinite(losses))
@@ -144,3 +149,5 @@ def _check_finite(
                 f"the weights {jax.tree_util.keystr(path)} aren't finite after epoch {epoch}, step "
                 f"{losses.size} of {losses.size}: {advice}"
             )
+    if not np.isfinite(validation_loss):
+        raise UserError(f"the validation loss is {validation_loss} after epoch {epoch}: {advice}")

@@ -1,6 +1,9 @@
+import contextlib
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -30,11 +33,27 @@ def test_an_unknown_command_is_told_with_the_known_ones(cli: Callable):
     assert (code, out) == (2, "")
     assert err.count("\n") == 1
     assert "'trian'" in err
-    assert "train, evaluate, predict, gradcheck, data" in err
+    assert "data, evaluate, gradcheck, predict, train" in err
 
 
-def test_an_unknown_option_exits_with_2(cli: Callable):
-    assert cli("gradcheck", "--nonsense").code == 2
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("gradcheck", "--nonsense"), "--nonsense"),
+        (("train", "--epochs", "1.5"), "--epochs"),
+        (("evaluate", "made", "--split", "all"), "'all'"),
+        (("evaluate",), "CHECKPOINT"),
+        (("predict", "made"), "IMAGES"),
+    ],
+)
+def test_options_that_do_not_fit_are_one_line_and_exit_code_2(
+    cli: Callable, words: tuple[str, ...], told: str
+):
+    code, out, err = cli(*words)
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+    assert told in err
+    assert f"see fmnist-jax {words[0]}" in err
 
 
 @pytest.mark.parametrize(
@@ -68,8 +87,30 @@ def test_what_the_user_can_mend_is_one_line_and_exit_code_2(
 def test_debug_shows_the_traceback():
     command = [sys.executable, "-m", "fmnist_jax", "--debug", "data", "--data-dir", "no/such/place"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode != 0
+    assert done.returncode == 2
     assert "Traceback" in done.stderr
+
+
+def test_a_full_disk_is_told(cli: Callable, monkeypatch: pytest.MonkeyPatch):
+    with Path("/dev/full").open("w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        code = app.main(["--help"])
+        monkeypatch.undo()
+        assert code == 2
+        with contextlib.suppress(OSError):
+            full.close()
+
+
+@pytest.mark.parametrize("words", [["--help"], ["gradcheck", "--layer-sizes", "3", "2"]])
+def test_a_reader_that_is_gone_ends_the_command_quietly(words: list[str]):
+    command = [sys.executable, "-m", "fmnist_jax", *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        error = process.stderr.read()
+        assert process.wait() == 128 + signal.SIGPIPE
+    assert error == b""
 
 
 def test_interruption_exits_with_130(cli: Callable, monkeypatch: pytest.MonkeyPatch):

@@ -25,7 +25,7 @@ def test_a_line_a_picture_with_the_likeliest_classes(cli: Callable, run_dir: Pat
     code, out, _ = cli("predict", run_dir, first, second, "--top-k", 2)
     assert code == 0
     lines = out.splitlines()
-    assert [line.split(":")[0] for line in lines] == ["0.png", "1.png"]
+    assert [line.split(":")[0] for line in lines] == [str(first), str(second)]
     assert all(line.count("%") == 2 for line in lines)
 
 
@@ -34,7 +34,9 @@ def test_json_and_a_folder(cli: Callable, run_dir: Path, tmp_path: Path):
     code, out, _ = cli("predict", run_dir / "checkpoint", tmp_path / "folder", "--json")
     assert code == 0
     answers = json.loads(out)
-    assert [answer["image"] for answer in answers] == ["0.png", "1.png", "2.png"]
+    assert [answer["image"] for answer in answers] == [
+        str(tmp_path / "folder" / f"{index}.png") for index in range(3)
+    ]
     for answer in answers:
         assert answer["top"][0] == {
             "label": answer["label"],

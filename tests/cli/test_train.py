@@ -1,4 +1,5 @@
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from fmnist_jax.cli.train import ending_line, log_line
 from fmnist_jax.configuration import decode
 from fmnist_jax.data.scaling import Z_SCORE
 from fmnist_jax.models import scratch_mlp
+from fmnist_jax.run_directory import created
 from fmnist_jax.runs import NAMES, MLPRun, Trained
 from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.config import TrainingConfig
@@ -106,9 +108,31 @@ def test_a_directory_with_something_in_it_is_left_alone(cli: Callable, tmp_path:
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
+def test_what_fails_before_the_first_epoch_leaves_no_directory(
+    cli: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(sys.modules, "tensorboardX", None)
+    words = "--source synthetic --layer-sizes 784 10 --epochs 1 --tensorboard".split()
+    code, _, err = cli("train", *words, "--run-dir", tmp_path / "run")
+    assert code == 2
+    assert "fmnist-jax[tensorboard]" in err
+    assert not (tmp_path / "run").exists()
+
+
+def test_runs_begun_in_one_second_get_directories_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    for _ in range(3):
+        with created(None, MLPRun()) as (_, write):
+            write(RECORD)
+    assert len(list((tmp_path / "runs").iterdir())) == 3
+
+
 def test_a_diverging_run_stops_with_advice(cli: Callable, tmp_path: Path):
     words = "--source synthetic --layer-sizes 784 16 10 --learning-rate 1e30".split()
     code, _, err = cli("train", *words, "--run-dir", tmp_path / "run")
     assert code == 2
     assert "epoch 1" in err
     assert "learning_rate" in err
+    assert not (tmp_path / "run").exists()

@@ -7,7 +7,9 @@ import pytest
 
 from experiments import protocol
 from experiments.protocol import Experiment, Options, Row, Store, run, summary, table
-from fmnist_jax.data.loading import DataConfig
+from fmnist_jax.data import checksums
+from fmnist_jax.data.loading import DataConfig, load_dataset
+from fmnist_jax.errors import UserError
 from fmnist_jax.runs import MLPRun
 from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.config import TrainingConfig
@@ -30,6 +32,8 @@ OPTIONS = Options(seeds=2, data=DataConfig(source="synthetic"))
 @pytest.fixture(autouse=True)
 def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(protocol, "RESULTS", tmp_path / "results")
+    synthetic = load_dataset(OPTIONS.data, lambda line: None).checksum
+    monkeypatch.setattr(checksums, "CHECKSUM", synthetic)
     monkeypatch.chdir(tmp_path)
     return tmp_path / "results"
 
@@ -78,6 +82,53 @@ def test_rows_can_be_picked():
     assert list(run(EXPERIMENT, replace(OPTIONS, seeds=1, rows=("fas",)), print)) == ["fast"]
 
 
+def test_results_are_of_the_real_images_alone(
+    results: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
+    monkeypatch.setattr(checksums, "CHECKSUM", "of the real images")
+    with pytest.raises(UserError, match=r"synthetic.*use --quick"):
+        run(EXPERIMENT, OPTIONS, print)
+    assert not results.exists()
+
+
+def test_runs_on_other_images_do_not_count(monkeypatch: pytest.MonkeyPatch):
+    quick = replace(OPTIONS, seeds=1, quick=True)
+    run(EXPERIMENT, quick, print)
+    other = replace(quick, data=DataConfig(source="synthetic", split_seed=1))
+    lines: list[str] = []
+    run(EXPERIMENT, other, lines.append)
+    assert not any("stored already" in line for line in lines)
+    store = Store(EXPERIMENT, Path("runs/quick"), "of other images")
+    slow = EXPERIMENT.rows[0]
+    assert not store.has(slow, protocol.configure(slow, 0, other))
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [(["--seeds", "0"], "seeds must be at least 1"), (["--rows", "nosuch"], "'nosuch'"),
+     (["--data-dir", "no/such/place"], "no/such/place"), (["--nonsense"], "--nonsense")],
+)  # fmt: skip
+def test_what_the_user_can_mend_is_one_line_and_exit_code_2(
+    words: list[str],
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+):
+    monkeypatch.setattr("sys.argv", ["made", *words])
+    with pytest.raises(SystemExit) as exit_:
+        protocol.main(EXPERIMENT)
+    assert exit_.value.code == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert told in error
+
+
+def test_main_prints_the_table(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):
+    monkeypatch.setattr("sys.argv", ["made", "--quick", "--seeds", "1", "--source", "synthetic"])
+    protocol.main(EXPERIMENT)
+    assert "| slow" in capsys.readouterr().out
+
+
 def test_quick_is_short_and_stays_out_of_the_results(results: Path):
     stored = run(EXPERIMENT, replace(OPTIONS, seeds=1, quick=True), print)
     assert sum(map(sum, stored["slow"]["runs"]["0"]["train_confusion"])) == protocol.QUICK_IMAGES
@@ -94,13 +145,14 @@ def test_without_the_test_split_nothing_of_it_is_measured():
 def _add(folder: Path, seed: int) -> None:
     row = EXPERIMENT.rows[seed % 2]
     seeded = replace(SMALL, training=replace(row.run.training, seed=seed))
-    Store(EXPERIMENT, folder).add(row, seeded, {"test_accuracy": float(seed)})
+    measured = {"test_accuracy": float(seed), "data_checksum": "made"}
+    Store(EXPERIMENT, folder, "made").add(row, seeded, measured)
 
 
 def test_processes_that_share_the_work_lose_nothing(tmp_path: Path):
     with multiprocessing.get_context("spawn").Pool(4) as pool:
         pool.starmap(_add, [(tmp_path, seed) for seed in range(12)])
-    rows = Store(EXPERIMENT, tmp_path).read()
+    rows = Store(EXPERIMENT, tmp_path, "made").read()
     assert list(rows) == ["slow", "fast"]
     found = {int(seed) for row in rows.values() for seed in row["runs"]}
     assert found == set(range(12))

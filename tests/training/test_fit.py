@@ -129,6 +129,15 @@ def test_a_loss_that_is_not_finite_stops_with_epoch_step_and_advice():
         fitted(model=broken)
 
 
+def test_a_validation_loss_that_is_not_finite_stops_too():
+    # Training sees the losses of 16 images or fewer, validation those of 100.
+    broken = MODEL._replace(
+        losses=lambda logits, labels: jnp.full(len(labels), jnp.nan if len(labels) > 16 else 1.0)
+    )
+    with pytest.raises(UserError, match="validation loss is nan after epoch 1"):
+        fitted(model=broken)
+
+
 def test_weights_that_are_not_finite_after_the_last_step_stop_too():
     def value_and_grad(parameters, inputs, labels, key):
         value, gradients = MODEL.value_and_grad(parameters, inputs, labels, key)

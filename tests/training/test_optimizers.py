@@ -96,6 +96,8 @@ def test_configurations_that_differ_in_the_seed_share_one_optimizer_and_so_one_c
         ({"learning_rate": float("nan")}, "learning_rate"),
         ({"decay_rate": float("inf")}, "decay_rate"),
         ({"seed": -1}, "seed"),
+        ({"monitor": "f1"}, "unknown monitor 'f1': known are accuracy, loss"),
+        ({"optimizer": "adam"}, "optimizer must be a function"),
     ],
 )
 def test_impossible_settings_are_refused_by_name(settings: dict, field: str):
