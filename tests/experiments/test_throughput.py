@@ -11,7 +11,8 @@ import pytest
 from experiments import throughput
 from experiments.throughput import OURS, PEERS, Epoch, Options, Row, interpreters, measure
 from experiments.throughput_peers.worker import Job, read_job
-from fmnist_jax.data.dataset import Split
+from fmnist_jax.data import checksums
+from fmnist_jax.data.dataset import Dataset, Split
 from fmnist_jax.errors import UserError
 
 ROW = Row((784, 12, 9, 10), {name: 1.0 for name in PEERS})
@@ -105,13 +106,22 @@ def test_interpreters(tmp_path: Path) -> None:
 
 def test_parse() -> None:
     words = ["--rounds", "3", "--torch-python", "other/python", "--images", "500"]
-    options = throughput.parse([*words, "--source", "idx"])
+    options = throughput.parse(Options, "throughput", [*words, "--source", "idx"], {})
     assert (options.rounds, options.torch_python, options.images) == (3, Path("other/python"), 500)
     assert options.data.source == "idx"
-    assert throughput.parse([]) == Options()
+    assert throughput.parse(Options, "throughput", [], {}) == Options()
 
 
-@pytest.mark.parametrize("words", [["--rounds", "0"], ["--images", "0"], ["--torch-python", "no/"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--rounds", "0"],
+        ["--images", "0"],
+        ["--torch-python", "no/"],
+        ["--source", "synthetic"],
+        ["--nonsense"],
+    ],
+)
 def test_main_refuses_in_one_line(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert throughput.main(words) == 2
     assert capsys.readouterr().err.count("\n") == 1
@@ -142,8 +152,11 @@ def test_results_of_another_jax_are_kept(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(throughput, "ROWS", ())
     (tmp_path / "throughput_mlp.json").write_text('{"jax 0.1": {}}')
     quick = tmp_path / "runs" / "quick" / "throughput_mlp.json"
+    split = made_split(4)
     monkeypatch.setattr(
-        throughput, "load_dataset", lambda *_: type("Made", (), {"train": made_split(4)})
+        throughput,
+        "load_dataset",
+        lambda *_: Dataset(split, split, split, "made", checksums.CHECKSUM),
     )
     assert throughput.measure_all(Options(images=3), lambda line: None)["images"] == 3
     assert len(json.loads(quick.read_text())) == 1

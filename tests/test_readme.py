@@ -1,0 +1,41 @@
+"""README's Python does what it says."""
+
+import re
+from pathlib import Path
+
+import jax
+import pytest
+
+import fmnist_jax
+
+README = Path(__file__).parent.parent / "README.md"
+BLOCKS = re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), flags=re.DOTALL)
+
+
+def test_every_public_name_is_there():
+    for name in fmnist_jax.__all__:
+        assert getattr(fmnist_jax, name).__name__ == name
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = fmnist_jax.nonsense  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_training_and_classifying(
+    real_data_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
+    monkeypatch.setenv("FMNIST_DATA_DIR", str(real_data_dir))
+    exec(compile(BLOCKS[0], "README.md", "exec"), {})
+    out = capsys.readouterr().out
+    assert out.count("EpochRecord(") == 5
+    assert "label='Ankle boot'" in out
+
+
+def test_the_gradient_alone():
+    namespace: dict = {}
+    with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):
+        exec(compile(BLOCKS[1], "README.md", "exec"), namespace)
+    pairs = zip(
+        jax.tree.leaves(namespace["gradients"]), jax.tree.leaves(namespace["same"]), strict=True
+    )
+    for by_hand, by_autodiff in pairs:
+        assert abs(by_hand - by_autodiff).max() < 1e-6
+    assert jax.tree.structure(namespace["by_hand"]) == jax.tree.structure(namespace["parameters"])
