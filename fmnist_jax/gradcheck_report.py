@@ -38,7 +38,7 @@ class Comparison:
     relative: float
     """max|a - b| / max(max|a|, max|b|), the maxima over the whole leaf; 0 if all are zero."""
     threshold: float
-    """The largest relative error that passes."""
+    """The largest relative error that passes, the share of rounding included."""
 
     @property
     def passed(self) -> bool:
@@ -128,18 +128,19 @@ def render(report: Report) -> Group:
         table.add_row(Text(row.path), *cells, Text(str(kinks)), verdict)
     notes = [f"{row.path}: {row.problem}" for row in report.rows if row.problem]
     notes += [f"{row.path}: no loss depends on it here" for row in report.rows if row.zero]
-    notes += report.problems
     if any(comparison.kinks for row in report.rows for comparison in row.comparisons):
         notes.append(
             "kinks: entries left out of the differences, because some unit's activation has a "
             "kink between the two sides and the difference straddles two slopes."
         )
     failed = sum(not row.passed for row in report.rows)
-    verdict = (
-        Text(f"PASSED: all {len(report.rows)} leaves agree", "bold green")
-        if report.passed
-        else Text(f"FAILED: {failed} of {len(report.rows)} leaves disagree", "bold red")
-    )
+    if report.passed:
+        verdict = Text(f"PASSED: all {len(report.rows)} leaves agree", "bold green")
+    elif failed:
+        notes += report.problems
+        verdict = Text(f"FAILED: {failed} of {len(report.rows)} leaves disagree", "bold red")
+    else:
+        verdict = Text(f"FAILED: {'; '.join(report.problems)}", "bold red")
     return Group(table, *map(Text, notes), Text(EXPLANATION), verdict)
 
 

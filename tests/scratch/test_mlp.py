@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from experiments import report1_table1, report2_mlp, report4_mlp
 from fmnist_jax import scratch
 from fmnist_jax.errors import UserError
 from fmnist_jax.scratch import mlp
@@ -146,25 +147,39 @@ def test_backward_gives_the_gradient_of_the_inputs(parameters: mlp.Parameters) -
 
 
 @partial(jax.jit, static_argnames=("config", "gradient"))
-def ten_steps(parameters, X, labels, keys, config, gradient):
+def ten_steps(parameters, X, labels, keys, learning_rate, config, gradient):
     def step(parameters, key):
         (value, _), gradients = gradient(parameters, X, labels, config, key)
-        return jax.tree.map(lambda p, dp: p - 0.1 * dp, parameters, gradients), value
+        stepped = jax.tree.map(lambda p, dp: p - learning_rate * dp, parameters, gradients)
+        return stepped, value
 
     return jax.lax.scan(step, parameters, keys)
 
 
-@pytest.mark.parametrize(
-    "config", [CONFIG, MLPConfig((6, 5, 3), (LEAKY_RELU,))], ids=["regularised", "plain"]
-)
-def test_ten_sgd_steps_with_either_gradient_give_the_same_losses(config: MLPConfig) -> None:
-    keys = jax.random.split(KEY, 10)
-    start = mlp.init(jax.random.key(2), config), jnp.asarray(X), jnp.asarray(LABELS), keys, config
+TEN_STEPS = {
+    (CONFIG, 0.1): "regularised",
+    (MLPConfig((6, 5, 3), (LEAKY_RELU,)), 0.1): "plain",
+} | {
+    (row.run.model, row.run.training.learning_rate): f"{experiment.name}: {row.name}"
+    for experiment in (report1_table1.EXPERIMENT, report2_mlp.EXPERIMENT, report4_mlp.EXPERIMENT)
+    for row in experiment.rows
+}
+"""Two small networks and those of the reports' rows, each with its learning rate."""
 
-    by_hand, losses = ten_steps(*start, mlp.value_and_grad)
-    autodiff, expected = ten_steps(*start, AUTODIFF)
 
-    np.testing.assert_allclose(losses, expected, rtol=1e-6, atol=1e-6)
+@pytest.mark.parametrize(("config", "learning_rate"), TEN_STEPS.keys(), ids=TEN_STEPS.values())
+def test_ten_sgd_steps_with_either_gradient_give_the_same_losses(
+    config: MLPConfig, learning_rate: float
+) -> None:
+    rng = np.random.default_rng(1)
+    X = jnp.asarray(rng.standard_normal((16, config.layer_sizes[0]), np.float32))
+    labels = jnp.asarray(rng.integers(config.layer_sizes[-1], size=16, dtype=np.int32))
+    start = mlp.init(jax.random.key(2), config), X, labels, jax.random.split(KEY, 10)
+
+    by_hand, losses = ten_steps(*start, learning_rate, config, mlp.value_and_grad)
+    autodiff, expected = ten_steps(*start, learning_rate, config, AUTODIFF)
+
+    np.testing.assert_allclose(losses, expected, rtol=1e-6)
     assert_trees_close(by_hand, autodiff, rtol=1e-5, atol=1e-6)
     assert (losses != losses[0]).sum() == 9
 
@@ -190,6 +205,7 @@ def test_vmap_over_seeds_agrees_with_seeds_in_turn() -> None:
             jnp.asarray(X),
             jnp.asarray(LABELS),
             steps,
+            0.1,
             CONFIG,
             mlp.value_and_grad,
         )
