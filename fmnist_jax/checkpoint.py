@@ -6,8 +6,8 @@
     NAME/_CHECKPOINT_METADATA
 
 The directory is an Orbax checkpoint: Orbax writes it and can restore it. `restore_checkpoint` reads
-the arrays through TensorStore, on which Orbax is built: importing Orbax would add a quarter of a
-second to the one that `predict` takes.
+the arrays through TensorStore, on which Orbax is built: importing Orbax would make `predict` start
+later.
 """
 
 import json
@@ -160,14 +160,15 @@ def restore_checkpoint(path: str | Path) -> Checkpoint:
 def find_checkpoint(path_or_name: str | Path) -> Path:
     """The checkpoint meant: by its directory, by the directory of its run, or by a shipped one's name.
 
-    Raises UserError, with the names of the shipped ones, where there is no such checkpoint.
+    Raises UserError, with the names of the shipped ones, where there is no such checkpoint, and for
+    one that may not be read.
     """
     path = Path(path_or_name)
-    shipped = shipped_checkpoints()
     try:
         for candidate in (path, path / "checkpoint"):
             if is_sealed(present(candidate)):
                 return candidate
+        shipped = shipped_checkpoints()
         if str(path_or_name) in shipped:
             return shipped[str(path_or_name)]
         found = "no checkpoint in there, or a half-written one" if path.exists() else "not found"

@@ -1,29 +1,37 @@
 """Writing files that matter: whole or not at all."""
 
+import contextlib
 import json
 import os
+import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from fmnist_jax.errors import UserError
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write `value` to `path` as JSON: aside, synced, renamed."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
+def write_bytes(path: Path, data: bytes | memoryview) -> None:
+    """Write `data` to `path`: aside, synced, renamed. Whatever stops it, nothing is left beside."""
+    aside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        with aside.open("w", encoding="utf-8") as file:
-            file.write(json.dumps(value, indent=2) + "\n")
+        with aside.open("xb") as file:
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            aside.unlink()
+        raise
 
 
-@contextmanager
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` to `path` as JSON, as `write_bytes` does."""
+    write_bytes(path, (json.dumps(value, indent=2) + "\n").encode())
+
+
+@contextlib.contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Turn the system's refusals into errors that say what to do."""
     try:

@@ -54,7 +54,7 @@ def sealed_directory(path: Path) -> Iterator[Path]:
             written.rename(path)
             _sync(path.parent)
     finally:
-        if previous.exists() and not path.exists():
+        if _exists(previous) and not _exists(path):
             previous.rename(path)
         shutil.rmtree(aside, ignore_errors=True)
     shutil.rmtree(previous, ignore_errors=True)
@@ -63,48 +63,67 @@ def sealed_directory(path: Path) -> Iterator[Path]:
 def present(path: Path) -> Path:
     """`path`, or the directory it was about to replace when its writer was killed."""
     previous = _previous(path)
-    return previous if previous.exists() and not path.exists() else path
+    return previous if _exists(previous) and not _exists(path) else path
 
 
 def is_sealed(directory: Path) -> bool:
-    """Whether the directory has a manifest with checksums; they may be wrong."""
+    """Whether the directory has a manifest with checksums; they may be wrong.
+
+    Raises UserError where permissions keep that from being told.
+    """
     try:
         return isinstance(_read_sums(directory), dict)
-    except UserError:
+    except UserError as error:
+        if isinstance(error.__cause__, PermissionError):
+            raise
         return False
 
 
 def verify(directory: Path) -> None:
     """Hold every file of the directory against its manifest.
 
-    Raises UserError for the first file that is missing, altered, cut short, unknown or a link.
+    Raises UserError for the first file that is missing, altered, cut short, unknown, a link or not
+    to be read.
     """
-    if not directory.is_dir():
-        raise UserError(f"{directory}: no such directory; check the path")
-    if not (directory / MANIFEST).exists():
-        raise UserError(f"{directory / MANIFEST}: missing: half-written or damaged; {REMEDY}")
-    sums, files = _read_sums(directory), _files(directory)
-    for name in sorted(sums.keys() | files.keys() - {MANIFEST}):
-        if name not in files:
-            raise UserError(f"{directory / name}: missing, though the manifest has it; {REMEDY}")
-        if name not in sums:
-            raise UserError(f"{directory / name}: not in the directory's manifest; remove it")
-        try:
-            found = _sha256(files[name])
-        except OSError as error:
-            raise UserError(f"{directory / name}: can't be read ({error.strerror})") from error
-        if found != sums[name]:
-            raise UserError(f"{directory / name}: altered or cut short (SHA-256); {REMEDY}")
+    with _reading(directory):
+        if not directory.is_dir():
+            raise UserError(f"{directory}: no such directory; check the path")
+        if not (directory / MANIFEST).exists():
+            raise UserError(f"{directory / MANIFEST}: missing: half-written or damaged; {REMEDY}")
+        sums, files = _read_sums(directory), _files(directory)
+        for name in sorted(sums.keys() | files.keys() - {MANIFEST}):
+            file = directory / name
+            if name not in files:
+                raise UserError(f"{file}: missing, though the manifest has it; {REMEDY}")
+            if name not in sums:
+                raise UserError(f"{file}: not in the directory's manifest; remove it")
+            if _sha256(file) != sums[name]:
+                raise UserError(f"{file}: altered or cut short (SHA-256); {REMEDY}")
 
 
 def read_json(file: Path) -> Any:
     """Read a JSON file. Raises UserError where it can't be read."""
+    with _reading(file):
+        try:
+            if file.stat().st_size > MAX_JSON_BYTES:
+                raise ValueError(f"larger than {MAX_JSON_BYTES} bytes")
+            return json.loads(file.read_bytes())
+        except (ValueError, RecursionError) as error:
+            raise UserError(f"{file}: can't be read as JSON ({error}); {REMEDY}") from error
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Turn the system's refusals into errors that name the file, or the folder that bars the way."""
     try:
-        if file.stat().st_size > MAX_JSON_BYTES:
-            raise ValueError(f"larger than {MAX_JSON_BYTES} bytes")
-        return json.loads(file.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{file}: can't be read as JSON ({error}); {REMEDY}") from error
+        yield
+    except OSError as error:
+        file = Path(error.filename or path)
+        barred = (folder for folder in reversed(file.parents) if not os.access(folder, os.X_OK))
+        where = next(barred, file) if isinstance(error, PermissionError) else file
+        raise UserError(
+            f"{where}: can't be read ({error.strerror}); check the path and its permissions"
+        ) from error
 
 
 def _read_sums(directory: Path) -> dict[str, str]:
@@ -126,12 +145,20 @@ def _seal(directory: Path) -> None:
 def _files(directory: Path) -> dict[str, Path]:
     """The files below the directory by their relative names, "a/file"."""
     files = {}
-    for entry in sorted(directory.rglob("*")):
+    for entry in sorted(_entries(directory)):
         if entry.is_symlink() or not (entry.is_dir() or entry.is_file()):
             raise UserError(f"{entry}: neither a file nor a folder; remove it")
         if entry.is_file():
             files[entry.relative_to(directory).as_posix()] = entry
     return files
+
+
+def _entries(directory: Path) -> Iterator[Path]:
+    """All that is below the directory. Unlike rglob, raises OSError for a folder it can't read."""
+    for entry in directory.iterdir():
+        yield entry
+        if entry.is_dir() and not entry.is_symlink():
+            yield from _entries(entry)
 
 
 def _sha256(file: Path) -> str:
@@ -142,6 +169,14 @@ def _sha256(file: Path) -> str:
 def _previous(path: Path) -> Path:
     path = path.resolve()  # what a link points to is what gets replaced
     return path.parent / f".{path.name}.previous"
+
+
+def _exists(path: Path) -> bool:
+    """Whether it is there; not where the way is barred, which whoever reads or writes next says."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def _sync(path: Path) -> None:

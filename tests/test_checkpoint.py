@@ -4,6 +4,9 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -320,6 +323,33 @@ def test_a_full_disk_gets_one_line_and_keeps_the_old_checkpoint(
     assert str(copied) in str(caught.value)
     assert_same(restore_checkpoint(copied), trained())
     assert [path.name for path in copied.parent.iterdir()] == ["checkpoint"]
+
+
+@contextmanager
+def forbidden(path: Path) -> Iterator[None]:
+    """Within, nobody may read the path, and this process isn't root."""
+    mode, root = path.stat().st_mode, os.geteuid() == 0
+    path.chmod(0)
+    try:
+        if root:
+            os.setresuid(65534, 65534, 0)
+        yield
+    finally:
+        if root:
+            os.setresuid(0, 0, 0)
+        path.chmod(mode)
+
+
+@pytest.mark.parametrize("name", ["", "checkpoint", f"checkpoint/{MANIFEST}", "checkpoint/arrays"])
+def test_what_may_not_be_read_is_named(original: Path, name: str) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)  # pytest's own directories are closed to others
+        run = Path(directory) / "run"
+        shutil.copytree(original, run / "checkpoint")
+        for find in (lambda: find_checkpoint(run), lambda: run / "checkpoint"):
+            with forbidden(run / name), pytest.raises(UserError) as caught:
+                restore_checkpoint(find())
+            assert str(caught.value).startswith(f"{run / name}: can't be read (Permission denied)")
 
 
 def test_find_takes_a_checkpoint_or_its_run(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:

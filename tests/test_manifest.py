@@ -119,6 +119,25 @@ def test_a_process_killed_at_any_step_leaves_a_whole_directory(
     assert set(found) == {"old", "new"}
 
 
+def test_what_may_not_be_read_is_not_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "directory"
+    write(path, "old")
+
+    def forbidden(self: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", forbidden)
+        with pytest.raises(
+            UserError, match=r"^\S+/manifest.json: can't be read \(Permission denied"
+        ):
+            write(path, "new")
+    assert read(path) == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_nothing_but_a_sealed_directory_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "photographs"
     path.mkdir()

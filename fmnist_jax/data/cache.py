@@ -1,4 +1,4 @@
-"""Unpacked copies of what was read before, so that the next load takes a fraction of a second.
+"""Unpacked copies of what was read before, so that the next load has nothing to unpack or parse.
 
 The content lies in a file named by its SHA-256 and its splits' sizes: raw bytes, as
 `checksums.flatten` lays them out, so nothing in the file has to be believed. An index file for each
@@ -10,7 +10,6 @@ import contextlib
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +20,7 @@ import platformdirs
 from fmnist_jax.data import checksums
 from fmnist_jax.data.dataset import CLASS_NAMES, IMAGE_SHAPE, RawData, Split
 from fmnist_jax.errors import UserError
+from fmnist_jax.files import write_bytes
 
 _EXAMPLE_BYTES = IMAGE_SHAPE[0] * IMAGE_SHAPE[1] + 1
 _LOCK_SECONDS = 900
@@ -95,23 +95,10 @@ def store(key: str, raw: RawData) -> None:
     directory = cache_directory()
     with contextlib.suppress(OSError):
         directory.mkdir(parents=True, exist_ok=True)
-        _write(directory / content_name(raw.checksum, entry["train"], entry["test"]), data.data)
+        content = directory / content_name(raw.checksum, entry["train"], entry["test"])
+        write_bytes(content, data.data)
         # Last, so that an index never names content that isn't there.
-        _write(directory / f"{key}.json", json.dumps(entry).encode())
-
-
-def _write(path: Path, data: bytes | memoryview) -> None:
-    """Write a file aside, fsync it and rename it."""
-    descriptor, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
-    aside = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
+        write_bytes(directory / f"{key}.json", json.dumps(entry).encode())
 
 
 @contextlib.contextmanager

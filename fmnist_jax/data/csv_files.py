@@ -14,7 +14,7 @@ from fmnist_jax.data.dataset import IMAGE_SHAPE, RawData, make_split
 from fmnist_jax.errors import UserError
 
 MAX_BYTES = 1 << 31
-"""The largest file that is read: fifteen times the training file."""
+"""The largest file that is read, far above the size of the training file."""
 
 _PIXELS = math.prod(IMAGE_SHAPE)
 _FILES = {"train": "fashion-mnist_train.csv", "test": "fashion-mnist_test.csv"}
@@ -25,9 +25,9 @@ def read_csv_images(
 ) -> tuple[UInt8[np.ndarray, "n 28 28"], Int32[np.ndarray, " n"] | None]:
     """Read images from a CSV file of 784 columns, or of 785 with the label first.
 
-    A header is skipped where there is one. Returns images and labels (None where the file has
-    none). Raises UserError for other columns, text, and values outside 0 to 255; labels are not
-    compared with the classes here.
+    A first row of names is a header and skipped; one of numbers or empty fields is data. Returns
+    images and labels (None where the file has none). Raises UserError for other columns, text,
+    and values outside 0 to 255; labels are not compared with the classes here.
     """
     rows = _read_table(Path(path))
     pixels = np.ascontiguousarray(rows[:, -_PIXELS:]).reshape(-1, *IMAGE_SHAPE)
@@ -90,13 +90,22 @@ def _first_line(path: Path) -> tuple[int, bool]:
             f"{path}: expected {_PIXELS} columns of pixels, or {_PIXELS + 1} with the label first, "
             f"found {len(fields)}"
         )
-    header = fields[0] == "label" or not any(field.isdecimal() for field in fields)
+    header = fields[0] == "label" or all(map(_is_name, fields))
     if header and "label" in fields and (fields[0] != "label" or len(fields) == _PIXELS):
         raise UserError(
             f"{path}: expected the column 'label' first and {_PIXELS} columns of pixels after it, "
             f"found it as column {fields.index('label') + 1} of {len(fields)}"
         )
     return len(fields), header
+
+
+def _is_name(field: str) -> bool:
+    """Say whether a field of the first line is a column's name: it has letters and is no number."""
+    try:
+        float(field)  # "1e2" and "nan" too: such a row is data, which the reader then refuses
+    except ValueError:
+        return any(map(str.isalpha, field))
+    return False
 
 
 def find_csv_files(directory: Path) -> dict[str, Path] | None:

@@ -1,5 +1,6 @@
 """From a configuration to the data set: `load_dataset(DataConfig(), print)`."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from fmnist_jax.data import cache, checksums
 from fmnist_jax.data.dataset import Dataset, RawData, Split
 from fmnist_jax.data.sources import obtain
 from fmnist_jax.data.splitting import take_validation
+from fmnist_jax.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,23 @@ class DataConfig:
     split_seed: int = 0
     """The same seed gives the same validation split."""
     verify: bool = True
-    """Check the content against Fashion-MNIST's known SHA-256; leave it out for data of your own."""
+    """Whether the content must have Fashion-MNIST's known SHA-256; --no-verify is for your own data."""
+
+    def __post_init__(self) -> None:
+        """Refuse what can't be loaded or split by; `obtain` knows the names of the sources."""
+        if not isinstance(self.data_dir, str | os.PathLike | None):
+            raise UserError(f"data_dir: expected a path, found {self.data_dir!r}")
+        for name in ("stratified", "verify"):
+            value = getattr(self, name)
+            if not isinstance(value, bool):
+                raise UserError(f"{name}: expected True or False, found {value!r}")
+        fraction, seed = self.validation_fraction, self.split_seed
+        if not (isinstance(fraction, int | float) and 0 < fraction < 1):
+            raise UserError(
+                f"validation_fraction: expected a number between 0 and 1, found {fraction!r}"
+            )
+        if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 1 << 32:
+            raise UserError(f"split_seed: expected an int from 0 to 2^32 - 1, found {seed!r}")
 
 
 def load_dataset(config: DataConfig, log: Callable[[str], None]) -> Dataset:
@@ -39,7 +57,9 @@ def load_dataset(config: DataConfig, log: Callable[[str], None]) -> Dataset:
     The first load of a directory or a download keeps an unpacked copy in the cache. Raises
     UserError where the data can't be had, is damaged or altered, or can't be split as asked.
     """
-    raw = obtain(config.source, config.data_dir, config.verify)
+    # Python users may give a str.
+    data_dir = None if config.data_dir is None else Path(config.data_dir)
+    raw = obtain(config.source, data_dir, config.verify)
     train, validation = take_validation(
         raw.train, config.validation_fraction, config.split_seed, config.stratified
     )

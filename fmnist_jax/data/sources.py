@@ -47,7 +47,7 @@ def load_tfds(verify: bool) -> RawData:
     """Return the data by way of TensorFlow Datasets; it is a download, so it is always checked."""
 
     def read() -> RawData:
-        # Takes a second to import, so only where it is asked for.
+        # Slow to import, so only where it is asked for.
         from fmnist_jax.data import tfds_builder
 
         return tfds_builder.load_tfds(cache.cache_directory() / "tensorflow_datasets")

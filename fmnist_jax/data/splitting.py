@@ -26,7 +26,7 @@ def split_indices(
     if not 0 <= seed < 1 << 32:
         raise UserError(f"split_seed: expected 0 to 2^32 - 1, found {seed}")
     if stratified:
-        # Takes a second to import, so only where it is asked for.
+        # Slow to import, so only where it is asked for.
         from sklearn.model_selection import train_test_split
 
         try:

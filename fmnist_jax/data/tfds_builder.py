@@ -2,7 +2,7 @@
 
 tensorflow-datasets' own builder needs TensorFlow to unpack, read and encode. This one derives
 from it, keeps its registered addresses and checksums, reads the files with NumPy and writes
-records that `tfds` reads back without TensorFlow. Importing this module takes about a second.
+records that `tfds` reads back without TensorFlow. Importing this module is slow.
 """
 
 import contextlib
@@ -75,12 +75,12 @@ class FashionMnistRecords(FashionMNIST):
             yield i, {"image": image[..., None], "label": int(label)}
 
 
-def load_tfds(directory: Path, verify: bool = True) -> RawData:
+def load_tfds(directory: Path) -> RawData:
     """Return the data set, downloaded and prepared under `directory` where it isn't yet.
 
     Nothing is printed. Raises UserError within seconds where the hub doesn't answer, where its
-    files have other checksums than the registered ones, or (with `verify`) what was prepared is
-    not the real data set. Whatever failed is removed, so that the next call starts anew.
+    files have other checksums than the registered ones, or what was prepared is not the real data
+    set. Whatever failed is removed, so that the next call starts anew.
     """
     tfds.disable_progress_bar()
     with _quiet():
@@ -97,7 +97,7 @@ def load_tfds(directory: Path, verify: bool = True) -> RawData:
             )
             train, test = _read(builder, "train"), _read(builder, "test")
             raw = raw_data(train, test, f"TensorFlow Datasets in {directory}", directory)
-            if verify and not is_fashion_mnist(raw):
+            if not is_fashion_mnist(raw):
                 raise UserError(f"{directory}: prepared from altered files, removed: run again")
             return raw
         except BaseException as error:

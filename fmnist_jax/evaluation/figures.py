@@ -6,7 +6,6 @@ Colours are Okabe and Ito's, which the colour-blind can tell apart; nothing is t
 
 import io
 import math
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -18,28 +17,24 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from PIL import Image
 
-from fmnist_jax.errors import UserError
+from fmnist_jax.files import write_bytes, writing
 
 BLUE, VERMILION = "#0072B2", "#D55E00"
 INK, FAINT = "#222222", "#D9D9D9"
 DPI = 130
+MOST_UNITS = 60
 
 
-def learning_curves(
-    history: Sequence[Mapping[str, float]], *, best_epoch: int | None = None
-) -> Figure:
+def learning_curves(history: Sequence[Mapping[str, float]], *, best_epoch: int) -> Figure:
     """Draw loss and accuracy against epoch, training and validation, with the best epoch marked.
 
     `history` has a mapping an epoch with `epoch`, `train_loss`, `train_accuracy`, `validation_loss`
-    and `validation_accuracy` (fractions). `best_epoch` is the one whose weights were kept; without
-    it, the one with the lowest validation loss. Raises ValueError for an empty history.
+    and `validation_accuracy` (fractions). `best_epoch` is the one whose weights were kept.
+    Raises ValueError for an empty history.
     """
     if not history:
         raise ValueError("history: expected at least one epoch")
     epochs = np.array([row["epoch"] for row in history])
-    if best_epoch is None:
-        loss = np.array([row["validation_loss"] for row in history], np.float64)
-        best_epoch = int(epochs[np.where(np.isfinite(loss), loss, np.inf).argmin()])
     best = int(np.flatnonzero(epochs == best_epoch)[0])
 
     # A line through a few epochs is hard to see without its points.
@@ -192,20 +187,20 @@ def predictions(
     return figure
 
 
-def first_layer_weights(W: Float[np.ndarray, "784 units"], *, count: int = 60) -> Figure:
+def first_layer_weights(W: Float[np.ndarray, "784 units"]) -> Figure:
     """Draw what each unit of an MLP's first layer looks for: its 784 weights as a 28x28 picture.
 
-    The `count` units with the largest weights (Euclidean norm), largest first, on one scale. Raises
+    The `MOST_UNITS` with the largest weights (Euclidean norm), largest first, on one scale. Raises
     ValueError for another shape.
     """
     W = np.asarray(W, np.float32)
     if W.ndim != 2 or W.shape[0] != 784 or W.shape[1] == 0:
         raise ValueError(f"W: expected shape (784, units), found {W.shape}")
     units = W.shape[1]
-    order = np.argsort(-np.linalg.norm(W, axis=0), kind="stable")[:count]
+    order = np.argsort(-np.linalg.norm(W, axis=0), kind="stable")[:MOST_UNITS]
     columns = min(len(order), 12)
     rows = math.ceil(len(order) / columns)
-    # One mosaic is much faster to draw than an axes for each; 2 pixels of gap stay unset, so white.
+    # One mosaic instead of an axes for each; 2 pixels of gap stay unset, so white.
     mosaic = np.full((rows * 30 - 2, columns * 30 - 2), np.nan, np.float32)
     for i, unit in enumerate(order):
         y, x = (30 * place for place in divmod(i, columns))
@@ -238,22 +233,11 @@ def save(figure: Figure, path: Path) -> None:
     figure.savefig(
         drawn, format="png", dpi=DPI, facecolor="white", bbox_inches="tight", pad_inches=0.12
     )
-    # A palette of 256 colours looks the same and takes a third of the space. Encoded again by
-    # Pillow, the file also lacks the line that names matplotlib's version.
+    # A palette of 256 colours looks the same and takes less space. Encoded again by Pillow, the
+    # file also lacks the line that names matplotlib's version.
     colours = Image.open(drawn).convert("RGB")
     colours.quantize(dither=Image.Dither.NONE).save(
         picture, format="PNG", optimize=True, dpi=(DPI, DPI)
     )
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with aside.open("wb") as file:
-            file.write(picture.getbuffer())
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-    except OSError as error:
-        aside.unlink(missing_ok=True)
-        raise UserError(
-            f"{path}: can't be written ({error.strerror}); check that the folder is there, "
-            "that it may be written to, and that there is space"
-        ) from None
+    with writing(path):
+        write_bytes(path, picture.getvalue())

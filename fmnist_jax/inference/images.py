@@ -35,7 +35,8 @@ class NamedImages(NamedTuple):
     """Images with a name for each."""
 
     names: tuple[str, ...]
-    """The file's name, with the image's position where the file holds several: "x.npy[17]"."""
+    """The file's path as given (a folder's pictures: "folder/a.png"), with the image's position
+    where the file holds several: "x.npy[17]". What can't be printed, a line's end say, is escaped."""
     images: UInt8[np.ndarray, "n 28 28"]
     """Grey levels, 0 (background) to 255."""
 
@@ -55,15 +56,22 @@ def read_images(paths: Sequence[Path], *, invert: bool = False) -> NamedImages:
     for path in (file for given in paths for file in _files(given)):
         if (several := _reader_of_several(path)) is not None:
             batch = several(path)
-            # A single (28, 28) array goes by its file's name alone.
+            # A single (28, 28) array goes by its file's path alone.
             alone = batch.shape == IMAGE_SHAPE
             batch = _as_images(path, batch)
-            names += [path.name] if alone else [f"{path.name}[{i}]" for i in range(len(batch))]
+            name = _printable(path)
+            names += [name] if alone else [f"{name}[{i}]" for i in range(len(batch))]
             batches.append(255 - batch if invert else batch)
         else:
-            names.append(path.name)
+            names.append(_printable(path))
             batches.append(read_picture(path, invert=invert)[None])
     return NamedImages(tuple(names), np.concatenate(batches))
+
+
+def _printable(path: Path) -> str:
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in str(path)
+    )
 
 
 def _files(given: Path) -> list[Path]:

@@ -43,7 +43,6 @@ def test_an_unknown_command_is_told_with_the_known_ones(cli: Callable):
         (("train", "--epochs", "1.5"), "--epochs"),
         (("evaluate", "made", "--split", "all"), "'all'"),
         (("evaluate",), "CHECKPOINT"),
-        (("predict", "made"), "IMAGES"),
     ],
 )
 def test_options_that_do_not_fit_are_one_line_and_exit_code_2(
@@ -69,6 +68,7 @@ def test_options_that_do_not_fit_are_one_line_and_exit_code_2(
         (("data", "--data-dir", "no/such/place"), "no/such/place"),
         (("data", "--source", "ftp"), "unknown data source 'ftp'"),
         (("predict", "no-such-checkpoint", "shirt.png"), "no-such-checkpoint"),
+        (("predict", "report1-mlp"), "IMAGES"),
         (("evaluate", "no-such-checkpoint"), "no-such-checkpoint"),
     ],
 )

@@ -80,6 +80,29 @@ def test_refuses_damaged_files(
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("field", ["0.5", "-1", "1e2", "nan", "", '"'])
+@pytest.mark.parametrize("columns", [784, 785])
+def test_a_first_row_without_names_is_no_header(
+    tmp_path: Path, csv_text: Callable[..., str], small: RawData, field: str, columns: int
+) -> None:
+    path = tmp_path / "images.csv"
+    labels = small.test.labels if columns == 785 else None
+    path.write_text(",".join([field] * columns) + "\n" + csv_text(*small.test[:1], labels, False))
+    with pytest.raises(UserError, match=f"expected rows of {columns} whole numbers"):
+        read_csv_images(path)
+
+
+@pytest.mark.parametrize(
+    "names", [[f"{i}x{j}" for i in range(28) for j in range(28)], [f'"p{i}"' for i in range(784)]]
+)
+def test_names_of_other_kinds_are_a_header(
+    tmp_path: Path, csv_text: Callable[..., str], small: RawData, names: list[str]
+) -> None:
+    path = tmp_path / "images.csv"
+    path.write_text(",".join(names) + "\n" + csv_text(small.test.images, None, False))
+    np.testing.assert_array_equal(read_csv_images(path)[0], small.test.images)
+
+
 def test_missing_files_and_directories(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such file"):
         read_csv_images(tmp_path / "missing.csv")

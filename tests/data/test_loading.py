@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -39,6 +40,37 @@ def test_the_same_split_from_idx_and_csv(idx_dir: Path, csv_dir: Path) -> None:
     assert a.checksum == b.checksum
 
 
+def test_a_directory_may_be_a_str(idx_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for given in (idx_dir, str(idx_dir)):
+        config = DataConfig(data_dir=cast(Path, given), verify=False)
+        assert load_dataset(config, lambda _: None).path == idx_dir
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("data_dir", 3),
+        ("validation_fraction", "x"),
+        ("validation_fraction", None),
+        ("validation_fraction", 0),
+        ("validation_fraction", True),
+        ("validation_fraction", 1.5),
+        ("validation_fraction", float("nan")),
+        ("stratified", "no"),
+        ("split_seed", -1),
+        ("split_seed", 2**32),
+        ("split_seed", 0.5),
+        ("split_seed", True),
+        ("split_seed", "1"),
+        ("verify", 0),
+    ],
+)
+def test_values_that_cannot_be_are_refused(field: str, value: Any) -> None:
+    with pytest.raises(UserError, match=rf"^{field}: expected .*, found ") as caught:
+        DataConfig(**{field: value})
+    assert str(caught.value).endswith(f"found {value!r}")
+
+
 @pytest.mark.usefixtures("small_is_known")
 def test_describe(idx_dir: Path, cache_dir: Path, small: RawData) -> None:
     found = describe(load_dataset(DataConfig(data_dir=idx_dir), lambda _: None))
@@ -68,7 +100,7 @@ def test_errors_come_before_the_line(idx_dir: Path) -> None:
     lines: list[str] = []
     with pytest.raises(UserError, match="validation_fraction"):
         load_dataset(
-            DataConfig(data_dir=idx_dir, validation_fraction=0, verify=False), lines.append
+            DataConfig(data_dir=idx_dir, validation_fraction=0.001, verify=False), lines.append
         )
     assert lines == []
 

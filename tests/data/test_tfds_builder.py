@@ -58,6 +58,7 @@ def test_takes_over_the_registered_files() -> None:
     )
 
 
+@pytest.mark.usefixtures("small_is_known")
 def test_prepares_from_the_download_cache_and_reads_back(
     tmp_path: Path,
     small: RawData,
@@ -67,13 +68,13 @@ def test_prepares_from_the_download_cache_and_reads_back(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     fill(tmp_path / "tfds")
-    raw = load_tfds(tmp_path / "tfds", verify=False)
+    raw = load_tfds(tmp_path / "tfds")
     assert_same(raw, small)  # in the original order
     assert raw.source == f"TensorFlow Datasets in {tmp_path / 'tfds'}"
     # Prepared once: the downloads are needed no more.
     for path in (tmp_path / "tfds" / "downloads" / "fashion_mnist_records").iterdir():
         path.unlink()
-    assert_same(load_tfds(tmp_path / "tfds", verify=False), small)
+    assert_same(load_tfds(tmp_path / "tfds"), small)
     assert capfd.readouterr() == ("", "")
     assert caplog.messages == []
     assert "tensorflow" not in sys.modules
@@ -99,17 +100,18 @@ def test_damaged_downloads_are_refused_and_removed(tmp_path: Path, fill: Fill) -
     path = next((tmp_path / "tfds" / "downloads" / "fashion_mnist_records").glob("*train-im*.gz"))
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(UserError, match="damaged or cut off"):
-        load_tfds(tmp_path / "tfds", verify=False)
+        load_tfds(tmp_path / "tfds")
     assert not (tmp_path / "tfds").exists()
 
 
+@pytest.mark.usefixtures("small_is_known")
 def test_damaged_records_are_refused_and_removed(tmp_path: Path, fill: Fill) -> None:
     fill(tmp_path / "tfds")
-    load_tfds(tmp_path / "tfds", verify=False)
+    load_tfds(tmp_path / "tfds")
     path = next((tmp_path / "tfds").rglob("*train.array_record*"))
     path.write_bytes(b"damaged")
     with pytest.raises(UserError, match="TensorFlow Datasets failed"):
-        load_tfds(tmp_path / "tfds", verify=False)
+        load_tfds(tmp_path / "tfds")
     assert not (tmp_path / "tfds").exists()
 
 
@@ -152,9 +154,9 @@ def register(
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
-@pytest.mark.usefixtures("hub")
+@pytest.mark.usefixtures("hub", "small_is_known")
 def test_downloads(tmp_path: Path, small: RawData, assert_same: Same) -> None:
-    assert_same(load_tfds(tmp_path / "tfds", verify=False), small)
+    assert_same(load_tfds(tmp_path / "tfds"), small)
 
 
 @pytest.mark.parametrize("damage", [bytes.upper, lambda b: b[:-1]])
@@ -164,7 +166,7 @@ def test_a_download_with_another_checksum(
     path = hub / "t10k-images-idx3-ubyte.gz"
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(UserError, match="NonMatchingChecksumError"):
-        load_tfds(tmp_path / "tfds", verify=False)
+        load_tfds(tmp_path / "tfds")
     assert not (tmp_path / "tfds").exists()
 
 

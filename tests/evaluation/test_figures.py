@@ -45,8 +45,8 @@ def matrix():
 
 
 ALL = {
-    "curves": lambda: figures.learning_curves(history()),
-    "one epoch": lambda: figures.learning_curves(history(1)),
+    "curves": lambda: figures.learning_curves(history(), best_epoch=7),
+    "one epoch": lambda: figures.learning_curves(history(1), best_epoch=1),
     "confusion": lambda: figures.confusion_matrix(matrix(), CLASS_NAMES),
     "gallery": gallery,
     "empty gallery": lambda: gallery(0, title="Most confident mistakes"),
@@ -100,7 +100,7 @@ def test_no_text_overlaps_another_or_leaves_the_picture(name, monkeypatch):
 
 
 def test_learning_curves_mark_the_best_epoch():
-    shown = texts(figures.learning_curves(history()))
+    shown = texts(figures.learning_curves(history(), best_epoch=7))
     assert "Best epoch (7)" in shown
     assert "validation, best epoch: 0.5000" in shown
     assert "validation, best epoch: 87.00 %" in shown
@@ -109,7 +109,7 @@ def test_learning_curves_mark_the_best_epoch():
 
 def test_learning_curves_draw_what_they_are_given():
     rows = history()
-    figure = figures.learning_curves(rows)
+    figure = figures.learning_curves(rows, best_epoch=7)
     for axes, quantity in zip(figure.axes, ("loss", "accuracy"), strict=True):
         for split in ("Training", "Validation"):
             (line,) = (line for line in axes.lines if line.get_label() == split)
@@ -120,14 +120,12 @@ def test_learning_curves_draw_what_they_are_given():
 def test_learning_curves_of_a_run_that_diverged(tmp_path):
     rows = history(4)
     rows[-1]["validation_loss"] = rows[-1]["train_loss"] = float("nan")
-    figure = figures.learning_curves(rows)
-    assert "Best epoch (3)" in texts(figure)
-    figures.save(figure, tmp_path / "x.png")
+    figures.save(figures.learning_curves(rows, best_epoch=3), tmp_path / "x.png")
 
 
 def test_learning_curves_need_an_epoch():
     with pytest.raises(ValueError, match="at least one epoch"):
-        figures.learning_curves([])
+        figures.learning_curves([], best_epoch=1)
 
 
 def test_confusion_matrix_shows_counts_and_row_percent():
@@ -163,10 +161,11 @@ def test_gallery_never_rounds_up_to_certainty():
     assert "50.0 % sure" in shown
 
 
-def test_first_layer_weights_come_largest_first_with_white_between():
+def test_first_layer_weights_come_largest_first_with_white_between(monkeypatch):
     W = np.zeros((784, 3), np.float32)
     W[:, 0], W[0, 1], W[5, 2] = 0.01, 3, -7
-    figure = figures.first_layer_weights(W, count=2)
+    monkeypatch.setattr(figures, "MOST_UNITS", 2)
+    figure = figures.first_layer_weights(W)
     (image,) = figure.axes[0].images
     mosaic = np.ma.filled(np.asarray(image.get_array(), np.float32), np.nan)
     assert mosaic.shape == (28, 58)

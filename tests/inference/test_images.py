@@ -5,6 +5,7 @@ import struct
 import subprocess
 import sys
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -27,10 +28,14 @@ def save(path, array, **options):
 
 def read_one(path, **options):
     names, images = read_images([path], **options)
-    assert names == (path.name,)
+    assert names == (str(path),)
     assert images.shape == (1, 28, 28)
     assert images.dtype == np.uint8
     return images[0]
+
+
+def several_names(path):
+    return tuple(f"{path}[{i}]" for i in range(3))
 
 
 def refused(path, match=None, **options):
@@ -161,15 +166,44 @@ def test_a_folder_gives_its_pictures_sorted_and_nothing_else(tmp_path):
     (folder / "._a.png").write_bytes(b"no picture")
     (folder / "d.png").mkdir()
     names, images = read_images([folder])
-    assert names == ("a.PNG", "b.bmp", "c.png")
+    assert names == tuple(str(folder / name) for name in ("a.PNG", "b.bmp", "c.png"))
     np.testing.assert_array_equal(images, SEVERAL[[1, 2, 0]])
+
+
+def test_images_of_one_name_are_told_apart_by_the_paths_given(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        save(tmp_path / folder / "x.png", PICTURE)
+    np.save(tmp_path / "b" / "x.npy", SEVERAL)
+    names, _ = read_images([Path("a"), Path("b/x.png"), Path("b/x.npy")])
+    assert names == ("a/x.png", "b/x.png", "b/x.npy[0]", "b/x.npy[1]", "b/x.npy[2]")
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("a\nb.png", r"a\nb.png"),
+        ("a\x1b[2K\r.png", r"a\x1b[2K\r.png"),
+        ("a\u2028b.png", r"a\u2028b.png"),
+        ("a\udcff.png", r"a\udcff.png"),  # a byte that is no UTF-8
+        ("Mütze 帽子.png", "Mütze 帽子.png"),
+    ],
+)
+def test_what_cannot_be_printed_in_a_name_is_escaped(tmp_path, monkeypatch, name, shown):
+    monkeypatch.chdir(tmp_path)
+    save(tmp_path / "plain.png", PICTURE).rename(name)
+    assert read_images([Path(name)]).names == (shown,)
+    np.save("x\n.npy", SEVERAL[:1])
+    assert read_images([Path("x\n.npy")]).names == (r"x\n.npy[0]",)
 
 
 def test_paths_keep_their_order(tmp_path):
     np.save(tmp_path / "x.npy", SEVERAL)
     save(tmp_path / "b.png", PICTURE)
     names, images = read_images([tmp_path / "x.npy", tmp_path / "b.png", tmp_path / "x.npy"])
-    assert names == ("x.npy[0]", "x.npy[1]", "x.npy[2]", "b.png", *names[:3])
+    several = several_names(tmp_path / "x.npy")
+    assert names == (*several, str(tmp_path / "b.png"), *several)
     np.testing.assert_array_equal(images, np.concatenate([SEVERAL, PICTURE[None], SEVERAL]))
 
 
@@ -181,7 +215,7 @@ def test_paths_keep_their_order(tmp_path):
 def test_npy_of_each_shape(tmp_path, shape, order):
     np.save(tmp_path / "x.npy", np.asarray(SEVERAL.reshape(shape), order=order))
     names, images = read_images([tmp_path / "x.npy"])
-    assert names == ("x.npy[0]", "x.npy[1]", "x.npy[2]")
+    assert names == several_names(tmp_path / "x.npy")
     np.testing.assert_array_equal(images, SEVERAL)
     np.testing.assert_array_equal(read_images([tmp_path / "x.npy"], invert=True)[1], 255 - SEVERAL)
 
@@ -280,7 +314,7 @@ def idx(images):
 def test_idx_is_read(tmp_path, name, pack):
     (tmp_path / name).write_bytes(pack(idx(SEVERAL)))
     names, images = read_images([tmp_path / name])
-    assert names == tuple(f"{name}[{i}]" for i in range(3))
+    assert names == several_names(tmp_path / name)
     np.testing.assert_array_equal(images, SEVERAL)
 
 
@@ -312,7 +346,7 @@ def test_csv_is_read(tmp_path, labelled):
         tmp_path / "x.csv", rows, fmt="%d", delimiter=",", header=",".join(columns), comments=""
     )
     names, images = read_images([tmp_path / "x.csv"])
-    assert names == ("x.csv[0]", "x.csv[1]", "x.csv[2]")
+    assert names == several_names(tmp_path / "x.csv")
     np.testing.assert_array_equal(images, SEVERAL)
 
 
