@@ -18,11 +18,12 @@ OpenBLAS, which NumPy calls, gets 160 to 194 of this machine's 208 GFLOP/s at th
 products get 100 to 150 in a loop of their own, since the narrow ones (128 columns) run on one core.
 
 What was tried, once each by changing the epoch's program, seconds an epoch of the small and the deep
-network against 0.18 and 0.71 unchanged: the batch in two halves 0.165 to 0.18 and 0.73; the batch sharded over two host devices 0.31 and
-0.97; the hidden units sharded over them 0.20 (small alone); oneDNN 0.24 and 0.93 (JAX 0.10); XNNPACK 0.175
-and 0.72; weights stored transposed: no change. Without YNNPACK, JAX 0.12's library for products
-(`XLA_FLAGS=--xla_cpu_experimental_ynn_fusion_type=`), 0.15 and 0.74: the small network gains 15 %, the deep
-one loses 3. It is an experimental flag, so it is left to the user.
+network against 0.18 and 0.71 unchanged: the batch in two halves 0.165 to 0.18 and 0.73; the batch
+sharded over two host devices 0.31 and 0.97; the hidden units sharded over them 0.20 (small alone);
+oneDNN 0.24 and 0.93 (JAX 0.10); XNNPACK 0.175 and 0.72; weights stored transposed: no change. Without
+YNNPACK, JAX 0.12's library for products (`XLA_FLAGS=--xla_cpu_experimental_ynn_fusion_type=`), 0.15 and
+0.74: the small network gains 15 %, the deep one loses 3. It is an experimental flag, so it is left to
+the user.
 
 All train the same network from the same weights on the same 48,000 images (batch 64, float32, plain
 SGD), add up losses and right answers on the way, and shuffle by their own generator. Ours holds uint8
