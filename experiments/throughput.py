@@ -12,18 +12,22 @@ Measured (two-core AMD EPYC, median of 11 rounds, JAX 0.12 and in brackets 0.10;
 | 784,128,10         | 0.98 (1.05) | 1.23 (1.33) | 1.25 (1.40)  | 2.19 (2.54)  |
 | 784,400,250,100,10 | 1.00 (0.99) | 1.12 (1.14) | 1.08 (1.14)  | 1.80 (1.65)  |
 
-By hand is level with autodiff. The targets against NumPy and PyTorch, taken from a slower machine, are
-missed but for NumPy on the small network with JAX 0.10. Why: the step is almost all matrix products.
-OpenBLAS, which NumPy calls, gets 160 to 194 of this machine's 208 GFLOP/s at these shapes; XLA's CPU
-products get 100 to 150 in a loop of their own, since the narrow ones (128 columns) run on one core.
+By hand is level with autodiff. The targets against NumPy and PyTorch, taken on a machine half as fast,
+are missed but for NumPy on the small network with JAX 0.10. Why: an epoch is 19.6 and 96.5 GFLOP of
+matrix products and little else. This machine's peak is 208 GFLOP/s (NumPy, 2048x2048 matrices);
+OpenBLAS, which NumPy calls, gets 160 to 194 of it at these shapes, XLA's CPU products in a loop of their
+own 100 to 150, since the narrow ones (128 columns) run on one core. 2.3 times PyTorch on the deep network
+would be three quarters of the peak for the whole epoch.
 
 What was tried, once each by changing the epoch's program, seconds an epoch of the small and the deep
 network against 0.18 and 0.71 unchanged: the batch in two halves 0.165 to 0.18 and 0.73; the batch
 sharded over two host devices 0.31 and 0.97; the hidden units sharded over them 0.20 (small alone);
-oneDNN 0.24 and 0.93 (JAX 0.10); XNNPACK 0.175 and 0.72; weights stored transposed: no change. Without
-YNNPACK, JAX 0.12's library for products (`XLA_FLAGS=--xla_cpu_experimental_ynn_fusion_type=`), 0.15 and
-0.74: the small network gains 15 %, the deep one loses 3. It is an experimental flag, so it is left to
-the user.
+oneDNN 0.24 and 0.93 (JAX 0.10); XNNPACK 0.175 and 0.72; weights stored transposed: no change.
+
+Without YNNPACK, JAX 0.12's library for products, the small network gains 15 % and the deep one nothing:
+`XLA_FLAGS=--xla_cpu_experimental_ynn_fusion_type= python -m experiments.throughput` measured 0.169 and
+0.781 s, NumPy at 1.44 and 1.10 times that, PyTorch at 2.53 and 1.52. The flag is experimental, and
+a program that sets it breaks with a JAX that drops it, so it is left to the user.
 
 All train the same network from the same weights on the same 48,000 images (batch 64, float32, plain
 SGD), add up losses and right answers on the way, and shuffle by their own generator. Ours holds uint8
