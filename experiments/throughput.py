@@ -17,7 +17,7 @@ are missed but for NumPy on the small network with JAX 0.10. Why: an epoch is 19
 matrix products and little else. This machine's peak is 208 GFLOP/s (NumPy, 2048x2048 matrices);
 OpenBLAS, which NumPy calls, gets 160 to 194 of it at these shapes, XLA's CPU products in a loop of their
 own 100 to 150, since the narrow ones (128 columns) run on one core. 2.3 times PyTorch on the deep network
-would be three quarters of the peak for the whole epoch.
+would be three quarters of the peak or more for the whole epoch.
 
 What was tried, once each by changing the epoch's program, seconds an epoch of the small and the deep
 network against 0.18 and 0.71 unchanged: the batch in two halves 0.165 to 0.18 and 0.73; the batch

@@ -11,7 +11,6 @@ from fmnist_jax.cli.train import ending_line, log_line
 from fmnist_jax.configuration import decode
 from fmnist_jax.data.scaling import Z_SCORE
 from fmnist_jax.models import scratch_mlp
-from fmnist_jax.run_directory import created
 from fmnist_jax.runs import NAMES, MLPRun, Trained
 from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.config import TrainingConfig
@@ -117,16 +116,6 @@ def test_what_fails_before_the_first_epoch_leaves_no_directory(
     assert code == 2
     assert "fmnist-jax[tensorboard]" in err
     assert not (tmp_path / "run").exists()
-
-
-def test_runs_begun_in_one_second_get_directories_of_their_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.chdir(tmp_path)
-    for _ in range(3):
-        with created(None, MLPRun()) as (_, write):
-            write(RECORD)
-    assert len(list((tmp_path / "runs").iterdir())) == 3
 
 
 def test_a_diverging_run_stops_with_advice(cli: Callable, tmp_path: Path):

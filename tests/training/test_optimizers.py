@@ -5,8 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fmnist_jax.errors import UserError
-from fmnist_jax.training.config import TrainingConfig, learning_rate_of, optimizer_of
+from fmnist_jax.training.config import TrainingConfig, learning_rate_of
 from fmnist_jax.training.optimizers import OPTIMIZERS, SCHEDULES, adam, adamw, momentum, sgd
 
 
@@ -65,41 +64,3 @@ def test_adamw_decays_the_weights_beside():
 
 def test_names_are_the_functions_own():
     assert {"sgd": sgd, "momentum": momentum, "adam": adam, "adamw": adamw} == OPTIMIZERS
-
-
-def test_the_schedule_counts_epochs_not_steps():
-    config = TrainingConfig(
-        schedule=SCHEDULES["inverse-time"], learning_rate=1.0, decay_rate=1.0, epochs=3
-    )
-    optimizer = optimizer_of(config, steps_per_epoch=2)
-    weights = jnp.float32(0.0)
-    state = optimizer.init(weights)
-    changes = []
-    for _ in range(6):
-        change, state = optimizer.update(jnp.float32(-1.0), state, weights)
-        changes.append(np.asarray(change).item())
-    assert changes == pytest.approx([1, 1, 1 / 2, 1 / 2, 1 / 3, 1 / 3])
-
-
-def test_configurations_that_differ_in_the_seed_share_one_optimizer_and_so_one_compilation():
-    assert optimizer_of(TrainingConfig(seed=1), 10) is optimizer_of(TrainingConfig(seed=2), 10)
-    assert optimizer_of(TrainingConfig(), 10) is not optimizer_of(TrainingConfig(), 11)
-
-
-@pytest.mark.parametrize(
-    ("settings", "field"),
-    [
-        ({"epochs": 0}, "epochs"),
-        ({"batch_size": 0}, "batch_size"),
-        ({"patience": 0}, "patience"),
-        ({"learning_rate": -1.0}, "learning_rate"),
-        ({"learning_rate": float("nan")}, "learning_rate"),
-        ({"decay_rate": float("inf")}, "decay_rate"),
-        ({"seed": -1}, "seed"),
-        ({"monitor": "f1"}, "unknown monitor 'f1': known are accuracy, loss"),
-        ({"optimizer": "adam"}, "optimizer must be a function"),
-    ],
-)
-def test_impossible_settings_are_refused_by_name(settings: dict, field: str):
-    with pytest.raises(UserError, match=field):
-        TrainingConfig(**settings)

@@ -1,0 +1,54 @@
+from dataclasses import dataclass
+
+import pytest
+
+from fmnist_jax import scratch
+from fmnist_jax.cli.arguments import call, parse
+from fmnist_jax.errors import UserError
+from fmnist_jax.scratch.activations import GELU, RELU, Activation
+from fmnist_jax.scratch.mlp import MLPConfig
+
+
+@dataclass(frozen=True)
+class Options:
+    count: int = 1
+    activation: Activation = RELU
+
+
+def command(options: Options, loud: bool = False) -> tuple[Options, bool]:
+    return options, loud
+
+
+def test_fields_are_options_without_their_owners_name_and_names_become_behaviours():
+    words = ["--count", "3", "--activation", "gelu", "--loud"]
+    assert call(command, "made", words, scratch.NAMES) == (Options(3, GELU), True)
+    assert call(command, "made", [], scratch.NAMES) == (Options(), False)
+
+
+def test_a_name_for_each_layer():
+    words = ["--layer-sizes", "9", "5", "4", "3", "--activations", "relu", "gelu"]
+    config = parse(MLPConfig, "made", words, scratch.NAMES)
+    assert config == MLPConfig((9, 5, 4, 3), (RELU, GELU))
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--count", "x"], "--count"),
+        (["--activation", "swish"], "unknown activation 'swish': known are gelu"),
+        (["--nonsense"], "--nonsense"),
+    ],
+)
+def test_what_does_not_fit_is_one_line(words: list[str], told: str):
+    with pytest.raises(UserError) as error:
+        parse(Options, "made", words, scratch.NAMES)
+    assert told in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_errors_of_the_command_itself_pass_through():
+    def failing(options: Options) -> None:
+        raise ValueError("a bug")
+
+    with pytest.raises(ValueError, match="a bug"):
+        call(failing, "made", [], scratch.NAMES)

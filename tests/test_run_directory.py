@@ -1,0 +1,78 @@
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from fmnist_jax.configuration import decode
+from fmnist_jax.errors import UserError
+from fmnist_jax.run_directory import created
+from fmnist_jax.runs import NAMES, MLPRun
+from fmnist_jax.training.fit import EpochRecord
+
+RECORD = EpochRecord(1, 0.5, 0.8, 0.6, 0.75, 0.001, 0)
+
+
+def test_configuration_and_a_line_an_epoch(tmp_path: Path):
+    with created(tmp_path / "new/run", MLPRun()) as (directory, write):
+        write(RECORD)
+        lines = (directory / "metrics.jsonl").read_text().splitlines()
+        assert [json.loads(line) for line in lines] == [RECORD._asdict()]
+        write(RECORD._replace(epoch=2))
+    assert directory == tmp_path / "new/run"
+    assert len((directory / "metrics.jsonl").read_text().splitlines()) == 2
+    values = json.loads((directory / "configuration.json").read_text())
+    assert decode(MLPRun, values, NAMES, directory) == MLPRun()
+
+
+def test_runs_begun_in_one_second_get_directories_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    for _ in range(3):
+        with created(None, MLPRun()) as (_, write):
+            write(RECORD)
+    assert len(list((tmp_path / "runs").iterdir())) == 3
+
+
+def test_a_directory_with_something_in_it_is_refused(tmp_path: Path):
+    (tmp_path / "mine.txt").touch()
+    with pytest.raises(UserError, match="isn't empty"), created(tmp_path, MLPRun()):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_what_fails_before_the_first_epoch_leaves_nothing(tmp_path: Path):
+    with pytest.raises(KeyboardInterrupt), created(tmp_path / "run", MLPRun()):
+        raise KeyboardInterrupt
+    assert not (tmp_path / "run").exists()
+
+
+def interrupted_after_one_epoch(directory: Path) -> None:
+    with created(directory, MLPRun()) as (_, write):
+        write(RECORD)
+        raise KeyboardInterrupt
+
+
+def test_what_fails_later_keeps_the_epochs_done(tmp_path: Path):
+    with pytest.raises(KeyboardInterrupt):
+        interrupted_after_one_epoch(tmp_path / "run")
+    assert (tmp_path / "run/metrics.jsonl").read_text().count("\n") == 1
+
+
+def test_tensorboard_gets_every_figure(tmp_path: Path):
+    with created(tmp_path / "run", MLPRun(), tensorboard=True) as (directory, write):
+        write(RECORD)
+    (events,) = (directory / "tensorboard").iterdir()
+    for name in EpochRecord._fields[1:]:
+        assert name.encode() in events.read_bytes()
+
+
+def test_tensorboard_without_its_extra_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "tensorboardX", None)
+    with (
+        pytest.raises(UserError, match=r"fmnist-jax\[tensorboard\]"),
+        created(tmp_path / "run", MLPRun(), tensorboard=True),
+    ):
+        pass
+    assert not (tmp_path / "run").exists()
