@@ -37,10 +37,11 @@ def created(
 ) -> Iterator[tuple[Path, Callable[[EpochRecord], None]]]:
     """A new directory for `run` (by default under runs/), and a function that writes an epoch's line.
 
-    What fails before the first epoch is done leaves no directory behind. Raises UserError where the
+    What fails before the first epoch is done leaves things as they were. Raises UserError where the
     directory can't be made, something is in it already, or TensorBoard's extra is asked for and
     isn't installed.
     """
+    was_there = directory is not None and directory.exists()
     directory = _new_directory() if directory is None else _claimed(directory)
     path = directory / "metrics.jsonl"
     try:
@@ -68,6 +69,8 @@ def created(
     except BaseException:
         if not path.exists() or path.stat().st_size == 0:
             shutil.rmtree(directory, ignore_errors=True)
+            if was_there:
+                directory.mkdir(exist_ok=True)
         raise
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from fmnist_jax import scratch, training
 from fmnist_jax.data.dataset import Dataset, Split
@@ -68,7 +68,7 @@ class Assessment(NamedTuple):
     """Mean over the images, without any penalty."""
     metrics: Metrics
     probabilities: Float[np.ndarray, "n classes"]
-    predictions: Float[np.ndarray, " n"]
+    predictions: Int[np.ndarray, " n"]
 
 
 def train(

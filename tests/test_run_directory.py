@@ -48,6 +48,12 @@ def test_what_fails_before_the_first_epoch_leaves_nothing(tmp_path: Path):
     assert not (tmp_path / "run").exists()
 
 
+def test_an_empty_directory_that_was_there_stays(tmp_path: Path):
+    with pytest.raises(KeyboardInterrupt), created(tmp_path, MLPRun()):
+        raise KeyboardInterrupt
+    assert list(tmp_path.iterdir()) == []
+
+
 def interrupted_after_one_epoch(directory: Path) -> None:
     with created(directory, MLPRun()) as (_, write):
         write(RECORD)
