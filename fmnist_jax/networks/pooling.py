@@ -1,0 +1,76 @@
+"""Pooling of maps (channels, height, width, batch); each a value that a block holds in its field."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+Maps = Float[Array, "channels height width batch"]
+
+
+def max_pool(x: Maps) -> Maps:
+    """The largest of each 2x2 window, stride 2; an odd last row or column is dropped."""
+    a, b, c, d = _window(x)
+    return jnp.maximum(jnp.maximum(a, b), jnp.maximum(c, d))
+
+
+def average_pool(x: Maps) -> Maps:
+    """The mean of each 2x2 window, stride 2; an odd last row or column is dropped."""
+    a, b, c, d = _window(x)
+    return 0.25 * ((a + b) + (c + d))
+
+
+def global_average_pool(x: Maps) -> Maps:
+    """The mean of each whole map, height and width becoming 1."""
+    return x.mean(axis=(1, 2), keepdims=True)
+
+
+def no_pool(x: Maps) -> Maps:
+    """x."""
+    return x
+
+
+def _window(x: Maps) -> tuple[Maps, Maps, Maps, Maps]:
+    x = x[:, : even(x.shape[1]), : even(x.shape[2])]
+    return x[:, ::2, ::2], x[:, ::2, 1::2], x[:, 1::2, ::2], x[:, 1::2, 1::2]
+
+
+@dataclass(frozen=True)
+class Pooling:
+    """A way to make maps smaller."""
+
+    name: str
+    forward: Callable[[Maps], Maps]
+    size: Callable[[int], int]
+    """Height (or width) of a map to that of the pooled one."""
+    used: Callable[[int], int]
+    """Of so many rows (or columns), how many it looks at; 0 where the map is too small for it."""
+
+
+def halved(size: int) -> int:
+    """size / 2, rounded down."""
+    return size // 2
+
+
+def collapsed(size: int) -> int:
+    """1."""
+    return 1
+
+
+def kept(size: int) -> int:
+    """size."""
+    return size
+
+
+def even(size: int) -> int:
+    """The largest even number up to size."""
+    return size // 2 * 2
+
+
+MAX = Pooling("max", max_pool, halved, even)
+AVERAGE = Pooling("avg", average_pool, halved, even)
+GLOBAL = Pooling("global", global_average_pool, collapsed, kept)
+NONE = Pooling("none", no_pool, kept, kept)
+
+POOLINGS = {pooling.name: pooling for pooling in (MAX, AVERAGE, GLOBAL, NONE)}
