@@ -5,6 +5,8 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, DTypeLike, Float, Key
 
+from fmnist_jax.data.dataset import IMAGE_SHAPE
+from fmnist_jax.errors import UserError
 from fmnist_jax.networks.config import Block, ConvNetConfig, MapSizes
 from fmnist_jax.networks.convolution import convolution
 from fmnist_jax.networks.pooling import Maps
@@ -83,7 +85,15 @@ class ConvNet(nnx.Module):
         self.activation = config.activation
 
     def maps(self, images: Images) -> tuple[Maps, ...]:
-        """What each block makes of the images: maps (filters, height, width, batch)."""
+        """What each block makes of the images: maps (filters, height, width, batch).
+
+        Raises UserError for images of another shape or type.
+        """
+        if images.shape[1:] != IMAGE_SHAPE or not jnp.issubdtype(images.dtype, jnp.floating):
+            raise UserError(
+                f"images must be scaled, floats of shape (n, 28, 28), found {images.dtype} of shape "
+                f"{images.shape}"
+            )
         x = jnp.transpose(images, (1, 2, 0))[None]
         maps = []
         for block in self.blocks:

@@ -1,25 +1,172 @@
-"""2-D convolution of maps (channels, height, width, batch)."""
+"""2-D convolution of maps (channels, height, width, batch): one operation, two lowerings.
 
+On GPU and TPU it is XLA's own convolution. On a CPU it is a matrix product of the kernel with patches,
+forward and backward, because XLA's CPU convolutions have gradients many times slower inside a loop
+(`lax.scan`). The lowering is chosen when a program is compiled for its platform, not when it is traced.
+
+With the batch innermost, every copy, sum and maximum on a CPU runs over whole vectors, and the matrix
+products are wide. What else was tried, and gave what: `experiments/throughput_networks.py`.
+"""
+
+import functools
+from typing import NamedTuple
+
+import jax
 import jax.numpy as jnp
+from jax import lax
 from jaxtyping import Array, Float
 
 from fmnist_jax.networks.pooling import Maps
 
 Kernel = Float[Array, "height width inputs filters"]
+Patches = Float[Array, "taps*inputs size*size*batch"]
+
+
+class Geometry(NamedTuple):
+    """Where the taps of a square kernel fall: output i sees input i * stride + u - before at tap u."""
+
+    stride: int
+    before: int
+    """Zeros before each row and column; behind it there are as many as the outputs need."""
+    size: int
+    """Height and width of the output."""
 
 
 def convolution(x: Maps, kernel: Kernel, stride: int, before: int, size: int) -> Maps:
     """y[o,i,j,n] = sum over u, v, c of kernel[u,v,c,o] x[c, i stride + u - before, j stride + v - before, n].
 
-    `before` zeros stand before each row and column, as many behind as `size` outputs need.
+    Returns maps of `size` x `size`; x is taken as 0 outside.
     """
-    k, _, channels, filters = kernel.shape
-    height = x.shape[1]
-    reach = (size - 1) * stride + 1
-    after = max(0, (size - 1) * stride + k - before - height)
-    x = jnp.pad(x, ((0, 0), (before, after), (before, after), (0, 0)))
-    patches = jnp.concatenate(
-        [x[:, u : u + reach : stride, v : v + reach : stride] for u in range(k) for v in range(k)]
+    return _convolution(x, kernel, Geometry(stride, before, size))
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
+def _convolution(x: Maps, kernel: Kernel, geometry: Geometry) -> Maps:
+    return lax.platform_dependent(
+        x,
+        kernel,
+        cpu=functools.partial(by_patches, geometry=geometry),
+        default=functools.partial(native, geometry=geometry),
     )
-    y = kernel.reshape(k * k * channels, filters).T @ patches.reshape(k * k * channels, -1)
-    return y.reshape(filters, size, size, x.shape[-1])
+
+
+def _convolution_backward(
+    geometry: Geometry, residuals: tuple[Maps, Kernel], dy: Maps
+) -> tuple[Maps, Kernel]:
+    return lax.platform_dependent(
+        *residuals,
+        dy,
+        cpu=functools.partial(by_patches_backward, geometry=geometry),
+        default=functools.partial(native_backward, geometry=geometry),
+    )
+
+
+_convolution.defvjp(
+    lambda x, kernel, geometry: (_convolution(x, kernel, geometry), (x, kernel)),
+    _convolution_backward,
+)
+
+
+def native(x: Maps, kernel: Kernel, geometry: Geometry) -> Maps:
+    """The convolution by XLA's own."""
+    stride, before, size = geometry
+    after = (size - 1) * stride + kernel.shape[0] - before - x.shape[1]
+    return lax.conv_general_dilated(
+        x,
+        kernel,
+        (stride, stride),
+        [(before, after)] * 2,
+        dimension_numbers=("CHWN", "HWIO", "CHWN"),
+    )
+
+
+def native_backward(x: Maps, kernel: Kernel, dy: Maps, geometry: Geometry) -> tuple[Maps, Kernel]:
+    """(dx, dkernel) by XLA's own."""
+    return jax.vjp(functools.partial(native, geometry=geometry), x, kernel)[1](dy)
+
+
+def by_patches(x: Maps, kernel: Kernel, geometry: Geometry) -> Maps:
+    """The convolution as a matrix product, Y = K^T P with the patches P of `patches`."""
+    live = live_taps(kernel.shape[0], x.shape[1], geometry)
+    Y = _matrix(kernel, live).T @ patches(x, live, geometry)
+    return Y.reshape(-1, geometry.size, geometry.size, x.shape[-1])
+
+
+def by_patches_backward(
+    x: Maps, kernel: Kernel, dy: Maps, geometry: Geometry
+) -> tuple[Maps, Kernel]:
+    """dK = P dY^T and dP = K dY, from which dx; returns (dx, dkernel).
+
+    P is written down anew: a compiler that sees forward and backward in one program computes it once.
+    """
+    live = live_taps(kernel.shape[0], x.shape[1], geometry)
+    dY = dy.reshape(dy.shape[0], -1)
+    dK = patches(x, live, geometry) @ dY.T
+    dead = (live.start, kernel.shape[0] - live.stop)
+    dkernel = jnp.pad(
+        dK.reshape(len(live), len(live), *kernel.shape[2:]), (dead, dead, (0, 0), (0, 0))
+    )
+    dP = _matrix(kernel, live) @ dY
+    return patches_backward(dP, x, live, geometry), dkernel
+
+
+def live_taps(taps: int, height: int, geometry: Geometry) -> range:
+    """Along one axis, the taps that ever see the map; the others see zeros, and their gradient is 0.
+
+    A 3x3 kernel on a 1x1 map has a single live one of nine.
+    """
+    stride, before, size = geometry
+    live = [
+        tap
+        for tap in range(taps)
+        if any(0 <= output * stride + tap - before < height for output in range(size))
+    ]
+    return range(live[0], live[-1] + 1) if live else range(0)
+
+
+def patches(x: Maps, live: range, geometry: Geometry) -> Patches:
+    """For each live tap (u, v), x as that tap sees it; rows are taps and channels, columns outputs."""
+    # A product with 1 that the compiler can't see through: mere copies it leaves to one core.
+    one = lax.optimization_barrier(jnp.ones((), x.dtype))
+    seen = [_seen(x, u, v, geometry) * one for u in live for v in live]
+    return jnp.concatenate(seen).reshape(-1, geometry.size**2 * x.shape[-1])
+
+
+def patches_backward(dP: Patches, x: Maps, live: range, geometry: Geometry) -> Maps:
+    """dx: what each tap saw, added up at the place where it saw it."""
+    size, batch = geometry.size, x.shape[-1]
+    parts = iter(dP.reshape(len(live) ** 2, -1, size, size, batch))
+    dx = jnp.zeros_like(x)
+    for u in live:
+        for v in live:
+            dx = dx + _seen_backward(next(parts), u, v, x.shape[1], geometry)
+    return dx
+
+
+def _seen(x: Maps, u: int, v: int, geometry: Geometry) -> Maps:
+    """x[c, i stride + u - before, j stride + v - before, n] for all outputs i, j; 0 outside."""
+    stride, before, size = geometry
+    reach = (size - 1) * stride + 1
+
+    def cut(tap: int) -> tuple[int, int, int]:
+        return before - tap, reach + tap - before - x.shape[1], 0
+
+    seen = lax.pad(x, jnp.zeros((), x.dtype), ((0, 0, 0), cut(u), cut(v), (0, 0, 0)))
+    return seen[:, ::stride, ::stride]
+
+
+def _seen_backward(dseen: Maps, u: int, v: int, height: int, geometry: Geometry) -> Maps:
+    """dx of one tap: dseen at the places that it was seen at, 0 elsewhere."""
+    stride, before, size = geometry
+    reach = (size - 1) * stride + 1
+
+    def put(tap: int) -> tuple[int, int, int]:
+        return tap - before, height - reach - tap + before, stride - 1
+
+    return lax.pad(dseen, jnp.zeros((), dseen.dtype), ((0, 0, 0), put(u), put(v), (0, 0, 0)))
+
+
+def _matrix(kernel: Kernel, live: range) -> Float[Array, "taps*inputs filters"]:
+    """K: the kernel's live taps as the rows of a matrix."""
+    taps = slice(live.start, live.stop)
+    return kernel[taps, taps].reshape(-1, kernel.shape[-1])
