@@ -19,6 +19,7 @@ from jaxtyping import Array, Float
 from fmnist_jax.networks.pooling import Maps
 
 Kernel = Float[Array, "height width inputs filters"]
+One = Float[Array, ""]
 Patches = Float[Array, "taps*inputs size*size*batch"]
 
 
@@ -37,37 +38,45 @@ def convolution(x: Maps, kernel: Kernel, stride: int, before: int, size: int) ->
 
     Returns maps of `size` x `size`; x is taken as 0 outside.
     """
-    return _convolution(x, kernel, Geometry(stride, before, size))
+    # A 1 that the compiler can't see through; see `patches`. Forward and backward share it, so that
+    # the compiler finds their patches equal and computes them once.
+    one = lax.optimization_barrier(jnp.ones((), x.dtype))
+    return _convolution(x, kernel, one, Geometry(stride, before, size))
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
-def _convolution(x: Maps, kernel: Kernel, geometry: Geometry) -> Maps:
+@functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
+def _convolution(x: Maps, kernel: Kernel, one: One, geometry: Geometry) -> Maps:
     return lax.platform_dependent(
         x,
         kernel,
+        one,
         cpu=functools.partial(by_patches, geometry=geometry),
         default=functools.partial(native, geometry=geometry),
     )
 
 
 def _convolution_backward(
-    geometry: Geometry, residuals: tuple[Maps, Kernel], dy: Maps
-) -> tuple[Maps, Kernel]:
-    return lax.platform_dependent(
+    geometry: Geometry, residuals: tuple[Maps, Kernel, One], dy: Maps
+) -> tuple[Maps, Kernel, One]:
+    dx, dkernel = lax.platform_dependent(
         *residuals,
         dy,
         cpu=functools.partial(by_patches_backward, geometry=geometry),
         default=functools.partial(native_backward, geometry=geometry),
     )
+    return dx, dkernel, jnp.zeros_like(residuals[2])  # the 1 is no variable
 
 
 _convolution.defvjp(
-    lambda x, kernel, geometry: (_convolution(x, kernel, geometry), (x, kernel)),
+    lambda x, kernel, one, geometry: (
+        _convolution(x, kernel, one, geometry),
+        (x, kernel, one),
+    ),
     _convolution_backward,
 )
 
 
-def native(x: Maps, kernel: Kernel, geometry: Geometry) -> Maps:
+def native(x: Maps, kernel: Kernel, one: One, geometry: Geometry) -> Maps:
     """The convolution by XLA's own."""
     stride, before, size = geometry
     after = (size - 1) * stride + kernel.shape[0] - before - x.shape[1]
@@ -80,20 +89,22 @@ def native(x: Maps, kernel: Kernel, geometry: Geometry) -> Maps:
     )
 
 
-def native_backward(x: Maps, kernel: Kernel, dy: Maps, geometry: Geometry) -> tuple[Maps, Kernel]:
+def native_backward(
+    x: Maps, kernel: Kernel, one: One, dy: Maps, geometry: Geometry
+) -> tuple[Maps, Kernel]:
     """(dx, dkernel) by XLA's own."""
-    return jax.vjp(functools.partial(native, geometry=geometry), x, kernel)[1](dy)
+    return jax.vjp(lambda x, kernel: native(x, kernel, one, geometry), x, kernel)[1](dy)
 
 
-def by_patches(x: Maps, kernel: Kernel, geometry: Geometry) -> Maps:
+def by_patches(x: Maps, kernel: Kernel, one: One, geometry: Geometry) -> Maps:
     """The convolution as a matrix product, Y = K^T P with the patches P of `patches`."""
     live = live_taps(kernel.shape[0], x.shape[1], geometry)
-    Y = _matrix(kernel, live).T @ patches(x, live, geometry)
+    Y = _matrix(kernel, live).T @ patches(x, one, live, geometry)
     return Y.reshape(-1, geometry.size, geometry.size, x.shape[-1])
 
 
 def by_patches_backward(
-    x: Maps, kernel: Kernel, dy: Maps, geometry: Geometry
+    x: Maps, kernel: Kernel, one: One, dy: Maps, geometry: Geometry
 ) -> tuple[Maps, Kernel]:
     """dK = P dY^T and dP = K dY, from which dx; returns (dx, dkernel).
 
@@ -101,7 +112,7 @@ def by_patches_backward(
     """
     live = live_taps(kernel.shape[0], x.shape[1], geometry)
     dY = dy.reshape(dy.shape[0], -1)
-    dK = patches(x, live, geometry) @ dY.T
+    dK = patches(x, one, live, geometry) @ dY.T
     dead = (live.start, kernel.shape[0] - live.stop)
     dkernel = jnp.pad(
         dK.reshape(len(live), len(live), *kernel.shape[2:]), (dead, dead, (0, 0), (0, 0))
@@ -124,10 +135,9 @@ def live_taps(taps: int, height: int, geometry: Geometry) -> range:
     return range(live[0], live[-1] + 1) if live else range(0)
 
 
-def patches(x: Maps, live: range, geometry: Geometry) -> Patches:
+def patches(x: Maps, one: One, live: range, geometry: Geometry) -> Patches:
     """For each live tap (u, v), x as that tap sees it; rows are taps and channels, columns outputs."""
-    # A product with 1 that the compiler can't see through: mere copies it leaves to one core.
-    one = lax.optimization_barrier(jnp.ones((), x.dtype))
+    # Times a 1 that the compiler can't see through: mere copies it would leave to one core.
     seen = [_seen(x, u, v, geometry) * one for u in live for v in live]
     return jnp.concatenate(seen).reshape(-1, geometry.size**2 * x.shape[-1])
 
