@@ -1,4 +1,4 @@
-"""Convolutional networks: descriptions (`config`), named ones (`architectures`), Flax modules (`conv_net`)."""
+"""Convolutional networks: descriptions, the reports' own ones, and the Flax modules that they describe."""
 
 from fmnist_jax.networks.architectures import POOLING_PLANS, PoolingPlan
 from fmnist_jax.networks.pooling import POOLINGS, Pooling

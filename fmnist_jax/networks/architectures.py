@@ -16,7 +16,8 @@ class PoolingPlan:
     """Which pooling follows each of the five convolutions."""
 
     name: str
-    poolings: tuple[Pooling, Pooling, Pooling, Pooling, Pooling]
+    poolings: tuple[Pooling, ...]
+    """Five."""
 
 
 MAX = PoolingPlan("max", (pooling.MAX,) * 4 + (pooling.NONE,))
@@ -26,9 +27,7 @@ AVERAGE = PoolingPlan("avg", (pooling.AVERAGE,) * 4 + (pooling.NONE,))
 GLOBAL = PoolingPlan("global", (pooling.GLOBAL,) * 4 + (pooling.NONE,))
 """Report 1's literal "global": the mean of the whole map after each convolution but the last, so that
 every map is 1x1 from the second convolution on."""
-GLOBAL_AT_END = PoolingPlan(
-    "global-at-end", (pooling.MAX,) * 3 + (pooling.NONE, pooling.GLOBAL)
-)
+GLOBAL_AT_END = PoolingPlan("global-at-end", (pooling.MAX,) * 3 + (pooling.NONE, pooling.GLOBAL))
 """What "global" usually means: 2x2 maxima after the first three convolutions, and the mean of the
 whole 3x3 map once, after the last."""
 
@@ -102,7 +101,10 @@ class FiveConv:
 
 
 SMALL_CNN = ConvNetConfig(
-    (Block(6, 5, padding=0, pooling=pooling.AVERAGE), Block(16, 5, padding=0, pooling=pooling.AVERAGE)),
+    (
+        Block(6, 5, padding=0, pooling=pooling.AVERAGE),
+        Block(16, 5, padding=0, pooling=pooling.AVERAGE),
+    ),
     hidden=(120, 84),
 )
 """Report 2's CNN: two 5x5 convolutions, two 2x2 means, three dense layers. The report gives no counts;

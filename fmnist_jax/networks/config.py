@@ -1,4 +1,4 @@
-"""What a convolutional network is made of: blocks of convolution, activation and pooling, then dense layers."""
+"""What a convolutional network is made of: blocks of convolution and pooling, then dense layers."""
 
 from dataclasses import dataclass
 from itertools import pairwise

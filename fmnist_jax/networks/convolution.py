@@ -34,7 +34,7 @@ class Geometry(NamedTuple):
 
 
 def convolution(x: Maps, kernel: Kernel, stride: int, before: int, size: int) -> Maps:
-    """y[o,i,j,n] = sum over u, v, c of kernel[u,v,c,o] x[c, i stride + u - before, j stride + v - before, n].
+    """y[o,i,j,n] = sum over u, v, c of kernel[u,v,c,o] x[c, i s + u - before, j s + v - before, n], s = stride.
 
     Returns maps of `size` x `size`; x is taken as 0 outside.
     """

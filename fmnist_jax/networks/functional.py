@@ -32,9 +32,7 @@ def conv_net(config: ConvNetConfig) -> Model:
 
         return jax.value_and_grad(objective, has_aux=True)(parameters)
 
-    return Model(
-        functools.partial(init, config=config), apply, config.loss.forward, value_and_grad
-    )
+    return Model(functools.partial(init, config=config), apply, config.loss.forward, value_and_grad)
 
 
 def init(key: Key[Array, ""], config: ConvNetConfig) -> Parameters:

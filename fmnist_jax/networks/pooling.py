@@ -21,11 +21,10 @@ def max_pool_backward(x: Maps, dy: Maps) -> tuple[Maps]:
     """dx = dy where x is its window's largest, the first one (row by row) where several are."""
     a, b, c, d = _window(x)
     largest = jnp.maximum(jnp.maximum(a, b), jnp.maximum(c, d))
-    first = jnp.where(
-        a == largest, 0, jnp.where(b == largest, 1, jnp.where(c == largest, 2, 3))
-    )[:, :, None, :, None]
+    first = jnp.where(a == largest, 0, jnp.where(b == largest, 1, jnp.where(c == largest, 2, 3)))
     place = jnp.arange(4).reshape(1, 1, 2, 1, 2, 1)
-    dx = jnp.where(first == place, dy[:, :, None, :, None], jnp.zeros((), dy.dtype))
+    here = first[:, :, None, :, None] == place
+    dx = jnp.where(here, dy[:, :, None, :, None], jnp.zeros((), dy.dtype))
     dx = dx.reshape(x.shape[0], even(x.shape[1]), even(x.shape[2]), x.shape[3])
     return (jnp.pad(dx, ((0, 0), (0, x.shape[1] % 2), (0, x.shape[2] % 2), (0, 0))),)
 

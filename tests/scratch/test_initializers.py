@@ -85,3 +85,31 @@ def test_shapes_and_dtypes(initializer: Initializer) -> None:
             W, b = initializer(jax.random.key(0), 4, 3, dtype)
             assert (W.shape, b.shape) == ((4, 3), (3,))
             assert W.dtype == b.dtype == dtype
+
+
+@each
+def test_units_are_drawn_beside_a_fan_out_that_is_larger(initializer: Initializer) -> None:
+    """A convolution of 3x3 from 4 maps to 5: fan_in 36, fan_out 45, 5 units."""
+    W, b = initializer(jax.random.key(0), 36, 45, jnp.float32, 5)
+
+    assert (W.shape, b.shape) == ((36, 5), (5,))
+
+
+@each
+def test_units_left_out_are_the_fan_out(initializer: Initializer) -> None:
+    without = initializer(jax.random.key(0), 4, 3, jnp.float32)
+    named = initializer(jax.random.key(0), 4, 3, jnp.float32, units=3)
+
+    for a, b in zip(without, named, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("name", INITIALIZERS)
+def test_the_variance_goes_by_the_fan_out_not_by_the_units(name: str) -> None:
+    W, b = INITIALIZERS[name](jax.random.key(0), FAN_IN, FAN_OUT, jnp.float32, 20)
+
+    # 6,000 draws: four standard errors are 0.037 s or less.
+    assert float(W.std()) == pytest.approx(STANDARD_DEVIATIONS[name], rel=0.037)
+    if name in LIMITS:
+        assert float(jnp.abs(W).max()) <= LIMITS[name] * (1 + 1e-6)
+    assert float(jnp.abs(b).max()) <= (LIMITS[name] if name == "random" else 0)

@@ -1,0 +1,185 @@
+"""The convolution: values and both gradients against `lax.conv_general_dilated`, in float64."""
+
+import functools
+import itertools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+from jaxtyping import DTypeLike
+
+from fmnist_jax.networks.convolution import convolution
+
+CHANNELS, FILTERS, BATCH = 3, 4, 2
+
+
+class Case(NamedTuple):
+    kernel: int
+    stride: int
+    height: int
+    before: int
+    size: int
+
+
+def fitting(kernel: int, stride: int, height: int, before: int, after: int) -> Case:
+    """All outputs that fit, as `ConvNetConfig.map_sizes` counts them."""
+    return Case(kernel, stride, height, before, (height + before + after - kernel) // stride + 1)
+
+
+KERNELS, STRIDES = (1, 2, 3, 4, 5), (1, 2, 3)
+SAME = [
+    fitting(k, stride, 7, (k - 1) // 2, k // 2) for k, stride in itertools.product(KERNELS, STRIDES)
+]
+NONE = [fitting(k, stride, 6, 0, 0) for k, stride in ((1, 1), (2, 2), (3, 1), (4, 3), (5, 1))]
+FULL = [fitting(k, stride, 5, k - 1, k - 1) for k, stride in ((2, 1), (3, 2), (4, 1), (5, 3))]
+CROPPED = [
+    case._replace(size=case.size - 1)
+    for case in (*SAME[3:5], *SAME[6:8], SAME[9], SAME[12], NONE[0], NONE[2], FULL[3])
+]
+POINTS = [fitting(k, 1, 1, (k - 1) // 2, k // 2) for k in KERNELS]
+POINTS += [fitting(2, 1, 1, 1, 1), fitting(5, 2, 1, 4, 4), fitting(4, 1, 4, 0, 0)]
+# The backbone's second block, and the first convolution of LeNet, cropped as its pooling asks for.
+KNOWN = [Case(2, 1, 14, 1, 14), Case(5, 1, 28, 2, 28), Case(3, 2, 28, 1, 14)]
+
+CASES = list(dict.fromkeys((*SAME, *NONE, *FULL, *CROPPED, *POINTS, *KNOWN)))
+
+
+def by_lax(x, kernel, stride, before, size):
+    """Far more zeros behind than any case needs, and the outputs asked for."""
+    after = kernel.shape[0] + stride * size
+    y = lax.conv_general_dilated(
+        x, kernel, (stride, stride), [(before, after)] * 2,
+        dimension_numbers=("CHWN", "HWIO", "CHWN"), precision="highest",
+    )  # fmt: skip
+    return y[:, :size, :size]
+
+
+def draw(case: Case, dtype: DTypeLike = np.float64) -> tuple[jax.Array, ...]:
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((CHANNELS, case.height, case.height, BATCH))
+    kernel = rng.standard_normal((case.kernel, case.kernel, CHANNELS, FILTERS))
+    dy = rng.standard_normal((FILTERS, case.size, case.size, BATCH))
+    return tuple(jnp.asarray(array, dtype) for array in (x, kernel, dy))
+
+
+def value_and_gradients(function, case: Case, x, kernel, dy):
+    """(y, dx, dkernel) of sum(dy * y)."""
+
+    # Compiling is most of the time here: LLVM needn't try hard.
+    @functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+    def run(x, kernel, dy):
+        y, backward = jax.vjp(
+            lambda x, kernel: function(x, kernel, case.stride, case.before, case.size), x, kernel
+        )
+        return (y, *backward(dy))
+
+    return run(x, kernel, dy)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: "-".join(map(str, case)))
+def test_value_and_both_gradients_are_those_of_lax(case: Case) -> None:
+    with jax.enable_x64(True):
+        arrays = draw(case)
+        found = value_and_gradients(convolution, case, *arrays)
+        expected = value_and_gradients(by_lax, case, *arrays)
+
+    for name, a, b in zip(("y", "dx", "dkernel"), found, expected, strict=True):
+        assert (a.shape, a.dtype) == (b.shape, b.dtype), name
+        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12, err_msg=name)
+
+
+@pytest.mark.parametrize("case", [SAME[6], KNOWN[2]])
+def test_float32_stays_float32_and_differs_by_rounding_alone(case: Case) -> None:
+    with jax.default_matmul_precision("highest"):
+        arrays = draw(case, np.float32)
+        found = value_and_gradients(convolution, case, *arrays)
+        expected = value_and_gradients(by_lax, case, *arrays)
+
+    for name, a, b in zip(("y", "dx", "dkernel"), found, expected, strict=True):
+        assert a.dtype == jnp.float32
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4, err_msg=name)
+
+
+def test_the_formula_tap_by_tap() -> None:
+    """The docstring's sum, in NumPy."""
+    case = Case(kernel=3, stride=2, height=5, before=1, size=3)
+    with jax.enable_x64(True):
+        x, kernel, dy = draw(case)
+        found = convolution(x, kernel, case.stride, case.before, case.size)
+    x, kernel = np.asarray(x), np.asarray(kernel)
+    expected = np.zeros(dy.shape)
+    for i, j, u, v in np.ndindex(3, 3, 3, 3):
+        row, column = 2 * i + u - 1, 2 * j + v - 1
+        if 0 <= row < 5 and 0 <= column < 5:
+            expected[:, i, j] += kernel[u, v].T @ x[:, row, column]
+
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_taps_that_see_only_zeros_have_no_gradient() -> None:
+    """A 5x5 kernel on a map of one pixel: the centre alone learns."""
+    case = POINTS[4]
+    x, kernel, dy = draw(case, np.float32)
+    _, _, dkernel = value_and_gradients(convolution, case, x, kernel, dy)
+
+    outside = np.array(dkernel)
+    assert outside[2, 2].all()
+    outside[2, 2] = 0
+    assert not outside.any()
+
+
+def test_inside_a_scan_the_gradients_are_the_same() -> None:
+    case = SAME[6]
+    x, kernel, dy = draw(case, np.float32)
+
+    def loss(kernel):
+        return (dy * convolution(x, kernel, case.stride, case.before, case.size)).sum()
+
+    def step(kernel, _):
+        gradient = jax.grad(loss)(kernel)
+        return kernel - 0.01 * gradient, gradient
+
+    with jax.default_matmul_precision("highest"):
+        _, gradients = jax.jit(lambda kernel: lax.scan(step, kernel, length=2))(kernel)
+        _, _, expected = value_and_gradients(by_lax, case, x, kernel, dy)
+
+    # The loss is linear in the kernel: each step finds the same.
+    for gradient in gradients:
+        np.testing.assert_allclose(gradient, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_seeds_side_by_side() -> None:
+    """`jax.vmap` over kernels and maps, values and gradients."""
+    case = SAME[6]
+    x, kernel, dy = draw(case, np.float32)
+    xs, kernels = jnp.stack([x, 2 * x]), jnp.stack([kernel, -kernel])
+
+    def gradients(x, kernel):
+        return value_and_gradients(convolution, case, x, kernel, dy)
+
+    with jax.default_matmul_precision("highest"):
+        together = jax.vmap(gradients)(xs, kernels)
+        for seed in range(2):
+            for a, b in zip(together, gradients(xs[seed], kernels[seed]), strict=True):
+                np.testing.assert_allclose(a[seed], b, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("platform", "native"), [("cpu", False), ("cuda", True), ("rocm", True), ("tpu", True)]
+)
+def test_the_lowering_goes_by_the_platform(platform: str, native: bool) -> None:
+    """Patches and matrix products on a CPU, XLA's convolution elsewhere, whatever traced it."""
+    case = SAME[6]
+    x, kernel, dy = draw(case, np.float32)
+
+    def gradients(x, kernel):
+        return jax.vjp(
+            lambda x, kernel: convolution(x, kernel, case.stride, case.before, case.size), x, kernel
+        )[1](dy)
+
+    program = jax.jit(gradients).trace(x, kernel).lower(lowering_platforms=(platform,)).as_text()
+    assert ("stablehlo.convolution" in program) == native
+    assert ("stablehlo.dot_general" in program) != native
