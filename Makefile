@@ -7,7 +7,7 @@ BIN := .venv/bin
 .NOTPARALLEL:
 
 run: .venv/run.stamp  ## the main job on the real data
-	$(BIN)/fmnist-jax train
+	$(BIN)/fmnist-jax train pipeline
 
 test: .venv/test.stamp  ## every test
 	$(BIN)/python -m pytest

@@ -3,23 +3,20 @@
 import dataclasses
 import io
 import json
-import platform
 import statistics
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import jax
 from filelock import FileLock
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from experiments.measurement import Run, measure, seed_of, trainings, with_trainings
 from fmnist_jax import runs
 from fmnist_jax.cli.arguments import parse
 from fmnist_jax.configuration import encode
@@ -28,7 +25,6 @@ from fmnist_jax.data.dataset import Dataset, Split
 from fmnist_jax.data.loading import DataConfig, load_dataset
 from fmnist_jax.errors import UserError
 from fmnist_jax.files import write_json
-from fmnist_jax.runs import MLPRun
 
 REPORTED: dict[str, Any] = json.loads(Path(__file__).with_name("reported.json").read_text("utf-8"))
 """Every figure of the four reports; accuracies in percent."""
@@ -36,7 +32,7 @@ REPORTED: dict[str, Any] = json.loads(Path(__file__).with_name("reported.json").
 RESULTS = Path(__file__).with_name("results")
 """Where results are kept, a JSON file an experiment."""
 
-WIDTH = 200
+WIDTH = 400
 """Characters that a table may take; rich would fold its columns to the terminal's."""
 
 QUICK_IMAGES, QUICK_EPOCHS = 2000, 2
@@ -48,7 +44,7 @@ class Row:
     """A line of a table: one configuration, run with several seeds."""
 
     name: str
-    run: MLPRun
+    run: Run
     reported: Mapping[str, float] = field(default_factory=dict)
     """What the report says of it, by the names of `measure`; accuracies in percent."""
 
@@ -103,7 +99,9 @@ def main(experiment: Experiment) -> None:
 def run(experiment: Experiment, options: Options, log: Callable[[str], None]) -> dict[str, Any]:
     """Run what isn't stored yet, storing each run as it ends; returns all that is stored.
 
-    Raises UserError for rows that the experiment doesn't have and for data that can't be had.
+    Rows of the same configuration, of any experiment, are run once. Raises UserError for rows that
+    the experiment doesn't have, for data that can't be had, and, after all others, for runs that
+    couldn't be finished.
     """
     plan = list(planned(experiment, options))
     dataset = load_dataset(options.data, log)
@@ -114,16 +112,26 @@ def run(experiment: Experiment, options: Options, log: Callable[[str], None]) ->
             f"{dataset.source}: results are kept for Fashion-MNIST in its own order alone; use --quick"
         )
     store = Store(experiment, Path("runs/quick") if options.quick else RESULTS, dataset.checksum)
+    failed: list[str] = []
     for row, seed in plan:
         configured = configure(row, seed, options)
         name = f"{experiment.name}: {row.name}, seed {seed}"
         if store.has(row, configured):
             log(f"{name}: stored already")
             continue
-        measured = measure(configured, dataset, experiment.splits)
+        measured = store.equal(configured)
+        if measured is None:
+            try:
+                measured = measure(configured, dataset, experiment.splits)
+            except UserError as error:
+                log(f"{name}: {error}")
+                failed.append(name)
+                continue
         store.add(row, configured, measured)
         figures = ", ".join(f"{column} {measured[column]:.4g}" for column in experiment.columns)
         log(f"{name}: {figures} ({measured['seconds']:.0f} s)")
+    if failed:
+        raise UserError(f"not finished, for the reasons above: {'; '.join(failed)}")
     return store.read()
 
 
@@ -141,43 +149,10 @@ def planned(experiment: Experiment, options: Options) -> Iterator[tuple[Row, int
                 yield row, seed
 
 
-def configure(row: Row, seed: int, options: Options) -> MLPRun:
+def configure(row: Row, seed: int, options: Options) -> Run:
     """The row's configuration with this seed; the split of the data stays the same for all seeds."""
-    training = dataclasses.replace(row.run.training, seed=seed)
-    if options.quick:
-        training = dataclasses.replace(training, epochs=QUICK_EPOCHS)
-    return dataclasses.replace(row.run, training=training, data=options.data)
-
-
-def measure(run: MLPRun, dataset: Dataset, splits: tuple[str, ...]) -> dict[str, Any]:
-    """Train once and measure each split once; accuracies and F1 in percent, curves, circumstances."""
-    trained = runs.train(run, dataset)
-    best = trained.history[trained.best_epoch - 1]
-    measured: dict[str, Any] = {
-        "best_epoch": trained.best_epoch,
-        "stopped_epoch": len(trained.history),
-        "best_train_loss": best.train_loss,
-        "best_validation_loss": best.validation_loss,
-    }
-    for name in splits:
-        assessment = runs.assess(trained, getattr(dataset, name), dataset.class_names)
-        measured |= {
-            f"{name}_loss": assessment.loss,
-            f"{name}_accuracy": 100 * assessment.metrics.accuracy,
-            f"{name}_recall": 100 * assessment.metrics.weighted.recall,
-            f"{name}_f1": 100 * assessment.metrics.weighted.f1,
-            f"{name}_confusion": assessment.metrics.confusion.tolist(),
-        }
-    records = [record._asdict() for record in trained.history]
-    return measured | {
-        "history": {name: [record[name] for record in records] for name in records[0]},
-        "data_checksum": dataset.checksum,
-        "seconds": trained.seconds,
-        "software": {name: version(name) for name in ("jax", "jaxlib", "numpy", "optax")}
-        | {"python": platform.python_version()},
-        "device": jax.devices()[0].device_kind,
-        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-    }
+    run = dataclasses.replace(row.run, data=options.data)
+    return with_trainings(run, seed=seed, **({"epochs": QUICK_EPOCHS} if options.quick else {}))
 
 
 def table(experiment: Experiment, stored: Mapping[str, Any]) -> str:
@@ -228,11 +203,11 @@ class Store:
             return {}
         return json.loads(self.path.read_text("utf-8"))["rows"]
 
-    def has(self, row: Row, run: MLPRun) -> bool:
+    def has(self, row: Row, run: Run) -> bool:
         """Whether the row is stored with this very configuration, seed and data."""
-        return str(run.training.seed) in self._runs_like(row, run)
+        return str(seed_of(run)) in self._runs_like(row, run)
 
-    def add(self, row: Row, run: MLPRun, measured: Mapping[str, Any]) -> None:
+    def add(self, row: Row, run: Run, measured: Mapping[str, Any]) -> None:
         """Store one run; the row's runs of another configuration or other data are forgotten."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with FileLock(self.path.with_suffix(".lock")):
@@ -240,15 +215,27 @@ class Store:
             rows[row.name] = {
                 "configuration": _without_circumstances(run),
                 "reported": dict(row.reported),
-                "runs": self._runs_like(row, run) | {str(run.training.seed): dict(measured)},
+                "runs": self._runs_like(row, run) | {str(seed_of(run)): dict(measured)},
             }
             order = [row.name for row in self.experiment.rows]
             rows = {name: rows[name] for name in order if name in rows}
             write_json(self.path, {"title": self.experiment.title, "rows": rows})
 
-    def _runs_like(self, row: Row, run: MLPRun) -> dict[str, Any]:
+    def equal(self, run: Run) -> dict[str, Any] | None:
+        """What some experiment's row measured of this very run, if it has all that is asked for."""
+        for path in sorted(self.folder.glob("*.json")):
+            for stored in json.loads(path.read_text("utf-8")).get("rows", {}).values():
+                measured = self._alike(stored, run).get(str(seed_of(run)), {})
+                if measured.keys() >= set(self.experiment.columns):
+                    return measured
+        return None
+
+    def _runs_like(self, row: Row, run: Run) -> dict[str, Any]:
         """The stored runs of the row, by seed, that were made as `run` would be."""
-        stored = self.read().get(row.name, {})
+        return self._alike(self.read().get(row.name, {}), run)
+
+    def _alike(self, stored: Mapping[str, Any], run: Run) -> dict[str, Any]:
+        """Of a row as it is stored, the runs by seed that were made as `run` would be."""
         if stored.get("configuration") != _without_circumstances(run):
             return {}
         return {
@@ -258,10 +245,11 @@ class Store:
         }
 
 
-def _without_circumstances(run: MLPRun) -> dict[str, Any]:
+def _without_circumstances(run: Run) -> dict[str, Any]:
     """The configuration without what differs from seed to seed or from machine to machine."""
     configuration = encode(run, runs.NAMES)
-    del configuration["training"]["seed"]
+    for name in trainings(run):
+        del configuration[name]["seed"]
     for name in ("source", "data_dir"):
         del configuration["data"][name]
     return configuration

@@ -35,30 +35,25 @@ images and scales them in the program; NumPy and PyTorch are given scaled float3
 """
 
 import json
-import os
-import platform
-import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
 from rich.console import Console
 
+from experiments import turns
 from experiments.protocol import RESULTS
+from experiments.turns import Contender
 from fmnist_jax.cli.arguments import parse
-from fmnist_jax.data import checksums
 from fmnist_jax.data.dataset import Split
-from fmnist_jax.data.loading import DataConfig, load_dataset
+from fmnist_jax.data.loading import DataConfig
 from fmnist_jax.data.scaling import Z_SCORE
 from fmnist_jax.errors import UserError
 from fmnist_jax.files import write_json, writing
@@ -84,13 +79,13 @@ class Row:
 OURS = "hand-written"
 
 PEERS = {
-    OURS: "hand_written",
-    "autodiff": "autodiff",
-    "NumPy": "numpy_plain",
-    "NumPy, tuned": "numpy_tuned",
-    "PyTorch": "pytorch",
+    OURS: Contender("hand_written"),
+    "autodiff": Contender("autodiff"),
+    "NumPy": Contender("numpy_plain"),
+    "NumPy, tuned": Contender("numpy_tuned"),
+    "PyTorch": Contender("pytorch"),
 }
-"""Contenders and their modules in `throughput_peers`, in the order in which they take turns."""
+"""Contenders, in the order in which they take turns."""
 
 NO_SLOWER = 1 / 1.05
 """Hand-written may take 1.05 times autodiff's seconds."""
@@ -104,12 +99,6 @@ ROWS = (
 )
 
 BATCH_SIZE, LEARNING_RATE, SEED = 64, 0.001, 0
-
-PAUSE = 0.1
-"""Seconds between turns: the threads of some pools spin a while after their work is done."""
-
-BUSY = 0.5
-"""Other work on the machine, in processes, from which on figures mean little."""
 
 
 @dataclass(frozen=True)
@@ -133,27 +122,6 @@ class Options:
                 raise UserError(f"{name} must be at least 1, found {value}")
 
 
-class Epoch(NamedTuple):
-    """One epoch, as the worker's own clock saw it."""
-
-    seconds: float
-    loss: float
-    accuracy: float
-
-
-@dataclass(frozen=True)
-class Worker:
-    """A contender in a process of its own, so that no two share a thread pool."""
-
-    process: subprocess.Popen[str]
-    versions: Mapping[str, str]
-
-    def epoch(self) -> Epoch:
-        """Have it train one epoch, the one before it having come to rest."""
-        time.sleep(PAUSE)
-        return Epoch(**ask(self.process, "epoch\n"))
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure all rows and print them as they are done; 2 for what the user can mend."""
     console = Console(highlight=False, soft_wrap=True)
@@ -168,22 +136,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def measure_all(options: Options, log: Callable[[str], None]) -> dict[str, Any]:
     """Measure every row and store them under this version of JAX; returns what was stored."""
-    pythons = interpreters(options)
-    dataset = load_dataset(options.data, log)
-    if options.images is None and dataset.checksum != checksums.CHECKSUM:
-        raise UserError(f"{dataset.source}: figures are kept for Fashion-MNIST alone; use --images")
-    train = dataset.train
+    train = turns.training_split(options.data, options.images is None, log)
     train = Split(*(values[: options.images] for values in train))
-    measured: dict[str, Any] = circumstances() | {"images": len(train.labels), "rows": {}}
-    if measured["load_before"] > BUSY:
-        log(
-            f"The machine is busy (load {measured['load_before']:.1f}): repeat this when it is idle"
-        )
+    measured: dict[str, Any] = turns.circumstances() | {"images": len(train.labels), "rows": {}}
+    turns.warn_if_busy(measured["load_before"], log)
     for row in ROWS:
-        measured["rows"][row.name] = measure(row, train, options, pythons, log)
+        measured["rows"][row.name] = measure(row, train, options, log)
         for line in describe(row, measured["rows"][row.name]):
             log(line)
-    path = (RESULTS if options.images is None else Path("runs/quick")) / "throughput_mlp.json"
+    path = (RESULTS if options.images is None else turns.QUICK) / "throughput_mlp.json"
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         stored = json.loads(path.read_text("utf-8")) if path.exists() else {}
@@ -192,53 +153,25 @@ def measure_all(options: Options, log: Callable[[str], None]) -> dict[str, Any]:
     return measured
 
 
-def interpreters(options: Options) -> dict[str, str]:
-    """The interpreter of each contender."""
-    pythons = dict.fromkeys(PEERS, sys.executable)
-    if options.torch_python is not None:
-        found = shutil.which(options.torch_python.expanduser())
-        if found is None:
-            raise UserError(f"--torch-python {options.torch_python}: no such interpreter")
-        # Made absolute, but no link followed: a virtual environment's interpreter is one.
-        pythons["PyTorch"] = str(Path(found).absolute())
-    return pythons
-
-
-def measure(
-    row: Row,
-    train: Split,
-    options: Options,
-    pythons: Mapping[str, str],
-    log: Callable[[str], None],
-) -> dict[str, Any]:
+def measure(row: Row, train: Split, options: Options, log: Callable[[str], None]) -> dict[str, Any]:
     """Time one row's contenders in turn; by contender its seconds, losses and ratio to ours."""
-    with tempfile.TemporaryDirectory() as directory, ExitStack() as processes:
+    with tempfile.TemporaryDirectory() as directory:
         write_job(Path(directory), row, train)
-        begun = {
-            name: processes.enter_context(started(pythons[name], peer, Path(directory)))
-            for name, peer in PEERS.items()
-        }
-        workers: dict[str, Worker] = {}
-        for name, process in begun.items():
-            ready = ask(process)
-            if "missing" in ready:
-                unavailable = f"{name}: {pythons[name]} has no {ready['missing']}"
-                if name == "PyTorch" and options.torch_python is not None:
-                    raise UserError(f"{unavailable}; --torch-python must name one that has it")
-                log(f"{unavailable}: left out")
-                continue
-            workers[name] = Worker(process, ready["versions"])
-        # From here on one worker runs at a time.
-        warm_ups = {name: worker.epoch() for name, worker in workers.items()}
-        rounds = [
-            {name: worker.epoch() for name, worker in workers.items()}
-            for _ in range(options.rounds)
-        ]
-    return {
-        name: summary([one[OURS] for one in rounds], [one[name] for one in rounds])
-        | {"warm_up_seconds": warm_ups[name].seconds, "versions": dict(worker.versions)}
-        for name, worker in workers.items()
-    }
+        with turns.workers(PEERS, options.torch_python, Path(directory), log) as workers:
+            # From here on one worker runs at a time.
+            warm_ups = {name: worker.turn() for name, worker in workers.items()}
+            rounds = [
+                {name: worker.turn() for name, worker in workers.items()}
+                for _ in range(options.rounds)
+            ]
+            return {
+                name: summary([one[OURS] for one in rounds], [one[name] for one in rounds])
+                | {
+                    "warm_up_seconds": warm_ups[name]["seconds"],
+                    "versions": dict(worker.versions),
+                }
+                for name, worker in workers.items()
+            }
 
 
 def write_job(folder: Path, row: Row, train: Split) -> None:
@@ -257,56 +190,29 @@ def write_job(folder: Path, row: Row, train: Split) -> None:
     np.savez(folder / "weights.npz", **weights)
     np.savez(folder / "statistics.npz", **scaling)
     job = {
-        "layer_sizes": row.layer_sizes,
+        "network": {"layer_sizes": row.layer_sizes},
+        "optimizer": "sgd",
+        "scaling": Z_SCORE.name,
         "batch_size": BATCH_SIZE,
         "learning_rate": LEARNING_RATE,
         "seed": SEED,
+        "counts": {},
     }
     write_json(folder / "job.json", job)
 
 
-@contextmanager
-def started(python: str, peer: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """A worker's process, ended with the block."""
-    process = subprocess.Popen(
-        [python, "-m", "experiments.throughput_peers.worker", peer, str(folder)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=Path(__file__).parents[1],
-        env=os.environ | {"JAX_PLATFORMS": "cpu"},
-    )
-    with process:
-        try:
-            yield process
-        except BaseException:
-            process.kill()
-            raise
-
-
-def ask(process: subprocess.Popen[str], request: str = "") -> dict[str, Any]:
-    """Send `request` to a worker and wait for its answer."""
-    assert process.stdin is not None  # both are pipes
-    assert process.stdout is not None
-    process.stdin.write(request)
-    process.stdin.flush()
-    answer = process.stdout.readline()
-    if not answer:
-        raise RuntimeError(f"the worker {process.args} ended early, exit code {process.wait()}")
-    return json.loads(answer)
-
-
-def summary(ours: Sequence[Epoch], epochs: Sequence[Epoch]) -> dict[str, Any]:
+def summary(
+    ours: Sequence[Mapping[str, float]], epochs: Sequence[Mapping[str, float]]
+) -> dict[str, Any]:
     """A contender's seconds, and how many times ours they are, round by round."""
-    ratios = [epoch.seconds / our.seconds for our, epoch in zip(ours, epochs, strict=True)]
+    seconds = [epoch["seconds"] for epoch in epochs]
+    ratios = [epoch["seconds"] / our["seconds"] for our, epoch in zip(ours, epochs, strict=True)]
     return {
-        "seconds": [epoch.seconds for epoch in epochs],
-        "median_seconds": statistics.median(epoch.seconds for epoch in epochs),
-        "ratio": statistics.median(ratios),
-        "ratio_min": min(ratios),
-        "ratio_max": max(ratios),
-        "final_loss": epochs[-1].loss,
-        "final_accuracy": epochs[-1].accuracy,
+        "seconds": seconds,
+        "median_seconds": statistics.median(seconds),
+        **turns.spread(ratios),
+        "final_loss": epochs[-1]["loss"],
+        "final_accuracy": epochs[-1]["accuracy"],
     }
 
 
@@ -327,27 +233,6 @@ def describe(row: Row, measured: Mapping[str, Any]) -> Iterator[str]:
                 f"target {target:.2f}: {'' if figures['ratio'] >= target else 'not '}reached"
             )
         yield line
-
-
-def circumstances() -> dict[str, Any]:
-    """What the figures depend on beside the code; each worker tells its own versions."""
-    return {
-        "cpu": cpu_model(),
-        "cores": os.cpu_count(),
-        "system": platform.platform(),
-        "load_before": os.getloadavg()[0],
-        "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-    }
-
-
-def cpu_model() -> str:
-    """The processor's name, as the kernel tells it where it does."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
 
 
 if __name__ == "__main__":

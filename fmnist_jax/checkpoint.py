@@ -12,22 +12,24 @@ later.
 
 import json
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
-import tensorstore
 
+from fmnist_jax.checkpoint_arrays import by_name, check_finite, check_layout, read_arrays
 from fmnist_jax.configuration import decode, encode
 from fmnist_jax.data.dataset import IMAGE_SHAPE
 from fmnist_jax.data.scaling import SCALINGS, Scaling, Statistics
 from fmnist_jax.errors import UserError, unknown_name
-from fmnist_jax.manifest import REMEDY, is_sealed, present, read_json, sealed_directory, verify
-from fmnist_jax.models import Model, Parameters, scratch_mlp
-from fmnist_jax.scratch import NAMES
+from fmnist_jax.kinds import KINDS, NAMES, kind_of
+from fmnist_jax.manifest import is_sealed, present, read_json, sealed_directory, verify
+from fmnist_jax.models import Model, Network, Parameters
+from fmnist_jax.networks.config import ConvNetConfig
+from fmnist_jax.pipeline_model import PipelineConfig, fingerprint
 from fmnist_jax.scratch.mlp import MLPConfig
 
 FORMAT_VERSION = 1
@@ -36,23 +38,11 @@ METADATA = "metadata/metadata"
 ARRAYS = "arrays"
 
 
-class Kind(NamedTuple):
-    """A kind of model that a checkpoint may hold."""
-
-    config: type
-    """The dataclass that describes such a model."""
-    build: Callable[[Any], Model]
-    """The configuration to the network; the same object for the same configuration."""
-
-
-KINDS = {"mlp": Kind(MLPConfig, scratch_mlp)}
-
-
 @dataclass(frozen=True)
 class Checkpoint:
     """A trained model with what is needed to use it and to know where it came from."""
 
-    model: MLPConfig
+    model: MLPConfig | ConvNetConfig | PipelineConfig
     scaling: Scaling
     parameters: Parameters
     """The pytree that the model's `init` draws."""
@@ -65,11 +55,13 @@ class Checkpoint:
     """The configuration of the run it came from, as `fmnist_jax.configuration.encode` gives it."""
     data_checksum: str
     """`Dataset.checksum` of the data that it was trained on."""
+    extractor: str | None = None
+    """Of a pipeline: `fingerprint` of the network on whose features its MLP was trained."""
 
     @property
-    def network(self) -> Model:
+    def network(self) -> Model | Network:
         """The functions that go with the parameters."""
-        return KINDS[_kind_of(self.model)].build(self.model)
+        return KINDS[kind_of(self.model)].build(self.model)
 
 
 @dataclass(frozen=True)
@@ -93,6 +85,7 @@ class Metadata:
     data_checksum: str
     versions: dict[str, str]
     """Of Python and of the libraries that wrote the checkpoint."""
+    extractor: str | None = None
 
 
 def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
@@ -101,8 +94,9 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
     Cut short at any moment, `restore_checkpoint(path)` gives the old checkpoint or the new one. One
     process at a time may save to `path`.
 
-    Raises UserError for parameters that are not finite or don't fit the model, a behaviour without
-    a name, a path that holds something else, and what the file system refuses.
+    Raises UserError for parameters that are not finite or don't fit the model, an MLP paired with a
+    network that it wasn't trained on, a behaviour without a name, a path that holds something else,
+    and what the file system refuses.
     """
     path = Path(path)
     metadata = asdict(_describe(checkpoint))
@@ -112,8 +106,9 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
         raise UserError(f"{path}: metrics and run must be finite JSON values: {error}") from error
     arrays = jax.tree.map(np.asarray, _tree(checkpoint.parameters, checkpoint.statistics))
     expected = _expected(checkpoint.model, checkpoint.scaling, checkpoint.class_names, path)
-    _check_layout(_by_name(arrays), _by_name(expected), path)
-    _check_finite(_by_name(arrays), path)
+    check_layout(by_name(arrays), by_name(expected), path)
+    check_finite(by_name(arrays), path)
+    _check_extractor(checkpoint.model, checkpoint.parameters, checkpoint.extractor, path)
     with sealed_directory(path) as directory:
         try:
             _write(directory, arrays, metadata)
@@ -128,7 +123,8 @@ def restore_checkpoint(path: str | Path) -> Checkpoint:
     Every file is held against the manifest before any is believed, and the names, shapes and types
     of the arrays against what the configuration asks for before they are read.
 
-    Raises UserError for a checkpoint that is missing, half-written, damaged or of another version.
+    Raises UserError for a checkpoint that is missing, half-written, damaged or of another version,
+    and for an MLP paired with a network that it wasn't trained on.
     """
     directory = present(Path(path))
     verify(directory)
@@ -142,9 +138,12 @@ def restore_checkpoint(path: str | Path) -> Checkpoint:
     kind = KINDS[metadata.model.kind]
     config = decode(kind.config, metadata.model.configuration, NAMES, where)
     expected = _expected(config, scaling, metadata.class_names, where)
-    arrays = _read_arrays(directory / ARRAYS, _by_name(expected), where)
+    arrays = read_arrays(directory / ARRAYS, by_name(expected), where)
+    structure = jax.tree.structure(expected)
+    parameters = jax.tree.unflatten(structure, arrays)["parameters"]
+    _check_extractor(config, parameters, metadata.extractor, where)
     device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-    tree = jax.device_put(jax.tree.unflatten(jax.tree.structure(expected), arrays), device)
+    tree = jax.device_put(jax.tree.unflatten(structure, arrays), device)
     return Checkpoint(
         model=config,
         scaling=scaling,
@@ -154,6 +153,7 @@ def restore_checkpoint(path: str | Path) -> Checkpoint:
         metrics=metadata.metrics,
         run=metadata.run,
         data_checksum=metadata.data_checksum,
+        extractor=metadata.extractor,
     )
 
 
@@ -198,7 +198,7 @@ def _describe(checkpoint: Checkpoint) -> Metadata:
         raise unknown_name("scaling", checkpoint.scaling.name, SCALINGS)
     return Metadata(
         format_version=FORMAT_VERSION,
-        model=ModelRecord(_kind_of(checkpoint.model), encode(checkpoint.model, NAMES)),
+        model=ModelRecord(kind_of(checkpoint.model), encode(checkpoint.model, NAMES)),
         scaling=checkpoint.scaling.name,
         class_names=tuple(checkpoint.class_names),
         metrics=dict(checkpoint.metrics),
@@ -210,20 +210,28 @@ def _describe(checkpoint: Checkpoint) -> Metadata:
             "numpy": np.__version__,
             "orbax-checkpoint": ocp.__version__,
         },
+        extractor=checkpoint.extractor,
     )
 
 
-def _kind_of(config: Any) -> str:
-    for name, kind in KINDS.items():
-        if isinstance(config, kind.config):
-            return name
-    raise unknown_name("kind of model", type(config).__name__, KINDS)
+def _check_extractor(
+    config: Any, parameters: Parameters, extractor: str | None, where: Path
+) -> None:
+    of = KINDS[kind_of(config)].extractor
+    if of is None:
+        return
+    found = fingerprint(of(parameters))
+    if found != extractor:
+        raise UserError(
+            f"{where}: its MLP was trained on the features of another network (SHA-256 of the "
+            f"parameters {extractor}, found {found}); pair it with that one, or train it on this one's"
+        )
 
 
 def _write(directory: Path, arrays: Any, metadata: dict[str, Any]) -> None:
     import orbax.checkpoint as ocp
 
-    # The layout is pinned: `_read_arrays` reads this one.
+    # The layout is pinned: `read_arrays` reads this one.
     handler = ocp.CompositeCheckpointHandler(
         arrays=ocp.PyTreeCheckpointHandler(use_ocdbt=True, use_zarr3=False),
         metadata=ocp.JsonCheckpointHandler(),
@@ -249,39 +257,11 @@ def _read_metadata(file: Path) -> Metadata:
     return decode(Metadata, values, {}, file)
 
 
-def _read_arrays(directory: Path, expected: Mapping[str, Any], where: Path) -> list[np.ndarray]:
-    """The arrays of the names, shapes and types in `expected`, in its order."""
-    database = {"driver": "ocdbt", "base": {"driver": "file", "path": f"{directory.resolve()}/"}}
-    try:
-        keys = tensorstore.KvStore.open(database).result().list().result()
-        opening = {
-            name: tensorstore.open(
-                {"driver": "zarr", "kvstore": {**database, "path": f"{name}/"}},
-                open=True,
-                read=True,
-            )
-            for name in {key.decode().rpartition("/")[0] for key in keys}
-        }
-        stores = {name: store.result() for name, store in opening.items()}
-        found = {
-            name: jax.ShapeDtypeStruct(store.shape, store.dtype.numpy_dtype)
-            for name, store in stores.items()
-        }
-        _check_layout(found, expected, where)
-        reading = [stores[name].read() for name in expected]
-        arrays = [np.asarray(array.result()) for array in reading]
-    except (ValueError, OSError) as error:
-        reason = str(error).partition(" [")[0]
-        raise UserError(f"{directory}: the arrays can't be read ({reason}); {REMEDY}") from error
-    _check_finite(dict(zip(expected, arrays, strict=True)), directory)
-    return arrays
-
-
 def _expected(
     config: Any, scaling: Scaling, class_names: tuple[str, ...], where: Path
 ) -> dict[str, Any]:
     """Shapes and types of the arrays that a configuration asks for; nothing is computed."""
-    network = KINDS[_kind_of(config)].build(config)
+    network = KINDS[kind_of(config)].build(config)
     parameters = jax.eval_shape(lambda: network.init(jax.random.key(0)))
     image = jax.ShapeDtypeStruct((1, *IMAGE_SHAPE), np.float32)
     try:
@@ -300,37 +280,3 @@ def _expected(
 
 def _tree(parameters: Parameters, statistics: Statistics) -> dict[str, Any]:
     return {"parameters": parameters, "statistics": statistics}
-
-
-def _by_name(tree: Any) -> dict[str, Any]:
-    """The leaves by the names that Orbax gives them: parameters.0.W."""
-    leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
-    return {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in leaves}
-
-
-def _check_layout(found: Mapping[str, Any], expected: Mapping[str, Any], where: Path) -> None:
-    reasons = [f"{name} is missing" for name in expected if name not in found]
-    reasons += [f"{name} is unknown" for name in sorted(found) if name not in expected]
-    reasons += [
-        f"{name} is {_type(found[name])}, not {_type(leaf)}"
-        for name, leaf in expected.items()
-        if name in found and _type(found[name]) != _type(leaf)
-    ]
-    if reasons:
-        raise UserError(
-            f"{where}: the arrays don't fit the model's configuration: {', '.join(reasons)}; "
-            "use the configuration that they were trained with"
-        )
-
-
-def _type(leaf: Any) -> str:
-    return f"{np.dtype(leaf.dtype)}{list(leaf.shape)}"
-
-
-def _check_finite(arrays: Mapping[str, np.ndarray], where: Path) -> None:
-    for name, array in arrays.items():
-        if not np.isfinite(array).all():
-            raise UserError(
-                f"{where}: {name} holds values that are not finite; train anew, with a smaller "
-                "learning rate"
-            )

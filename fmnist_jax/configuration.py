@@ -1,5 +1,6 @@
 """Configurations as JSON: frozen dataclasses to plain dicts and back, behaviours by their names."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -67,7 +68,8 @@ def name_of(value: Any, table: Mapping[str, Any]) -> str:
 def named(name: Any, kind: type, table: Mapping[str, Any]) -> Any:
     """The behaviour of that name. Raises UserError, with the known ones, where there is none."""
     if not isinstance(name, str) or name not in table:
-        raise unknown_name(kind.__name__.lower(), name, table)
+        words = re.sub(r"\B(?=[A-Z])", " ", kind.__name__).lower()
+        raise unknown_name(words, name, table)
     return table[name]
 
 

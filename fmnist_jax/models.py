@@ -36,6 +36,14 @@ class Model(NamedTuple):
     """((mean loss and penalties, logits), gradients), the key drawing dropout."""
 
 
+class Network(NamedTuple):
+    """The first three of a `Model`'s functions: a network that is used and not trained as a whole."""
+
+    init: Callable[[Key[Array, ""]], Parameters]
+    apply: Callable[[Parameters, Inputs], Logits]
+    losses: Callable[[Logits, Labels], Float[Array, " batch"]]
+
+
 @functools.cache
 def scratch_mlp(config: MLPConfig) -> Model:
     """The scratch MLP with its hand-written gradient; inputs of any shape are flattened."""

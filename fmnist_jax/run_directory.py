@@ -1,9 +1,10 @@
 """A run's directory: configuration, history, figures, pictures and checkpoint.
 
 configuration.json   everything that the run was told
-metrics.jsonl        a line an epoch, written as it ends
+metrics.jsonl        a line an epoch, written as it ends; of a pipeline metrics_network.jsonl and
+                     metrics_mlp.jsonl
 result.json          figures on every split, when training is done
-pictures/*.png       curves, confusion matrix, predictions, mistakes, first-layer weights
+pictures/*.png       curves, confusion matrix, predictions, mistakes, first layer, feature maps
 checkpoint/          the best epoch's weights, for `predict` and `evaluate`
 tensorboard/         the history once more, where asked for
 """
@@ -12,71 +13,100 @@ import itertools
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-import numpy as np
-
+from fmnist_jax import pictures
 from fmnist_jax.checkpoint import Checkpoint, save_checkpoint
 from fmnist_jax.configuration import encode
 from fmnist_jax.data.dataset import Dataset
 from fmnist_jax.errors import UserError
 from fmnist_jax.evaluation import figures
-from fmnist_jax.evaluation.metrics import most_confident_mistakes
 from fmnist_jax.files import write_json, writing
-from fmnist_jax.runs import NAMES, Assessment, MLPRun, Trained
+from fmnist_jax.kinds import kind_of
+from fmnist_jax.parts import Assessments, Outcome, Run, parts, titled, trainings
+from fmnist_jax.pipeline import TrainedPipeline
+from fmnist_jax.pipeline_model import PipelineConfig
+from fmnist_jax.runs import NAMES, Trained
 from fmnist_jax.training.fit import EpochRecord
+
+
+class Write(Protocol):
+    """Writes an epoch's line."""
+
+    def __call__(self, record: EpochRecord, part: str = "") -> None:
+        """Write it; `part` is one of `trainings(run)`."""
+        ...
 
 
 @contextmanager
 def created(
-    directory: Path | None, run: MLPRun, tensorboard: bool = False
-) -> Iterator[tuple[Path, Callable[[EpochRecord], None]]]:
+    directory: Path | None,
+    run: Run,
+    tensorboard: bool = False,
+    trained: Collection[str] | None = None,
+) -> Iterator[tuple[Path, Write]]:
     """A new directory for `run` (by default under runs/), and a function that writes an epoch's line.
 
-    What fails before the first epoch is done leaves things as they were. Raises UserError where the
-    directory can't be made, something is in it already, or TensorBoard's extra is asked for and
-    isn't installed.
+    `trained` names the parts that are trained, by default all. What fails before the first epoch is
+    done leaves things as they were. Raises UserError where the directory can't be made, something is
+    in it already, or TensorBoard's extra is asked for and isn't installed.
     """
     was_there = directory is not None and directory.exists()
-    directory = _new_directory() if directory is None else _claimed(directory)
-    path = directory / "metrics.jsonl"
+    directory = _new_directory(kind_of(run.model)) if directory is None else _claimed(directory)
     try:
         with writing(directory):
             write_json(directory / "configuration.json", encode(run, NAMES))
         with ExitStack() as stack:
-            summaries = None
-            if tensorboard:
-                summaries = _summary_writer(directory / "tensorboard")
-                stack.callback(summaries.close)
-            with writing(path):
-                file = stack.enter_context(path.open("x", encoding="utf-8"))
+            histories = {
+                part: stack.enter_context(_history(directory, part, tensorboard))
+                for part in (trainings(run) if trained is None else trained)
+            }
 
-            def write(record: EpochRecord) -> None:
-                with writing(path):
-                    file.write(json.dumps(record._asdict()) + "\n")
-                    file.flush()
-                    os.fsync(file.fileno())
-                if summaries is not None:
-                    for name, value in record._asdict().items():
-                        if name != "epoch":
-                            summaries.add_scalar(name, value, record.epoch)
+            def write(record: EpochRecord, part: str = "") -> None:
+                histories[part](record)
 
             yield directory, write
     except BaseException:
-        if not path.exists() or path.stat().st_size == 0:
+        if not any(path.stat().st_size for path in directory.glob("metrics*.jsonl")):
             shutil.rmtree(directory, ignore_errors=True)
             if was_there:
                 directory.mkdir(exist_ok=True)
         raise
 
 
-def _new_directory() -> Path:
+@contextmanager
+def _history(
+    directory: Path, part: str, tensorboard: bool
+) -> Iterator[Callable[[EpochRecord], None]]:
+    path = directory / f"{titled('metrics', part)}.jsonl"
+    with ExitStack() as stack:
+        summaries = None
+        if tensorboard:
+            summaries = _summary_writer(directory / "tensorboard" / part)
+            stack.callback(summaries.close)
+        with writing(path):
+            file = stack.enter_context(path.open("x", encoding="utf-8"))
+
+        def write(record: EpochRecord) -> None:
+            with writing(path):
+                file.write(json.dumps(record._asdict()) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            if summaries is not None:
+                for name, value in record._asdict().items():
+                    if name != "epoch":
+                        summaries.add_scalar(name, value, record.epoch)
+
+        yield write
+
+
+def _new_directory(kind: str) -> Path:
     """A directory named by the time; by a number too where several runs begin in one second."""
-    name = datetime.now().strftime("mlp-%Y%m%d-%H%M%S")
+    name = datetime.now().strftime(f"{kind}-%Y%m%d-%H%M%S")
     for suffix in itertools.chain([""], (f"-{count}" for count in itertools.count(2))):
         directory = Path("runs") / (name + suffix)
         with writing(directory):
@@ -106,54 +136,56 @@ def _summary_writer(directory: Path) -> Any:
     return SummaryWriter(str(directory))
 
 
-def write_result(
-    directory: Path, trained: Trained, assessments: dict[str, Assessment]
-) -> dict[str, Any]:
-    """Write and return result.json: best epoch, seconds, and each split's loss and metrics."""
-    result = {
-        "best_epoch": trained.best_epoch,
-        "stopped_epoch": len(trained.history),
-        "seconds": round(trained.seconds, 3),
-        **{
-            name: {"loss": assessment.loss, **assessment.metrics.to_dict()}
-            for name, assessment in assessments.items()
-        },
+def write_result(directory: Path, trained: Outcome, assessments: Assessments) -> dict[str, Any]:
+    """Write and return result.json: best epoch, seconds, and each split's loss and metrics.
+
+    Of a pipeline all that under `network` and `mlp`, and the seconds of the features beside.
+    """
+    results = {
+        name: _training_result(part)
+        | {
+            split: {"loss": assessment.loss, **assessment.metrics.to_dict()}
+            for split, assessment in assessments[name].items()
+        }
+        for name, part in parts(trained).items()
     }
+    result = results.get("", results)
+    if isinstance(trained, TrainedPipeline):
+        result["extraction_seconds"] = round(trained.extraction_seconds, 3)
     with writing(directory):
         write_json(directory / "result.json", result)
     return result
 
 
+def _training_result(trained: Trained) -> dict[str, Any]:
+    if not trained.history:  # trained before
+        return {}
+    return {
+        "best_epoch": trained.best_epoch,
+        "stopped_epoch": len(trained.history),
+        "seconds": round(trained.seconds, 3),
+    }
+
+
 def write_pictures(
-    directory: Path, trained: Trained, test: Assessment, dataset: Dataset
+    directory: Path,
+    run: Run,
+    trained: Outcome,
+    assessments: Assessments,
+    dataset: Dataset,
 ) -> list[Path]:
     """Draw the run's pictures into pictures/ and return their paths."""
     folder = directory / "pictures"
     with writing(folder):
         folder.mkdir(exist_ok=True)
-    images, labels = dataset.test
-    sample = np.random.default_rng(0).choice(len(labels), min(30, len(labels)), replace=False)
-    mistakes = most_confident_mistakes(labels, test.probabilities, 30)
-
-    def gallery(indices: np.ndarray, title: str) -> figures.Figure:
-        return figures.predictions(
-            images[indices],
-            labels[indices],
-            test.predictions[indices],
-            test.probabilities[indices],
-            dataset.class_names,
-            title=title,
-        )
-
-    drawn = {
-        "learning_curves": figures.learning_curves(
-            [record._asdict() for record in trained.history], best_epoch=trained.best_epoch
-        ),
-        "confusion_matrix": figures.confusion_matrix(test.metrics.confusion, dataset.class_names),
-        "predictions": gallery(sample, "Predictions on test images drawn at random"),
-        "mistakes": gallery(mistakes, "Most confident mistakes on the test images"),
-        "first_layer_weights": figures.first_layer_weights(np.asarray(trained.parameters[0].W)),
-    }
+    trained_parts = parts(trained)
+    *_, last = trained_parts
+    config = run.model.network if isinstance(run.model, PipelineConfig) else run.model
+    drawn = (
+        pictures.of_trainings(trained_parts)
+        | pictures.of_predictions(assessments[last]["test"], dataset)
+        | pictures.of_layers(config, next(iter(trained_parts.values())), dataset)
+    )
     paths = []
     for name, figure in drawn.items():
         paths.append(folder / f"{name}.png")
@@ -162,7 +194,11 @@ def write_pictures(
 
 
 def write_checkpoint(
-    directory: Path, run: MLPRun, trained: Trained, result: dict[str, Any], dataset: Dataset
+    directory: Path,
+    run: Run,
+    trained: Outcome,
+    result: dict[str, Any],
+    dataset: Dataset,
 ) -> Path:
     """Save the best epoch's weights with all that `predict` needs; returns the checkpoint's path."""
     path = directory / "checkpoint"
@@ -177,6 +213,7 @@ def write_checkpoint(
             metrics=result,
             run=encode(run, NAMES),
             data_checksum=dataset.checksum,
+            extractor=trained.extractor if isinstance(trained, TrainedPipeline) else None,
         ),
     )
     return path

@@ -1,7 +1,7 @@
 """A run from its configuration to its figures: what command lines, experiments and Python users call."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -10,21 +10,25 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
-from fmnist_jax import scratch, training
-from fmnist_jax.data.dataset import Dataset, Split
+from fmnist_jax import kinds, training
+from fmnist_jax.data.dataset import IMAGE_SHAPE, Dataset, Split
 from fmnist_jax.data.loading import DataConfig
-from fmnist_jax.data.scaling import SCALINGS, Z_SCORE, Scaling, Statistics
+from fmnist_jax.data.scaling import SYMMETRIC, Z_SCORE, Scaling, Statistics
 from fmnist_jax.errors import UserError
 from fmnist_jax.evaluation.metrics import Metrics, classification_metrics
 from fmnist_jax.models import Model, Parameters, scratch_mlp
+from fmnist_jax.networks.architectures import FiveConv
+from fmnist_jax.networks.config import ConvNetConfig
+from fmnist_jax.pipeline_model import PipelineConfig
 from fmnist_jax.scratch.activations import GELU
 from fmnist_jax.scratch.initializers import random
 from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.config import TrainingConfig
 from fmnist_jax.training.epoch import DeviceSplit, predict_logits
 from fmnist_jax.training.fit import EpochRecord, FitState, fit
+from fmnist_jax.training.optimizers import adam
 
-NAMES = scratch.NAMES | training.NAMES | {Scaling: SCALINGS}
+NAMES = kinds.NAMES | training.NAMES
 """Every behaviour that a run's configuration can name."""
 
 
@@ -45,6 +49,41 @@ class MLPRun:
     """How grey levels become inputs."""
     data: DataConfig = field(default_factory=DataConfig)
     """Which images."""
+
+
+CNN_TRAINING = TrainingConfig(
+    epochs=10, batch_size=64, optimizer=adam, learning_rate=0.001, patience=None
+)
+"""Report 1's ten epochs; it doesn't name optimizer, batch size and learning rate."""
+
+
+@dataclass(frozen=True)
+class CNNRun:
+    """A training of a convolutional network; the defaults are report 1's best five convolutions."""
+
+    model: ConvNetConfig = field(default_factory=lambda: FiveConv().network)
+    """The network."""
+    training: TrainingConfig = CNN_TRAINING
+    """How it is trained."""
+    scaling: Scaling = SYMMETRIC
+    """How grey levels become inputs."""
+    data: DataConfig = field(default_factory=DataConfig)
+    """Which images."""
+
+    def __post_init__(self) -> None:
+        """Refuse what isn't a network's description."""
+        if not isinstance(self.model, ConvNetConfig):
+            raise UserError(
+                f"model must be a ConvNetConfig, as FiveConv().network is, found {self.model!r}"
+            )
+
+
+OnEpoch = Callable[[FitState, EpochRecord], None]
+"""Called after each epoch; the state it gets is donated to the next one."""
+
+
+def ignore(state: FitState, record: EpochRecord) -> None:
+    """Do nothing after an epoch."""
 
 
 class Trained(NamedTuple):
@@ -71,37 +110,46 @@ class Assessment(NamedTuple):
     predictions: Int[np.ndarray, " n"]
 
 
-def train(
-    run: MLPRun,
-    dataset: Dataset,
-    on_epoch: Callable[[FitState, EpochRecord], None] = lambda state, record: None,
-) -> Trained:
+def train(run: MLPRun | CNNRun, dataset: Dataset, on_epoch: OnEpoch = ignore) -> Trained:
     """Train `run` on `dataset`'s training split, choosing the epoch on its validation split.
 
-    `on_epoch` is called after each epoch; the state it gets is donated to the next one. Raises
-    UserError when the network doesn't fit the images or the loss stops being finite.
+    Raises UserError when the network doesn't fit the images or the loss stops being finite.
     """
     check_sizes(run.model, dataset)
-    begun = time.perf_counter()
-    model = scratch_mlp(run.model)
-    statistics = jax.device_put(run.scaling.fit(dataset.train.images))
-    history: list[EpochRecord] = []
-    state = None
-    for state, record in fit(
+    model = (
+        scratch_mlp(run.model) if isinstance(run.model, MLPConfig) else kinds.conv_net(run.model)
+    )
+    return train_model(
         model,
         run.training,
         on_device(dataset.train),
         on_device(dataset.validation),
         run.scaling,
-        statistics,
-    ):
+        on_epoch,
+    )
+
+
+def train_model(
+    model: Model,
+    config: TrainingConfig,
+    train: DeviceSplit,
+    validation: DeviceSplit,
+    scaling: Scaling,
+    on_epoch: OnEpoch = ignore,
+) -> Trained:
+    """Train any model on any inputs: images, or what another network made of them."""
+    begun = time.perf_counter()
+    statistics = jax.device_put(scaling.fit(np.asarray(train.images)))
+    history: list[EpochRecord] = []
+    state = None
+    for state, record in fit(model, config, train, validation, scaling, statistics):
         history.append(record)
         on_epoch(state, record)
     assert state is not None  # epochs is at least 1
     return Trained(
         model,
         state.best_parameters,
-        run.scaling,
+        scaling,
         statistics,
         tuple(history),
         state.stopping.best_epoch,
@@ -109,39 +157,68 @@ def train(
     )
 
 
-def check_sizes(model: MLPConfig, dataset: Dataset) -> None:
-    """Raise UserError where the network's first or last layer doesn't fit the data set."""
-    inputs = dataset.train.images[0].size
+def check_sizes(model: MLPConfig | ConvNetConfig | PipelineConfig, dataset: Dataset) -> None:
+    """Raise UserError where images can't be used or don't fit the network, or the classes don't."""
+    if isinstance(model, PipelineConfig):
+        model = model.network
+    images, classes = dataset.train.images, len(dataset.class_names)
+    if images.dtype != np.uint8:
+        raise UserError(f"images must be uint8, grey levels from 0 to 255, found {images.dtype}")
+    if isinstance(model, ConvNetConfig):
+        if images.shape[1:] != IMAGE_SHAPE:
+            raise UserError(
+                f"images must be of shape (n, 28, 28) for a convolutional network, found "
+                f"{images.shape}"
+            )
+        if model.classes != classes:
+            raise UserError(
+                f"classes must be the data set's {classes}, found {model.classes} in the network"
+            )
+        return
+    inputs = images[0].size
     if model.layer_sizes[0] != inputs:
         raise UserError(
             f"layer_sizes must begin with the {inputs} pixels of an image, found "
             f"{model.layer_sizes[0]}"
         )
-    if model.layer_sizes[-1] != len(dataset.class_names):
+    if model.layer_sizes[-1] != classes:
         raise UserError(
-            f"layer_sizes must end with the {len(dataset.class_names)} classes, found "
-            f"{model.layer_sizes[-1]}"
+            f"layer_sizes must end with the {classes} classes, found {model.layer_sizes[-1]}"
         )
 
 
-def assess(trained: Trained, split: Split, class_names: tuple[str, ...]) -> Assessment:
-    """Loss, metrics and probabilities on every image of `split`."""
+def assess(
+    trained: Trained, split: Split | DeviceSplit, class_names: tuple[str, ...]
+) -> Assessment:
+    """Loss, metrics and probabilities on every image (or features) of `split`."""
+    return assess_all(trained, {"": split}, class_names)[""]
+
+
+def assess_all(
+    trained: Trained, splits: Mapping[str, Split | DeviceSplit], class_names: tuple[str, ...]
+) -> dict[str, Assessment]:
+    """`assess` of each split, all in one program."""
+    images = np.concatenate([np.asarray(split.images) for split in splits.values()])
+    all_labels = np.concatenate([np.asarray(split.labels) for split in splits.values()])
     logits = predict_logits(
         trained.parameters,
-        split.images,
+        images,
         trained.statistics,
         model=trained.model,
         scaling=trained.scaling,
     )
-    losses = trained.model.losses(logits, jnp.asarray(split.labels))
-    probabilities = np.asarray(jax.nn.softmax(logits, axis=-1))
-    predictions = probabilities.argmax(axis=-1)
-    return Assessment(
-        np.asarray(losses, np.float64).mean().item(),
-        classification_metrics(split.labels, predictions, class_names),
-        probabilities,
-        predictions,
-    )
+    all_losses = np.asarray(trained.model.losses(logits, jnp.asarray(all_labels)), np.float64)
+    all_probabilities = np.asarray(jax.nn.softmax(logits, axis=-1))
+    ends = np.cumsum([len(split.labels) for split in splits.values()])[:-1]
+    assessments = {}
+    for name, losses, probabilities, labels in zip(
+        splits, *(np.split(values, ends) for values in (all_losses, all_probabilities, all_labels)),
+        strict=True,
+    ):  # fmt: skip
+        predictions = probabilities.argmax(axis=-1)
+        metrics = classification_metrics(labels, predictions, class_names)
+        assessments[name] = Assessment(losses.mean().item(), metrics, probabilities, predictions)
+    return assessments
 
 
 def on_device(split: Split) -> DeviceSplit:

@@ -27,8 +27,12 @@ from fmnist_jax.checkpoint import (
 from fmnist_jax.data.dataset import CLASS_NAMES
 from fmnist_jax.data.scaling import UNIT, Z_SCORE, Scaling
 from fmnist_jax.errors import UserError
+from fmnist_jax.kinds import KINDS, kind_of
 from fmnist_jax.manifest import MANIFEST
 from fmnist_jax.models import scratch_mlp
+from fmnist_jax.networks.architectures import FiveConv
+from fmnist_jax.networks.config import ConvNetConfig
+from fmnist_jax.pipeline_model import PipelineConfig, fingerprint
 from fmnist_jax.scratch import initializers
 from fmnist_jax.scratch.activations import GELU, RELU, TANH, Activation
 from fmnist_jax.scratch.losses import SOFTMAX_TWICE
@@ -378,3 +382,95 @@ def test_find_takes_the_name_of_a_shipped_checkpoint(
         assert "\n" not in str(caught.value)
     with pytest.raises(UserError, match=r"^three: not found; .*: one, two$"):
         find_checkpoint("three")
+
+
+NETWORK = FiveConv(filters=(2, 1, 2, 1, 3), kernels=(3, 2, 3, 2, 1), hidden=4).network
+PIPELINE = PipelineConfig(NETWORK, MLPConfig((3, 4, 10)))
+
+
+def untrained(model: ConvNetConfig | PipelineConfig, seed: int = 0) -> Checkpoint:
+    kind = KINDS[kind_of(model)]
+    parameters = kind.build(model).init(jax.random.key(seed))
+    extractor = kind.extractor and fingerprint(kind.extractor(parameters))
+    return replace(
+        trained(),
+        model=model,
+        parameters=parameters,
+        extractor=extractor,
+        scaling=UNIT,
+        statistics={},
+    )
+
+
+@pytest.fixture(scope="module")
+def pipelines() -> tuple[Checkpoint, Checkpoint]:
+    return untrained(PIPELINE), untrained(PIPELINE, seed=1)
+
+
+@pytest.mark.parametrize("model", [NETWORK, PIPELINE])
+def test_convolutional_networks_and_pipelines_are_restored_to_the_bit(
+    tmp_path: Path, model: ConvNetConfig | PipelineConfig
+) -> None:
+    saved = untrained(model)
+    save_checkpoint(tmp_path / "checkpoint", saved)
+    assert_same(restore_checkpoint(tmp_path / "checkpoint"), saved)
+
+
+def test_an_mlp_with_a_strange_network_of_equal_shapes_is_not_saved(
+    tmp_path: Path, pipelines: tuple[Checkpoint, Checkpoint]
+) -> None:
+    one, other = pipelines
+    for strange in (
+        replace(one, parameters=one.parameters._replace(network=other.parameters.network)),
+        replace(one, extractor=other.extractor),
+        replace(one, extractor=None),
+    ):
+        with pytest.raises(UserError, match="trained on the features of another network"):
+            save_checkpoint(tmp_path / "checkpoint", strange)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_mlp_with_a_strange_network_of_equal_shapes_is_not_restored(
+    tmp_path: Path, pipelines: tuple[Checkpoint, Checkpoint]
+) -> None:
+    """Another pipeline's arrays under this one's metadata, and a manifest that fits."""
+    for name, checkpoint in zip(("one", "other"), pipelines, strict=True):
+        save_checkpoint(tmp_path / name, checkpoint)
+    shutil.rmtree(tmp_path / "one" / "arrays")
+    shutil.copytree(tmp_path / "other" / "arrays", tmp_path / "one" / "arrays")
+    seal(tmp_path / "one")
+    message = refusal(tmp_path / "one")
+    assert "trained on the features of another network" in message
+    assert str(tmp_path / "one" / METADATA) in message
+
+
+def test_an_mlps_arrays_are_no_networks(copied: Path, tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "network", untrained(NETWORK))
+    values = json.loads((tmp_path / "network" / METADATA).read_text())
+    change_metadata(copied, {"model": values["model"]})
+    assert "parameters.blocks.0.bias is missing" in refusal(copied)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"filters": 0}, "filters must be a count"),
+        ({"kernel": 29}, "kernel must be a count"),
+        ({"pooling": "median"}, "unknown pooling 'median'"),
+        ({"filters": 3}, "parameters.blocks.0.bias is float32[2], not float32[3]"),
+    ],
+)
+def test_blocks_that_do_not_fit_are_refused(tmp_path: Path, change: dict, said: str) -> None:
+    save_checkpoint(tmp_path / "network", untrained(NETWORK))
+    model = json.loads((tmp_path / "network" / METADATA).read_text())["model"]
+    model["configuration"]["blocks"][0] |= change
+    change_metadata(tmp_path / "network", {"model": model})
+    assert said in refusal(tmp_path / "network")
+
+
+def test_shipped_checkpoints_are_restored() -> None:
+    """Written by earlier versions; whatever is read, they must stay readable."""
+    shipped = shipped_checkpoints()
+    assert "report1-mlp" in shipped
+    for path in shipped.values():
+        assert restore_checkpoint(path).class_names == CLASS_NAMES

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fmnist_jax import networks
 from fmnist_jax.configuration import decode, encode
 from fmnist_jax.errors import UserError
+from fmnist_jax.networks.architectures import FiveConv
 from fmnist_jax.scratch import NAMES
 from fmnist_jax.scratch.activations import ACTIVATIONS, RELU, Activation
 from fmnist_jax.scratch.initializers import INITIALIZERS, he_normal
@@ -162,3 +164,8 @@ def test_any_json_gives_a_configuration_or_a_clear_refusal(values: object) -> No
         return
     assert message.startswith("file.json: ")
     assert "\n" not in message
+
+
+def test_a_kind_of_two_words_is_told_as_two():
+    with pytest.raises(UserError, match="unknown pooling plan 'median': known are avg, global"):
+        decode(FiveConv, {"pooling": "median"}, networks.NAMES | NAMES, "made.json")

@@ -6,8 +6,10 @@ import pytest
 
 from fmnist_jax.configuration import decode
 from fmnist_jax.errors import UserError
+from fmnist_jax.parts import Run
+from fmnist_jax.pipeline import PipelineRun
 from fmnist_jax.run_directory import created
-from fmnist_jax.runs import NAMES, MLPRun
+from fmnist_jax.runs import NAMES, CNNRun, MLPRun
 from fmnist_jax.training.fit import EpochRecord
 
 RECORD = EpochRecord(1, 0.5, 0.8, 0.6, 0.75, 0.001, 0)
@@ -82,3 +84,34 @@ def test_tensorboard_without_its_extra_is_told(tmp_path: Path, monkeypatch: pyte
     ):
         pass
     assert not (tmp_path / "run").exists()
+
+
+def test_a_pipeline_has_a_history_for_each_part(tmp_path: Path):
+    with created(tmp_path / "run", PipelineRun(), tensorboard=True) as (directory, write):
+        write(RECORD, "network")
+        write(RECORD._replace(epoch=7), "mlp")
+        write(RECORD._replace(epoch=8), "mlp")
+    counts = [
+        (path.name, path.read_text().count("\n")) for path in directory.glob("metrics*.jsonl")
+    ]
+    assert sorted(counts) == [("metrics_mlp.jsonl", 2), ("metrics_network.jsonl", 1)]
+    assert {path.name for path in (directory / "tensorboard").iterdir()} == {"mlp", "network"}
+    values = json.loads((directory / "configuration.json").read_text())
+    assert decode(PipelineRun, values, NAMES, directory) == PipelineRun()
+
+
+def test_a_part_that_is_not_trained_has_no_history(tmp_path: Path):
+    with created(tmp_path / "run", PipelineRun(), trained=["mlp"]) as (directory, write):
+        write(RECORD, "mlp")
+    assert [path.name for path in directory.glob("metrics*")] == ["metrics_mlp.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("run", "kind"), [(MLPRun(), "mlp"), (CNNRun(), "cnn"), (PipelineRun(), "pipeline")]
+)
+def test_directories_are_named_by_what_is_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run, kind: str
+):
+    monkeypatch.chdir(tmp_path)
+    with created(None, run) as (directory, _):
+        assert directory.name.startswith(f"{kind}-2")

@@ -8,8 +8,9 @@ from fmnist_jax.data.dataset import Dataset, Split
 from fmnist_jax.data.loading import DataConfig, load_dataset
 from fmnist_jax.errors import UserError
 from fmnist_jax.inference.classifier import Classifier
+from fmnist_jax.networks.architectures import LENET, FiveConv
 from fmnist_jax.run_directory import write_checkpoint
-from fmnist_jax.runs import MLPRun
+from fmnist_jax.runs import CNNRun, MLPRun
 from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.config import TrainingConfig
 from fmnist_jax.training.optimizers import momentum
@@ -54,6 +55,28 @@ def test_sizes_that_do_not_fit_the_data_are_refused(
 ):
     with pytest.raises(UserError, match=told):
         runs.train(replace(RUN, model=MLPConfig(sizes)), dataset)
+
+
+def test_a_network_has_to_be_described_by_its_blocks():
+    with pytest.raises(UserError, match=r"as FiveConv\(\)\.network is, found FiveConv"):
+        CNNRun(FiveConv())  # pyright: ignore[reportArgumentType]
+
+
+def test_classes_that_are_not_the_networks_are_refused(dataset: Dataset):
+    run = CNNRun(replace(LENET, classes=9))
+    with pytest.raises(UserError, match="classes must be the data set's 10, found 9"):
+        runs.train(run, dataset)
+
+
+def test_splits_assessed_together_are_assessed_alike(dataset: Dataset):
+    trained = runs.train(replace(RUN, training=replace(RUN.training, epochs=1)), dataset)
+    together = runs.assess_all(trained, dataset.splits, dataset.class_names)
+    assert list(together) == ["train", "validation", "test"]
+    for name, split in dataset.splits.items():
+        alone = runs.assess(trained, split, dataset.class_names)
+        assert together[name].loss == pytest.approx(alone.loss, rel=1e-5)
+        assert together[name].metrics.accuracy == alone.metrics.accuracy
+        np.testing.assert_allclose(together[name].probabilities, alone.probabilities, rtol=1e-4)
 
 
 def test_one_class_and_a_last_batch_of_one_image():

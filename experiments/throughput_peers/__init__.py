@@ -1,7 +1,7 @@
-"""The contenders of `experiments.throughput`, a module each, and the worker process they run in.
+"""The contenders of the throughput tables, and the worker process they run in.
 
-A peer is a module with `start(job) -> epoch`: `job` is `worker.Job`, and each call of `epoch` trains
-one epoch and returns its mean training loss and accuracy, each image seen before the step that
-learned from it. PyTorch's imports nothing but torch, NumPy and the standard library, so that any
-interpreter can run it.
+A contender is a function `start(job) -> turn` of a module here: `job` is `worker.Job`, and each call of
+`turn` does the timed work once and returns a NamedTuple of figures, `worker.Epoch` where it trains.
+PyTorch's modules import nothing but torch, NumPy and the standard library, so that any interpreter can
+run them.
 """

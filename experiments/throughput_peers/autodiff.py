@@ -6,15 +6,15 @@ import jax
 from jaxtyping import Array, Float, Key
 
 from experiments.throughput_peers.hand_written import start_with
-from experiments.throughput_peers.worker import Job
+from experiments.throughput_peers.worker import Epoch, Job
 from fmnist_jax.models import Inputs, Labels, Logits, flatten, scratch_mlp
 from fmnist_jax.scratch import mlp
 from fmnist_jax.scratch.mlp import MLPConfig
 
 
-def start(job: Job) -> Callable[[], tuple[float, float]]:
+def start(job: Job) -> Callable[[], Epoch]:
     """As ours, but for the gradient."""
-    config = MLPConfig(layer_sizes=tuple(job.layer_sizes))
+    config = MLPConfig(layer_sizes=tuple(job.network["layer_sizes"]))
 
     def value_and_grad(
         parameters: mlp.Parameters, inputs: Inputs, labels: Labels, key: Key[Array, ""]

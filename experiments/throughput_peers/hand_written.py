@@ -5,7 +5,7 @@ from collections.abc import Callable
 import jax
 import numpy as np
 
-from experiments.throughput_peers.worker import Job
+from experiments.throughput_peers.worker import Epoch, Job
 from fmnist_jax.data.scaling import Z_SCORE
 from fmnist_jax.models import Model, scratch_mlp
 from fmnist_jax.scratch.mlp import Dense, MLPConfig
@@ -13,12 +13,12 @@ from fmnist_jax.training.config import TrainingConfig, optimizer_of
 from fmnist_jax.training.epoch import DeviceSplit, TrainState, train_epoch
 
 
-def start(job: Job) -> Callable[[], tuple[float, float]]:
+def start(job: Job) -> Callable[[], Epoch]:
     """Put the images on the device as they are; scaling is a part of the program."""
-    return start_with(job, scratch_mlp(MLPConfig(layer_sizes=tuple(job.layer_sizes))))
+    return start_with(job, scratch_mlp(MLPConfig(layer_sizes=tuple(job.network["layer_sizes"]))))
 
 
-def start_with(job: Job, model: Model) -> Callable[[], tuple[float, float]]:
+def start_with(job: Job, model: Model) -> Callable[[], Epoch]:
     """`fmnist_jax.training`'s epoch with any model."""
     config = TrainingConfig(batch_size=job.batch_size, learning_rate=job.learning_rate)
     data = DeviceSplit(*jax.device_put((job.array("images"), job.array("labels"))))
@@ -32,7 +32,7 @@ def start_with(job: Job, model: Model) -> Callable[[], tuple[float, float]]:
     key = jax.random.key(job.seed)
     epochs = 0
 
-    def epoch() -> tuple[float, float]:
+    def epoch() -> Epoch:
         nonlocal state, epochs
         epochs += 1
         state, metrics = jax.block_until_ready(
@@ -49,6 +49,6 @@ def start_with(job: Job, model: Model) -> Callable[[], tuple[float, float]]:
         )
         loss_sum = np.asarray(metrics.loss_sum, np.float64).sum().item()
         correct = np.asarray(metrics.correct).sum().item()
-        return loss_sum / len(data.labels), correct / len(data.labels)
+        return Epoch(loss_sum / len(data.labels), correct / len(data.labels))
 
     return epoch

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from experiments.throughput_peers.worker import Job
+from experiments.throughput_peers.worker import Epoch, Job
 
 
 def step(
@@ -41,7 +41,7 @@ def step(
     return updated[::-1], float(loss), int((logits.argmax(axis=1) == labels).sum())
 
 
-def start(job: Job) -> Callable[[], tuple[float, float]]:
+def start(job: Job) -> Callable[[], Epoch]:
     """Hold the scaled images in memory."""
     inputs, labels = job.array("inputs"), job.array("labels")
     stored = job.arrays("weights")
@@ -49,7 +49,7 @@ def start(job: Job) -> Callable[[], tuple[float, float]]:
     learning_rate = np.float32(job.learning_rate)
     rng = np.random.default_rng(job.seed)
 
-    def epoch() -> tuple[float, float]:
+    def epoch() -> Epoch:
         nonlocal weights
         order = rng.permutation(len(labels))
         loss_sum, correct = 0.0, 0
@@ -58,6 +58,6 @@ def start(job: Job) -> Callable[[], tuple[float, float]]:
             weights, loss, right = step(weights, inputs[indices], labels[indices], learning_rate)
             loss_sum += loss
             correct += right
-        return loss_sum / len(labels), correct / len(labels)
+        return Epoch(loss_sum / len(labels), correct / len(labels))
 
     return epoch

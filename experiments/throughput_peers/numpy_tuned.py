@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from experiments.throughput_peers.worker import Job
+from experiments.throughput_peers.worker import Epoch, Job
 
 
 class Network:
@@ -19,7 +19,7 @@ class Network:
     def __init__(self, job: Job):
         weights = job.arrays("weights")
         layers = range(len(weights) // 2)
-        sizes, batch = job.layer_sizes, job.batch_size
+        sizes, batch = job.network["layer_sizes"], job.batch_size
         self.learning_rate = np.float32(job.learning_rate)
         self.W = [weights[f"W{index}"] for index in layers]
         self.b = [weights[f"b{index}"] for index in layers]
@@ -64,13 +64,13 @@ class Network:
         return loss, correct
 
 
-def start(job: Job) -> Callable[[], tuple[float, float]]:
+def start(job: Job) -> Callable[[], Epoch]:
     """Hold the scaled images in memory."""
     inputs, labels = job.array("inputs"), job.array("labels")
     network = Network(job)
     rng = np.random.default_rng(job.seed)
 
-    def epoch() -> tuple[float, float]:
+    def epoch() -> Epoch:
         order = rng.permutation(len(labels))
         loss_sum, correct = 0.0, 0
         for begin in range(0, len(order), job.batch_size):
@@ -81,6 +81,6 @@ def start(job: Job) -> Callable[[], tuple[float, float]]:
             loss, right = network.step(m, labels[indices])
             loss_sum += loss
             correct += right
-        return loss_sum / len(labels), correct / len(labels)
+        return Epoch(loss_sum / len(labels), correct / len(labels))
 
     return epoch

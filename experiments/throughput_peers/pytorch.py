@@ -10,14 +10,14 @@ from itertools import pairwise
 import torch  # pyright: ignore[reportMissingImports]
 from torch import nn  # pyright: ignore[reportMissingImports]
 
-from experiments.throughput_peers.worker import Job
+from experiments.throughput_peers.worker import Epoch, Job
 
 
 def network_of(job: Job) -> nn.Sequential:
     """Linear layers with ReLU between, the first weights as given."""
     weights = job.arrays("weights")
     layers: list[nn.Module] = []
-    for index, (fan_in, fan_out) in enumerate(pairwise(job.layer_sizes)):
+    for index, (fan_in, fan_out) in enumerate(pairwise(job.network["layer_sizes"])):
         linear = nn.Linear(fan_in, fan_out)
         with torch.no_grad():
             linear.weight.copy_(torch.from_numpy(weights[f"W{index}"]).T)
@@ -26,7 +26,7 @@ def network_of(job: Job) -> nn.Sequential:
     return nn.Sequential(*layers[:-1])
 
 
-def start(job: Job) -> Callable[[], tuple[float, float]]:
+def start(job: Job) -> Callable[[], Epoch]:
     """Hold the scaled images in one tensor."""
     inputs = torch.from_numpy(job.array("inputs"))
     labels = torch.from_numpy(job.array("labels")).long()
@@ -35,7 +35,7 @@ def start(job: Job) -> Callable[[], tuple[float, float]]:
     cross_entropy = nn.CrossEntropyLoss()
     generator = torch.Generator().manual_seed(job.seed)
 
-    def epoch() -> tuple[float, float]:
+    def epoch() -> Epoch:
         loss_sum, correct = torch.zeros(()), torch.zeros((), dtype=torch.int64)
         for indices in torch.randperm(len(labels), generator=generator).split(job.batch_size):
             batch_labels = labels[indices]
@@ -46,6 +46,6 @@ def start(job: Job) -> Callable[[], tuple[float, float]]:
             optimizer.step()
             loss_sum += loss.detach() * len(indices)
             correct += (logits.argmax(dim=1) == batch_labels).sum()
-        return loss_sum.item() / len(labels), correct.item() / len(labels)
+        return Epoch(loss_sum.item() / len(labels), correct.item() / len(labels))
 
     return epoch

@@ -12,9 +12,10 @@ from importlib.metadata import version
 from fmnist_jax.errors import UserError, unknown_name
 
 COMMANDS = {
-    "train": "train a network, evaluate it, save a checkpoint and pictures",
+    "train": "train a network (by default the pipeline), evaluate it, save a checkpoint and pictures",
     "evaluate": "measure a checkpoint on the test images",
     "predict": "classify pictures with a checkpoint",
+    "summary": "count a network's parameters and operations",
     "gradcheck": "check the hand-written gradient against autodiff and central differences",
     "data": "obtain the data, or check what is there",
 }

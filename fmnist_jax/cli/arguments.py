@@ -16,24 +16,36 @@ from fmnist_jax.errors import UserError
 
 Result = TypeVar("Result")
 
+Unprefixed = tyro.conf.OmitArgPrefixes
+"""Where `prefixes` are asked for: the parameter whose options go without."""
+
 
 def call(
-    command: Callable[..., Result], name: str, arguments: Sequence[str], tables: Tables
+    command: Callable[..., Result],
+    name: str,
+    arguments: Sequence[str],
+    tables: Tables,
+    prefixes: bool = False,
 ) -> Result:
     """Call `command` with what `arguments` say, after `name` in the usage; exits with 0 after --help.
 
-    Raises UserError where they don't fit.
+    With `prefixes` a field's option begins with its parameter, as --mlp-training.epochs. Raises
+    UserError where they don't fit.
     """
 
     @functools.wraps(command)
     def prepared(*positional: Any, **named: Any) -> Callable[[], Result]:
         return functools.partial(command, *positional, **named)
 
-    return parse(prepared, f"fmnist-jax {name}", arguments, tables)()
+    return parse(prepared, f"fmnist-jax {name}", arguments, tables, prefixes)()
 
 
 def parse(
-    kind: Callable[..., Result], program: str, arguments: Sequence[str] | None, tables: Tables
+    kind: Callable[..., Result],
+    program: str,
+    arguments: Sequence[str] | None,
+    tables: Tables,
+    prefixes: bool = False,
 ) -> Result:
     """What `kind` makes of the options that `arguments` (by default the process's own) give it.
 
@@ -61,7 +73,7 @@ def parse(
                 kind,
                 prog=program,
                 args=None if arguments is None else list(arguments),
-                config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
+                config=(tyro.conf.FlagCreatePairsOff, *(() if prefixes else (Unprefixed,))),
             )
     except SystemExit as exit_:
         if not exit_.code:

@@ -1,110 +1,189 @@
 """`fmnist-jax train`: the main job, from the data to predictions of the restored checkpoint."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from dataclasses import dataclass, fields, replace
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-from fmnist_jax import run_directory, runs
-from fmnist_jax.cli.arguments import call, json_text
-from fmnist_jax.cli.console import Console
+from fmnist_jax import runs
+from fmnist_jax.cli.arguments import Unprefixed, call
+from fmnist_jax.cli.job import Hooks, Output, perform
 from fmnist_jax.data.dataset import Dataset
-from fmnist_jax.data.loading import load_dataset
-from fmnist_jax.inference.classifier import Classifier
-from fmnist_jax.runs import MLPRun, Trained
+from fmnist_jax.data.loading import DataConfig
+from fmnist_jax.data.scaling import SYMMETRIC, Z_SCORE, Scaling
+from fmnist_jax.errors import UserError, unknown_name
+from fmnist_jax.networks.architectures import FiveConv
+from fmnist_jax.networks.config import ConvNetConfig
+from fmnist_jax.pipeline import (
+    MAIN_NETWORK,
+    PipelineRun,
+    TrainedPipeline,
+    restore_network,
+    train_pipeline,
+)
+from fmnist_jax.pipeline_model import PipelineConfig
+from fmnist_jax.recipes import BACKBONE_RUN, LENET_RUN, SMALL_CNN_RUN
+from fmnist_jax.runs import CNN_TRAINING, CNNRun, MLPRun
+from fmnist_jax.scratch.activations import RELU, Activation
+from fmnist_jax.scratch.initializers import Initializer, random
+from fmnist_jax.scratch.losses import Loss
+from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.config import TrainingConfig
-from fmnist_jax.training.fit import EpochRecord, FitState
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Train the network that the first word names; the scratch MLP where none does."""
+    """Train the network that the first word names; the pipeline where none does."""
     words = list(arguments)
-    name = words.pop(0) if words and words[0] in NETWORKS else "mlp"
-    return call(NETWORKS[name], f"train {name}", words, runs.NAMES)
+    name = words.pop(0) if words and not words[0].startswith("-") else "pipeline"
+    if name not in NETWORKS:
+        raise unknown_name("network", name, NETWORKS)
+    return call(NETWORKS[name], f"train {name}", words, runs.NAMES, prefixes=name == "pipeline")
 
 
-def train_mlp(
-    run: MLPRun,
-    run_dir: Path | None = None,
-    json: bool = False,
-    tensorboard: bool = False,
-) -> int:
+def mlp(run: MLPRun, output: Output) -> int:
     """Train the scratch MLP, whose gradients are written by hand.
 
     Args:
         run: What is trained, how, and on what.
-        run_dir: Directory for configuration, metrics, pictures and checkpoint; a new one under runs/
-            without it.
-        json: Print the result as JSON to standard output and everything else to standard error.
-        tensorboard: Write the history for TensorBoard too (needs the extra `tensorboard`).
+        output: Where the results go.
     """
-    console = Console(stderr=json, highlight=False, soft_wrap=True)
-    dataset = load_dataset(run.data, console.print)
-    runs.check_sizes(run.model, dataset)
-    with run_directory.created(run_dir, run, tensorboard) as (directory, write):
-        trained = _train_with_progress(run, dataset, write, console)
-    console.print(ending_line(trained, run.training))
-
-    splits = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
-    assessments = {
-        name: runs.assess(trained, split, dataset.class_names) for name, split in splits.items()
-    }
-    result = run_directory.write_result(directory, trained, assessments)
-    checkpoint = run_directory.write_checkpoint(directory, run, trained, result, dataset)
-    run_directory.write_pictures(directory, trained, assessments["test"], dataset)
-    console.print(f"Configuration, metrics, pictures and checkpoint: {directory}")
-
-    classifier = Classifier.from_checkpoint(checkpoint)
-    console.print("Restored from the checkpoint, on the first test images:")
-    for index, prediction in enumerate(classifier.classify(dataset.test.images[:5])):
-        console.print(
-            f"  image {index}: predicted {prediction.label} ({prediction.probability:.1%}), "
-            f"correct {dataset.class_names[dataset.test.labels[index]]}"
-        )
-    if json:
-        print(json_text({"run_dir": str(directory), **result}))
-    else:
-        print(f"Test accuracy: {result['test']['accuracy']:.4f}")
-    return 0
+    return _train(run, output)
 
 
-def log_line(record: EpochRecord, config: TrainingConfig) -> str:
-    """The epoch's line, as report 1 prints it."""
-    patience = (
-        "" if config.patience is None else f" | Patience: {record.patience}/{config.patience}"
+def cnn(
+    network: FiveConv,
+    data: DataConfig,
+    output: Output,
+    training: TrainingConfig = CNN_TRAINING,
+    scaling: Scaling = SYMMETRIC,
+) -> int:
+    """Train report 1's five convolutions with their own dense layers.
+
+    Args:
+        network: What is trained.
+        data: Which images.
+        output: Where the results go.
+        training: How it is trained.
+        scaling: How grey levels become inputs.
+    """
+    return _train(CNNRun(network.network, training, scaling, data), output)
+
+
+@dataclass(frozen=True)
+class Head:
+    """What can be chosen of a network whose blocks a report fixes: fields of `ConvNetConfig`."""
+
+    hidden: tuple[int, ...]
+    """Units of the dense layers between features and logits."""
+    activation: Activation
+    """After every convolution and every hidden layer."""
+    initializer: Initializer
+    """Draws every layer's first weights and biases."""
+    loss: Loss
+    """What training minimises."""
+
+
+def named(run: CNNRun, description: str) -> Callable[..., int]:
+    """The command that trains a network of fixed blocks; `run` gives these and the defaults."""
+    names = [field.name for field in fields(Head)]
+    default = Head(**{name: getattr(run.model, name) for name in names})
+
+    def command(
+        data: DataConfig,
+        output: Output,
+        network: Head = default,
+        training: TrainingConfig = run.training,
+        scaling: Scaling = run.scaling,
+    ) -> int:
+        model = replace(run.model, **{name: getattr(network, name) for name in names})
+        return _train(CNNRun(model, training, scaling, data), output)
+
+    _, blank, arguments = (cnn.__doc__ or "").partition("\n\n")
+    command.__doc__ = description + blank + arguments
+    return command
+
+
+def _train(run: MLPRun | CNNRun, output: Output) -> int:
+    return perform(run, lambda dataset, hooks: runs.train(run, dataset, hooks.on_epoch[""]), output)
+
+
+@dataclass(frozen=True)
+class FeatureMLP:
+    """The scratch MLP on features: `MLPConfig`, its layer sizes following the network's by default."""
+
+    layer_sizes: tuple[int, ...] | None = None
+    """Units of each layer, from the features to the classes; without it the features, --hidden, 10."""
+    activations: tuple[Activation, ...] = (RELU,)
+    """One activation for all hidden layers, or one for each."""
+    dropout: float = 0.0
+    """Probability with which a hidden activation is dropped while training."""
+    initializer: Initializer = random
+    """Draws the first weights and biases."""
+    l2: float = 0.0
+    """Coefficient c of the penalty c/2 * sum of all squared weights."""
+
+    def on(self, network: ConvNetConfig, hidden: int) -> MLPConfig:
+        """The MLP on the features of `network`."""
+        sizes = self.layer_sizes or (network.features, hidden, network.classes)
+        return MLPConfig(sizes, self.activations, self.dropout, self.initializer, self.l2)
+
+
+def pipeline(
+    data: Unprefixed[DataConfig],
+    output: Unprefixed[Output],
+    mlp: FeatureMLP,
+    mlp_training: TrainingConfig,
+    network: Unprefixed[FiveConv] = MAIN_NETWORK,
+    network_training: Unprefixed[TrainingConfig] = CNN_TRAINING,
+    scaling: Scaling = SYMMETRIC,
+    feature_scaling: Scaling = Z_SCORE,
+    extractor: str | None = None,
+) -> int:
+    """Train five convolutions, then the scratch MLP on their features: the main job of report 1.
+
+    `fmnist-jax train` alone is this. The other networks: fmnist-jax train mlp, cnn, small-cnn, lenet
+    or backbone.
+
+    Args:
+        data: Which images.
+        output: Where the results go.
+        mlp: The scratch MLP.
+        mlp_training: How the scratch MLP is trained.
+        network: The convolutional network.
+        network_training: How the convolutional network is trained.
+        scaling: How grey levels become the network's inputs.
+        feature_scaling: How features become the MLP's inputs.
+        extractor: A checkpoint of `train cnn`, lenet, small-cnn or backbone, whose features are taken:
+            only the MLP is trained.
+    """
+    trained = None
+    first = CNNRun(network.network, network_training, scaling, data)
+    if extractor is not None:
+        default = CNNRun(replace(MAIN_NETWORK, hidden=network.hidden).network, data=data)
+        if first != default:
+            raise UserError(
+                "--extractor brings its own network, training and scaling: leave out the options "
+                "that describe them, or --extractor"
+            )
+        first, trained = restore_network(extractor)
+    run = PipelineRun(
+        PipelineConfig(first.model, mlp.on(first.model, network.hidden), feature_scaling),
+        first.training,
+        mlp_training,
+        first.scaling,
+        data,
     )
-    return (
-        f"Epoch {record.epoch}/{config.epochs} | Train Loss: {record.train_loss:.4f} | "
-        f"Train Acc: {record.train_accuracy:.4f} | Val Loss: {record.validation_loss:.4f} | "
-        f"Val Acc: {record.validation_accuracy:.4f}{patience}"
-    )
+
+    def train(dataset: Dataset, hooks: Hooks) -> TrainedPipeline:
+        on_network, on_mlp = hooks.on_epoch.get("network", runs.ignore), hooks.on_epoch["mlp"]
+        return train_pipeline(run, dataset, on_network, on_mlp, hooks.on_features, trained)
+
+    return perform(run, train, output, given="network" if trained else None)
 
 
-def ending_line(trained: Trained, config: TrainingConfig) -> str:
-    """The line after the last epoch, as report 1 prints it."""
-    last, best = len(trained.history), trained.best_epoch
-    if config.patience is not None and trained.history[-1].patience >= config.patience:
-        return f"Early stopping at epoch {last} (best epoch: {best})"
-    return f"Stopped after epoch {last}, the last one (best epoch: {best})"
-
-
-def _train_with_progress(
-    run: MLPRun, dataset: Dataset, write: Callable[[EpochRecord], None], console: Console
-) -> Trained:
-    columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    )  # fmt: skip
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as progress:
-        epochs = progress.add_task("epochs", total=run.training.epochs)
-
-        def on_epoch(state: FitState, record: EpochRecord) -> None:
-            write(record)
-            progress.console.print(log_line(record, run.training))
-            progress.update(epochs, completed=record.epoch)
-
-        return runs.train(run, dataset, on_epoch)
-
-
-NETWORKS = {"mlp": train_mlp}
+NETWORKS = {
+    "pipeline": pipeline,
+    "mlp": mlp,
+    "cnn": cnn,
+    "small-cnn": named(SMALL_CNN_RUN, "Train report 2's small convolutional network."),
+    "lenet": named(LENET_RUN, "Train report 3's LeNet."),
+    "backbone": named(BACKBONE_RUN, "Train report 4's five-block backbone."),
+}

@@ -62,6 +62,11 @@ class Dataset:
     path: Path | None = None
     """The directory that was read; None where there is none."""
 
+    @property
+    def splits(self) -> dict[str, Split]:
+        """The three by name."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
 
 def make_split(
     images: UInt8[np.ndarray, "n h w"],

@@ -13,7 +13,7 @@ from fmnist_jax.checkpoint import Checkpoint, find_checkpoint, restore_checkpoin
 from fmnist_jax.data.dataset import IMAGE_SHAPE
 from fmnist_jax.data.scaling import Scaling, Statistics
 from fmnist_jax.errors import UserError
-from fmnist_jax.models import Model, Parameters
+from fmnist_jax.models import Model, Network, Parameters
 from fmnist_jax.scratch.losses import softmax
 
 CHUNK = 1024
@@ -91,7 +91,7 @@ class Classifier:
 
 @functools.partial(jax.jit, static_argnames=("network", "scaling"))
 def class_probabilities(
-    network: Model,
+    network: Model | Network,
     scaling: Scaling,
     parameters: Parameters,
     statistics: Statistics,

@@ -34,9 +34,9 @@ class Geometry(NamedTuple):
 
 
 def convolution(x: Maps, kernel: Kernel, stride: int, before: int, size: int) -> Maps:
-    """y[o,i,j,n] = sum over u, v, c of kernel[u,v,c,o] x[c, i s + u - before, j s + v - before, n], s = stride.
+    """y[o,i,j,n] = sum over u, v, c of kernel[u,v,c,o] x[c, i s + u - p, j s + v - p, n], s = stride.
 
-    Returns maps of `size` x `size`; x is taken as 0 outside.
+    With p = `before` and x taken as 0 outside. Returns maps of `size` x `size`.
     """
     # A 1 that the compiler can't see through; see `patches`. Forward and backward share it, so that
     # the compiler finds their patches equal and computes them once.

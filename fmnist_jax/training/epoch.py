@@ -1,5 +1,6 @@
 """The jitted programs: a whole training epoch, and inference on a whole split."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -98,15 +99,22 @@ def predict_logits(
     scaling: Scaling,
 ) -> Logits:
     """The logits of every image, in order."""
+    return in_batches(
+        lambda part: model.apply(parameters, scaling.apply(statistics, part)), images
+    )
+
+
+def in_batches(
+    function: Callable[[Num[Array, "batch *shape"]], Num[Array, "batch outputs"]],
+    images: Num[Array, "n *shape"],
+) -> Num[Array, "n outputs"]:
+    """`function` of every image, in order, `EVALUATION_BATCH` at a time."""
     count = images.shape[0]
     batch = min(EVALUATION_BATCH, count)
     padding = -count % batch
     padded = jnp.pad(images, [(0, padding)] + [(0, 0)] * (images.ndim - 1))
-    batches = padded.reshape(-1, batch, *images.shape[1:])
-    logits = jax.lax.map(
-        lambda part: model.apply(parameters, scaling.apply(statistics, part)), batches
-    )
-    return logits.reshape(-1, logits.shape[-1])[:count]
+    outputs = jax.lax.map(function, padded.reshape(-1, batch, *images.shape[1:]))
+    return outputs.reshape(-1, outputs.shape[-1])[:count]
 
 
 @partial(jax.jit, static_argnames=("model", "scaling"))

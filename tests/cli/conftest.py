@@ -36,3 +36,26 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     words = "--source synthetic --layer-sizes 784 16 10 --epochs 3 --batch-size 64 --tensorboard"
     assert main(["train", "mlp", *words.split(), "--run-dir", str(directory)]) == 0
     return directory
+
+
+NETWORK_WORDS = (
+    "--source synthetic --filters 2 2 3 3 4 --hidden 8 --optimizer momentum --learning-rate 0.01 "
+    "--batch-size 200"
+).split()  # optax's Adam doesn't work under strict dtype promotion
+
+
+@pytest.fixture(scope="session")
+def pipeline_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As `run_dir`, of the pipeline, which `train` is without a network's name."""
+    directory = tmp_path_factory.mktemp("runs") / "pipeline"
+    words = "--epochs 2 --mlp-training.epochs 3 --mlp-training.batch-size 200".split()
+    assert main(["train", *NETWORK_WORDS, *words, "--run-dir", str(directory)]) == 0
+    return directory
+
+
+@pytest.fixture(scope="session")
+def network_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As `run_dir`, of the five convolutions alone."""
+    directory = tmp_path_factory.mktemp("runs") / "cnn"
+    assert main(["train", "cnn", *NETWORK_WORDS, "--epochs", "1", "--run-dir", str(directory)]) == 0
+    return directory

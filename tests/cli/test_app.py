@@ -33,7 +33,7 @@ def test_an_unknown_command_is_told_with_the_known_ones(cli: Callable):
     assert (code, out) == (2, "")
     assert err.count("\n") == 1
     assert "'trian'" in err
-    assert "data, evaluate, gradcheck, predict, train" in err
+    assert "data, evaluate, gradcheck, predict, summary, train" in err
 
 
 @pytest.mark.parametrize(
@@ -63,8 +63,22 @@ def test_options_that_do_not_fit_are_one_line_and_exit_code_2(
         (("gradcheck", "--layer-sizes", "784"), "layer_sizes"),
         (("train", "--optimizer", "lbfgs"), "unknown optimizer 'lbfgs': known are adam"),
         (("train", "--batch-size", "0"), "batch_size"),
-        (("train", "--layer-sizes", "100", "10", "--source", "synthetic"), "784 pixels"),
-        (("train", "--layer-sizes", "784", "9", "--source", "synthetic"), "10 classes"),
+        (("train", "resnet"), "unknown network 'resnet': known are backbone, cnn, lenet, mlp"),
+        (("train", "--filters", "8", "8"), "filters must be five counts"),
+        (("train", "--filters", "8", "8", "8", "8", "0"), "filters must be a count"),
+        (("train", "cnn", "--kernels", "28", "--strides", "9"), "block 2"),
+        (("train", "cnn", "--kernels", "3", "3"), "kernels must be one"),
+        (("train", "cnn", "--pooling", "median"), "unknown pooling plan 'median': known are avg"),
+        (("train", "cnn", "--initializer", "zero"), "unknown initializer 'zero'"),
+        (("train", "lenet", "--loss", "hinge"), "unknown loss 'hinge': known are softmax-cross"),
+        (("train", "backbone", "--hidden", "0"), "hidden"),
+        (("train", "--mlp.layer-sizes", "100", "10"), "256 features of the network, found 100"),
+        (("train", "--mlp.layer-sizes", "256", "9"), "10 classes of the network, found 9"),
+        (("train", "--extractor", "no-such-checkpoint"), "no-such-checkpoint: not found"),
+        (("train", "--extractor", "report1-mlp"), "a checkpoint of kind 'mlp'"),
+        (("train", "--extractor", "report1-mlp", "--epochs", "3"), "leave out the options"),
+        (("train", "mlp", "--layer-sizes", "100", "10", "--source", "synthetic"), "784 pixels"),
+        (("train", "mlp", "--layer-sizes", "784", "9", "--source", "synthetic"), "10 classes"),
         (("data", "--data-dir", "no/such/place"), "no/such/place"),
         (("data", "--source", "ftp"), "unknown data source 'ftp'"),
         (("predict", "no-such-checkpoint", "shirt.png"), "no-such-checkpoint"),

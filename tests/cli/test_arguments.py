@@ -3,7 +3,7 @@ from dataclasses import dataclass
 import pytest
 
 from fmnist_jax import scratch
-from fmnist_jax.cli.arguments import call, parse
+from fmnist_jax.cli.arguments import Unprefixed, call, parse
 from fmnist_jax.errors import UserError
 from fmnist_jax.scratch.activations import GELU, RELU, Activation
 from fmnist_jax.scratch.mlp import MLPConfig
@@ -52,3 +52,11 @@ def test_errors_of_the_command_itself_pass_through():
 
     with pytest.raises(ValueError, match="a bug"):
         call(failing, "made", [], scratch.NAMES)
+
+
+def test_options_are_named_after_their_parameter_where_asked_for():
+    def two(first: Unprefixed[Options], second: Options) -> tuple[int, int]:
+        return first.count, second.count
+
+    words = ["--count", "3", "--second.count", "4"]
+    assert call(two, "made", words, scratch.NAMES, prefixes=True) == (3, 4)

@@ -29,6 +29,12 @@ def test_a_line_a_picture_with_the_likeliest_classes(cli: Callable, run_dir: Pat
     assert all(line.count("%") == 2 for line in lines)
 
 
+def test_a_pipeline_predicts_too(cli: Callable, pipeline_dir: Path, tmp_path: Path):
+    code, out, _ = cli("predict", pipeline_dir, *pictures(tmp_path, 2), "--top-k", 1)
+    assert code == 0
+    assert out.count("%") == out.count("\n") == 2
+
+
 def test_json_and_a_folder(cli: Callable, run_dir: Path, tmp_path: Path):
     pictures(tmp_path / "folder", 3)
     code, out, _ = cli("predict", run_dir / "checkpoint", tmp_path / "folder", "--json")

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import sys
 from collections.abc import Callable
@@ -7,42 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fmnist_jax.cli.train import ending_line, log_line
 from fmnist_jax.configuration import decode
-from fmnist_jax.data.scaling import Z_SCORE
-from fmnist_jax.models import scratch_mlp
-from fmnist_jax.runs import NAMES, MLPRun, Trained
-from fmnist_jax.scratch.mlp import MLPConfig
-from fmnist_jax.training.config import TrainingConfig
+from fmnist_jax.networks.architectures import LENET
+from fmnist_jax.pipeline import PipelineRun
+from fmnist_jax.runs import NAMES, CNNRun, MLPRun
+from fmnist_jax.scratch.losses import SOFTMAX_TWICE
 from fmnist_jax.training.fit import EpochRecord
-
-RECORD = EpochRecord(130, 0.30261, 0.89, 0.32874, 0.8811, 0.001, 0)
-
-
-def test_the_log_line_is_report_1s():
-    assert log_line(RECORD, TrainingConfig()) == (
-        "Epoch 130/200 | Train Loss: 0.3026 | Train Acc: 0.8900 | Val Loss: 0.3287 | "
-        "Val Acc: 0.8811 | Patience: 0/5"
-    )
-    assert log_line(RECORD, TrainingConfig(patience=None)).endswith("Val Acc: 0.8811")
-
-
-def trained(best_epoch: int, patiences: list[int]) -> Trained:
-    history = tuple(
-        RECORD._replace(epoch=epoch, patience=patience)
-        for epoch, patience in enumerate(patiences, start=1)
-    )
-    return Trained(scratch_mlp(MLPConfig()), (), Z_SCORE, {}, history, best_epoch, 1.0)
-
-
-def test_the_last_line_is_report_1s():
-    stopped = trained(2, [0, 0, 1, 2])
-    assert ending_line(stopped, TrainingConfig(patience=2)) == (
-        "Early stopping at epoch 4 (best epoch: 2)"
-    )
-    assert ending_line(stopped, TrainingConfig(epochs=4, patience=None)) == (
-        "Stopped after epoch 4, the last one (best epoch: 2)"
-    )
 
 
 def test_a_run_leaves_configuration_history_result_pictures_and_checkpoint(run_dir: Path):
@@ -73,7 +44,7 @@ def test_the_output_ends_on_the_test_accuracy_and_shows_restored_predictions(
     cli: Callable, tmp_path: Path
 ):
     words = "--source synthetic --layer-sizes 784 16 10 --epochs 1".split()
-    code, out, _ = cli("train", *words, "--run-dir", tmp_path / "run")
+    code, out, _ = cli("train", "mlp", *words, "--run-dir", tmp_path / "run")
     assert code == 0
     lines = out.splitlines()
     result = json.loads((tmp_path / "run/result.json").read_text())
@@ -112,7 +83,7 @@ def test_what_fails_before_the_first_epoch_leaves_no_directory(
 ):
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
     words = "--source synthetic --layer-sizes 784 10 --epochs 1 --tensorboard".split()
-    code, _, err = cli("train", *words, "--run-dir", tmp_path / "run")
+    code, _, err = cli("train", "mlp", *words, "--run-dir", tmp_path / "run")
     assert code == 2
     assert "fmnist-jax[tensorboard]" in err
     assert not (tmp_path / "run").exists()
@@ -120,8 +91,109 @@ def test_what_fails_before_the_first_epoch_leaves_no_directory(
 
 def test_a_diverging_run_stops_with_advice(cli: Callable, tmp_path: Path):
     words = "--source synthetic --layer-sizes 784 16 10 --learning-rate 1e30".split()
-    code, _, err = cli("train", *words, "--run-dir", tmp_path / "run")
+    code, _, err = cli("train", "mlp", *words, "--run-dir", tmp_path / "run")
     assert code == 2
     assert "epoch 1" in err
     assert "learning_rate" in err
     assert not (tmp_path / "run").exists()
+
+
+def pictures(run_dir: Path) -> set[str]:
+    for path in (run_dir / "pictures").iterdir():
+        with Image.open(path) as picture:
+            picture.load()
+    return {path.stem for path in (run_dir / "pictures").iterdir()}
+
+
+COMMON = {"confusion_matrix", "mistakes", "predictions"}
+CONVOLUTIONAL = {"first_layer_filters", *(f"feature_maps_{number}" for number in (1, 2, 3))}
+
+
+def lines(file: Path) -> list[dict]:
+    return [json.loads(line) for line in file.read_text().splitlines()]
+
+
+def test_the_pipeline_leaves_figures_of_both(pipeline_dir: Path):
+    configuration = decode(
+        PipelineRun, json.loads((pipeline_dir / "configuration.json").read_text()), NAMES, ""
+    )
+    assert configuration.model.network.features == 4
+    assert configuration.model.mlp.layer_sizes == (4, 8, 10)
+    assert (configuration.network_training.epochs, configuration.mlp_training.epochs) == (2, 3)
+    result = json.loads((pipeline_dir / "result.json").read_text())
+    for part, epochs in (("network", 2), ("mlp", 3)):
+        history = lines(pipeline_dir / f"metrics_{part}.jsonl")
+        assert [line["epoch"] for line in history] == list(range(1, epochs + 1))
+        assert result[part]["stopped_epoch"] == epochs
+        best = history[result[part]["best_epoch"] - 1]
+        assert result[part]["validation"]["loss"] == pytest.approx(
+            best["validation_loss"], rel=1e-4
+        )
+        for split, count in (("train", 4800), ("validation", 1200), ("test", 1000)):
+            assert np.sum(result[part][split]["confusion"]) == count
+    curves = {"learning_curves_network", "learning_curves_mlp"}
+    assert pictures(pipeline_dir) == COMMON | CONVOLUTIONAL | curves
+
+
+def test_a_convolutional_network_leaves_its_filters_and_maps(network_dir: Path):
+    assert pictures(network_dir) == COMMON | CONVOLUTIONAL | {"learning_curves"}
+    assert len(lines(network_dir / "metrics.jsonl")) == 1
+
+
+def test_a_stored_network_gets_an_mlp_and_isnt_trained_again(
+    cli: Callable, network_dir: Path, tmp_path: Path
+):
+    words = "--source synthetic --mlp.layer-sizes 4 6 10 --mlp-training.epochs 1".split()
+    code, out, _ = cli("train", "--extractor", network_dir, *words, "--run-dir", tmp_path / "run")
+    assert code == 0
+    assert out.count("Epoch 1/1 |") == 1
+    assert "Features: train (4800, 4), validation (1200, 4), test (1000, 4)" in out
+    stored = json.loads((network_dir / "result.json").read_text())
+    result = json.loads((tmp_path / "run/result.json").read_text())
+    assert result["network"]["test"] == stored["test"]
+    assert "best_epoch" not in result["network"]
+    last, itself = out.splitlines()[-1], out.splitlines()[-2]
+    assert itself == f"Test accuracy of the network itself: {stored['test']['accuracy']:.4f}"
+    assert last == f"Test accuracy: {result['mlp']['test']['accuracy']:.4f}"
+    assert pictures(tmp_path / "run") == COMMON | CONVOLUTIONAL | {"learning_curves_mlp"}
+    assert not (tmp_path / "run/metrics_network.jsonl").exists()
+    configuration = json.loads((tmp_path / "run/configuration.json").read_text())
+    assert configuration["network_training"]["optimizer"] == "momentum"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--mlp.layer-sizes", "5", "10"], "begin with the 4 features of the network, found 5"),
+        (["--filters", "1", "1", "1", "1", "1"], "leave out the options"),
+        (["--scaling", "unit"], "leave out the options"),
+    ],
+)
+def test_what_a_stored_network_does_not_fit_is_told(
+    cli: Callable, network_dir: Path, tmp_path: Path, words: list[str], told: str
+):
+    run_dir = ["--run-dir", tmp_path / "run"]
+    code, _, err = cli(
+        "train", "--extractor", network_dir, "--source", "synthetic", *words, *run_dir
+    )
+    assert code == 2
+    assert told in err
+    assert err.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_pipelines_checkpoint_is_no_extractor(cli: Callable, pipeline_dir: Path):
+    code, _, err = cli("train", "--extractor", pipeline_dir, "--source", "synthetic")
+    assert code == 2
+    assert "a checkpoint of kind 'pipeline'; name one of kind 'cnn'" in err
+
+
+def test_a_named_network_with_the_loss_that_report_3_used(cli: Callable, tmp_path: Path):
+    words = "--source synthetic --optimizer momentum --epochs 1 --loss softmax-twice --json".split()
+    code, out, _ = cli("train", "lenet", *words, "--run-dir", tmp_path / "run")
+    assert code == 0
+    assert json.loads(out)["train"]["loss"] > 1.461  # log(1 + 9/e): below that, it's the right loss
+    configuration = json.loads((tmp_path / "run/configuration.json").read_text())
+    run = decode(CNNRun, {**configuration, "data": {}}, NAMES, "")
+    assert run.model == dataclasses.replace(LENET, loss=SOFTMAX_TWICE)
+    assert run.training.batch_size == 100

@@ -44,6 +44,14 @@ def matrix():
     return counts
 
 
+def blocks():
+    rng = np.random.default_rng(0)
+    sizes = ((32, 14, 14), (16, 5, 5), (3, 2, 2), (512, 1, 1), (1, 1, 1))
+    return tuple(rng.random(size, np.float32) for size in sizes)
+
+
+IMAGE = np.random.default_rng(1).integers(0, 256, (28, 28), np.uint8)
+
 ALL = {
     "curves": lambda: figures.learning_curves(history(), best_epoch=7),
     "one epoch": lambda: figures.learning_curves(history(1), best_epoch=1),
@@ -54,6 +62,12 @@ ALL = {
         np.random.default_rng(0).normal(size=(784, 70)).astype(np.float32)
     ),
     "zero weights": lambda: figures.first_layer_weights(np.zeros((784, 1), np.float32)),
+    "filters": lambda: figures.convolution_filters(
+        np.random.default_rng(0).normal(size=(5, 5, 1, 32)).astype(np.float32)
+    ),
+    "one zero filter": lambda: figures.convolution_filters(np.zeros((1, 1, 1, 1), np.float32)),
+    "feature maps": lambda: figures.feature_maps(IMAGE, blocks(), "Ankle boot"),
+    "dead feature maps": lambda: figures.feature_maps(IMAGE, (np.zeros((2, 3, 3)),), "T-shirt/top"),
 }
 
 
@@ -178,6 +192,69 @@ def test_first_layer_weights_come_largest_first_with_white_between(monkeypatch):
 def test_first_layer_weights_refuse_another_shape(shape):
     with pytest.raises(ValueError, match="expected shape"):
         figures.first_layer_weights(np.zeros(shape, np.float32))
+
+
+def mosaics(figure):
+    return [
+        np.ma.filled(np.asarray(image.get_array(), np.float32), np.nan)
+        for axes in figure.axes
+        for image in axes.images
+    ]
+
+
+def test_convolution_filters_come_largest_first_with_white_between(monkeypatch):
+    kernel = np.zeros((3, 2, 1, 3), np.float32)
+    kernel[0, 0, 0, 0], kernel[2, 1, 0, 1], kernel[1, 0, 0, 2] = 0.01, -3, 7
+    monkeypatch.setattr(figures, "MOST_UNITS", 2)
+    figure = figures.convolution_filters(kernel)
+    mosaic = mosaics(figure)[0]
+    first, gap, second = mosaic[:, :28], mosaic[:, 28:30], mosaic[:, 30:]
+    # Each weight is drawn as 9x14 pixels.
+    np.testing.assert_array_equal(first[::9, ::14], [[0, 0], [7, 0], [0, 0]])
+    np.testing.assert_array_equal(second[::9, ::14], [[0, 0], [0, 0], [0, -3]])
+    assert np.isnan(gap).all()
+    assert "First-layer weights of 3x2, 2 of 3 filters, largest first" in texts(figure)
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (3, 3, 2, 4), (3, 3, 1, 0), (3, 3, 1, 4, 1)])
+def test_convolution_filters_refuse_another_shape(shape):
+    with pytest.raises(ValueError, match="expected shape"):
+        figures.convolution_filters(np.zeros(shape, np.float32))
+
+
+def test_feature_maps_come_a_row_a_block_the_largest_first():
+    shown = texts(figures.feature_maps(IMAGE, blocks(), "Ankle boot"))
+    assert "Feature maps: Ankle boot" in shown
+    maps = np.arange(14 * 4, dtype=np.float32).reshape(14, 2, 2) / 10
+    figure = figures.feature_maps(IMAGE, (maps, maps[:3]), "Ankle boot")
+    image, many, few = mosaics(figure)
+    np.testing.assert_array_equal(image, IMAGE)
+    np.testing.assert_array_equal(many[:, 0:28][::14, ::14], maps[13])
+    np.testing.assert_array_equal(many[:, 330:][::14, ::14], maps[2])
+    assert np.isnan(many[:, 28:30]).all()
+    np.testing.assert_array_equal(few[:, 60:][::14, ::14], maps[0])
+    shown = texts(figure)
+    assert "Block 1: 12 of 14 maps of 2x2, dark 0.00 to bright 5.50" in shown
+    assert "Block 2: 3 maps of 2x2, dark 0.00 to bright 1.10" in shown
+
+
+@pytest.mark.parametrize("count", [1, 12, 13, 100, 784])
+def test_feature_maps_of_one_pixel_are_all_there_within_the_row(count):
+    maps = np.arange(count, dtype=np.float32).reshape(count, 1, 1)
+    figure = figures.feature_maps(IMAGE, (maps,), "Bag")
+    mosaic = mosaics(figure)[1]
+    found = mosaic[~np.isnan(mosaic)]
+    np.testing.assert_array_equal(found, maps.ravel())
+    assert figure.axes[1].get_position().x1 < 1
+
+
+@pytest.mark.parametrize(
+    ("image", "maps"),
+    [((28,), [(2, 3, 3)]), ((28, 28), []), ((28, 28), [(3, 3)]), ((28, 28), [(0, 3, 3)])],
+)
+def test_feature_maps_refuse_other_shapes(image, maps):
+    with pytest.raises(ValueError, match="expected shapes"):
+        figures.feature_maps(np.zeros(image, np.uint8), [np.zeros(shape) for shape in maps], "Bag")
 
 
 def test_save_replaces_a_file_and_leaves_nothing_when_it_fails(tmp_path, monkeypatch):

@@ -63,19 +63,50 @@ def test_what_is_stored_is_not_run_again(results: Path, monkeypatch: pytest.Monk
         protocol, "measure", lambda *words: trained.append(words) or measure(*words)
     )
     again = run(EXPERIMENT, OPTIONS, print)
-    assert [words[0].training.seed for words in trained] == [1, 1]
+    assert [protocol.seed_of(words[0]) for words in trained] == [1, 1]
     assert again["slow"]["runs"]["0"] == first["slow"]["runs"]["0"]
 
 
 def test_a_row_whose_configuration_changed_is_run_anew():
     run(EXPERIMENT, replace(OPTIONS, seeds=1), print)
     slow, fast = EXPERIMENT.rows
-    longer = replace(slow, run=replace(slow.run, training=replace(slow.run.training, epochs=3)))
+    longer = replace(slow, run=replace(SMALL, training=replace(SMALL.training, epochs=3)))
     changed = replace(EXPERIMENT, rows=(longer, fast))
     stored = run(changed, replace(OPTIONS, seeds=1), print)
     assert stored["slow"]["runs"]["0"]["stopped_epoch"] == 3
     assert stored["slow"]["configuration"]["training"]["epochs"] == 3
     assert stored["fast"]["runs"]["0"]["stopped_epoch"] == 2
+
+
+def test_rows_of_one_configuration_are_run_once(monkeypatch: pytest.MonkeyPatch):
+    slow, fast = EXPERIMENT.rows
+    run(replace(EXPERIMENT, rows=(slow,)), replace(OPTIONS, seeds=1), print)
+    again = replace(EXPERIMENT, name="other", rows=(replace(slow, name="the same"), fast))
+    trained = []
+    measure = protocol.measure
+    monkeypatch.setattr(
+        protocol, "measure", lambda *words: trained.append(words[0]) or measure(*words)
+    )
+    stored = run(again, replace(OPTIONS, seeds=1), print)
+    assert [one.training.learning_rate for one in trained] == [0.01]
+    first = Store(EXPERIMENT, protocol.RESULTS, "").read()
+    assert stored["the same"]["runs"] == first["slow"]["runs"]
+    # What the other table doesn't hold must be measured.
+    more = replace(again, name="more", rows=(slow,), columns=("test_accuracy", "new"))
+    assert Store(more, protocol.RESULTS, checksums.CHECKSUM).equal(
+        protocol.configure(slow, 0, OPTIONS)
+    ) is None  # fmt: skip
+
+
+def test_a_run_that_fails_does_not_stop_the_others():
+    slow, fast = EXPERIMENT.rows
+    wild = replace(SMALL, training=replace(SMALL.training, learning_rate=1e30))
+    made = replace(EXPERIMENT, rows=(replace(slow, run=wild), fast))
+    lines: list[str] = []
+    with pytest.raises(UserError, match=r"not finished.*: made: slow, seed 0$"):
+        run(made, replace(OPTIONS, seeds=1), lines.append)
+    assert any("slow, seed 0: the " in line for line in lines)
+    assert list(Store(made, protocol.RESULTS, "").read()) == ["fast"]
 
 
 def test_rows_can_be_picked():

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments import throughput
-from experiments.throughput import OURS, PEERS, Epoch, Options, Row, interpreters, measure
+from experiments import throughput, turns
+from experiments.throughput import OURS, PEERS, Options, Row, measure
 from experiments.throughput_peers.worker import Job, read_job
 from fmnist_jax.data import checksums
 from fmnist_jax.data.dataset import Dataset, Split
@@ -32,7 +32,7 @@ def job_of(folder: Path, count: int, learning_rate: float) -> Job:
 def peer(name: str):
     if name == "PyTorch" and importlib.util.find_spec("torch") is None:
         pytest.skip("needs torch")
-    return importlib.import_module(f"experiments.throughput_peers.{PEERS[name]}")
+    return importlib.import_module(f"experiments.throughput_peers.{PEERS[name].module}")
 
 
 def without_torch(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,7 +73,7 @@ def test_measure_takes_turns_and_says_that_torch_is_missing(
     without_torch(tmp_path, monkeypatch)
     options, lines = Options(rounds=2), []
     split = made_split(throughput.BATCH_SIZE)  # one batch: any order is the same
-    measured = measure(ROW, split, options, interpreters(options), lines.append)
+    measured = measure(ROW, split, options, lines.append)
     assert lines == [f"PyTorch: {sys.executable} has no torch: left out"]
     assert list(measured) == [OURS, "autodiff", "NumPy", "NumPy, tuned"]
     for figures in measured.values():
@@ -92,16 +92,7 @@ def test_a_torch_that_was_asked_for_must_be_there(
     monkeypatch.setattr(throughput, "PEERS", {"PyTorch": PEERS["PyTorch"]})
     options = Options(rounds=1, torch_python=Path(sys.executable))
     with pytest.raises(UserError, match=r"PyTorch: .* has no torch; --torch-python must name"):
-        measure(ROW, made_split(5), options, interpreters(options), lambda line: None)
-
-
-def test_interpreters(tmp_path: Path) -> None:
-    link = tmp_path / "python"
-    link.symlink_to(sys.executable)
-    pythons = interpreters(Options(torch_python=link))
-    assert pythons == dict.fromkeys(PEERS, sys.executable) | {"PyTorch": str(link)}
-    with pytest.raises(UserError, match=r"--torch-python .*nowhere: no such interpreter"):
-        interpreters(Options(torch_python=tmp_path / "nowhere"))
+        measure(ROW, made_split(5), options, lambda line: None)
 
 
 def test_parse() -> None:
@@ -128,8 +119,8 @@ def test_main_refuses_in_one_line(words: list[str], capsys: pytest.CaptureFixtur
 
 
 def test_summary_takes_ratios_round_by_round() -> None:
-    ours = [Epoch(seconds, 0.5, 0.8) for seconds in (1.0, 2.0, 4.0)]
-    other = [Epoch(seconds, 0.6, 0.7) for seconds in (3.0, 2.0, 8.0)]
+    ours = [{"seconds": seconds, "loss": 0.5, "accuracy": 0.8} for seconds in (1.0, 2.0, 4.0)]
+    other = [{"seconds": seconds, "loss": 0.6, "accuracy": 0.7} for seconds in (3.0, 2.0, 8.0)]
     figures = throughput.summary(ours, other)
     assert (figures["ratio"], figures["ratio_min"], figures["ratio_max"]) == (2, 1, 3)
     assert (figures["median_seconds"], figures["final_loss"]) == (3, 0.6)
@@ -137,7 +128,7 @@ def test_summary_takes_ratios_round_by_round() -> None:
 
 @pytest.mark.parametrize(("ratio", "verdict"), [(1.3, " reached"), (1.29, "not reached")])
 def test_describe_says_whether_the_target_is_reached(ratio: float, verdict: str) -> None:
-    epochs = [Epoch(1.0, 0.5, 0.8)]
+    epochs = [{"seconds": 1.0, "loss": 0.5, "accuracy": 0.8}]
     figures = throughput.summary(epochs, epochs) | {"warm_up_seconds": 2.0}
     row = dataclasses.replace(ROW, targets={"NumPy": 1.3})
     lines = list(throughput.describe(row, {OURS: figures, "NumPy": figures | {"ratio": ratio}}))
@@ -154,7 +145,7 @@ def test_results_of_another_jax_are_kept(tmp_path: Path, monkeypatch: pytest.Mon
     quick = tmp_path / "runs" / "quick" / "throughput_mlp.json"
     split = made_split(4)
     monkeypatch.setattr(
-        throughput,
+        turns,
         "load_dataset",
         lambda *_: Dataset(split, split, split, "made", checksums.CHECKSUM),
     )

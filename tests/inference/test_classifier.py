@@ -1,18 +1,21 @@
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
 
-from fmnist_jax import checkpoint as checkpoint_module
-from fmnist_jax.checkpoint import Checkpoint, Kind, save_checkpoint
+from fmnist_jax.checkpoint import Checkpoint, save_checkpoint
 from fmnist_jax.data.dataset import CLASS_NAMES
-from fmnist_jax.data.scaling import Z_SCORE
+from fmnist_jax.data.scaling import SYMMETRIC, Z_SCORE
 from fmnist_jax.errors import UserError
 from fmnist_jax.inference.classifier import CHUNK, Classifier
+from fmnist_jax.kinds import KINDS, Kind
 from fmnist_jax.models import Model, scratch_mlp
+from fmnist_jax.networks.architectures import FiveConv
+from fmnist_jax.pipeline_model import PipelineConfig, pipeline_model
 from fmnist_jax.scratch.mlp import MLPConfig
 
 CONFIG = MLPConfig(layer_sizes=(784, 7, 10))
@@ -79,6 +82,22 @@ def test_a_restored_checkpoint_classifies_alike(tmp_path: Path) -> None:
         Classifier.from_checkpoint(tmp_path / "nowhere")
 
 
+def test_a_pipeline_classifies_by_its_networks_features() -> None:
+    network = FiveConv(filters=(1, 1, 2, 2, 3), hidden=4).network
+    config = PipelineConfig(network, MLPConfig((3, 4, 10)))
+    model = pipeline_model(config)
+    parameters = model.init(jax.random.key(0))
+    checkpoint = replace(
+        trained(), model=config, parameters=parameters, scaling=SYMMETRIC, statistics={}
+    )
+    images = images_of(5)
+    logits = model.apply(parameters, jax.numpy.asarray(images / np.float32(127.5) - 1))
+    expected = jax.nn.softmax(logits, axis=-1)
+    np.testing.assert_allclose(
+        Classifier(checkpoint).probabilities(images), expected, rtol=1e-3, atol=1e-6
+    )
+
+
 def test_many_batch_sizes_take_few_programs(monkeypatch: pytest.MonkeyPatch) -> None:
     traced = []
     network = scratch_mlp(CONFIG)
@@ -88,7 +107,7 @@ def test_many_batch_sizes_take_few_programs(monkeypatch: pytest.MonkeyPatch) -> 
         return network.apply(parameters, inputs)
 
     counting: Model = network._replace(apply=apply)
-    monkeypatch.setitem(checkpoint_module.KINDS, "mlp", Kind(MLPConfig, lambda config: counting))
+    monkeypatch.setitem(KINDS, "mlp", Kind(MLPConfig, lambda config: counting))
     classifier = Classifier(trained())
     for count in (1, 2, 3, 5, 6, 7, 8, 100, 128, 1000, 1024, 1025, 2500, 4000, 1, 77):
         assert classifier.probabilities(images_of(count)).shape == (count, 10)

@@ -1,0 +1,109 @@
+"""A run of any kind, trained once and measured: what experiments store of it, by name."""
+
+import dataclasses
+import platform
+import time
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Any, TypeVar
+
+import jax
+
+from fmnist_jax import runs
+from fmnist_jax.data.dataset import Dataset
+from fmnist_jax.pipeline import Features, PipelineRun, train_pipeline
+from fmnist_jax.runs import CNNRun, MLPRun, Trained
+from fmnist_jax.training.config import TrainingConfig
+
+Run = MLPRun | CNNRun | PipelineRun
+
+RunT = TypeVar("RunT", bound=MLPRun | CNNRun | PipelineRun)
+
+SOFTWARE = ("jax", "jaxlib", "flax", "numpy", "optax")
+"""Packages whose versions are stored with each run."""
+
+
+def trainings(run: Run) -> dict[str, TrainingConfig]:
+    """The run's trainings, by the names of their fields."""
+    fields = {field.name: getattr(run, field.name) for field in dataclasses.fields(run)}
+    return {name: value for name, value in fields.items() if isinstance(value, TrainingConfig)}
+
+
+def with_trainings(run: RunT, **changes: Any) -> RunT:
+    """The run with these fields of every training changed."""
+    changed = {
+        name: dataclasses.replace(training, **changes) for name, training in trainings(run).items()
+    }
+    return dataclasses.replace(run, **changed)
+
+
+def seed_of(run: Run) -> int:
+    """The seed that all of the run's trainings share."""
+    (seed,) = {training.seed for training in trainings(run).values()}
+    return seed
+
+
+def measure(run: Run, dataset: Dataset, splits: Sequence[str]) -> dict[str, Any]:
+    """Train once and measure each split once; accuracies and F1 in percent, curves, circumstances.
+
+    Of a pipeline the network's figures begin with `cnn_` and the scratch MLP's with `mlp_`.
+    """
+    if isinstance(run, PipelineRun):
+        pipeline = train_pipeline(run, dataset)
+        network, mlp = pipeline.network, pipeline.mlp
+        measured = (
+            _prefixed("cnn", _figures(network, dataset, splits, dataset.class_names))
+            | _prefixed("mlp", _figures(mlp, pipeline.features, splits, dataset.class_names))
+            | {
+                "cnn_seconds": network.seconds,
+                "extraction_seconds": pipeline.extraction_seconds,
+                "mlp_seconds": mlp.seconds,
+            }
+        )
+        seconds = network.seconds + pipeline.extraction_seconds + mlp.seconds
+    else:
+        trained = runs.train(run, dataset)
+        measured = _figures(trained, dataset, splits, dataset.class_names)
+        seconds = trained.seconds
+    return measured | {
+        "data_checksum": dataset.checksum,
+        "seconds": seconds,
+        "software": {name: version(name) for name in SOFTWARE}
+        | {"python": platform.python_version()},
+        "device": jax.devices()[0].device_kind,
+        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+
+
+def _figures(
+    trained: Trained, data: Dataset | Features, splits: Sequence[str], class_names: tuple[str, ...]
+) -> dict[str, Any]:
+    """How one network did on `splits`, and how it got there."""
+    best = trained.history[trained.best_epoch - 1]
+    figures: dict[str, Any] = {
+        "best_epoch": trained.best_epoch,
+        "stopped_epoch": len(trained.history),
+        "best_train_loss": best.train_loss,
+        "best_validation_loss": best.validation_loss,
+    }
+    for name in splits:
+        assessment = runs.assess(trained, getattr(data, name), class_names)
+        figures |= {
+            f"{name}_loss": assessment.loss,
+            f"{name}_accuracy": 100 * assessment.metrics.accuracy,
+            f"{name}_recall": 100 * assessment.metrics.weighted.recall,
+            f"{name}_f1": 100 * assessment.metrics.weighted.f1,
+            f"{name}_confusion": assessment.metrics.confusion.tolist(),
+        }
+        figures |= {
+            f"{name}_class_{index}": 100 * accuracy
+            for index, accuracy in enumerate(assessment.metrics.class_accuracy)
+        }
+    records = [record._asdict() for record in trained.history]
+    return figures | {
+        "history": {name: [record[name] for record in records] for name in records[0]}
+    }
+
+
+def _prefixed(prefix: str, figures: dict[str, Any]) -> dict[str, Any]:
+    return {f"{prefix}_{name}": value for name, value in figures.items()}

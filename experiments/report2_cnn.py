@@ -1,0 +1,44 @@
+"""Report 2's CNN: two 5x5 convolutions, two average poolings, three dense layers, Adam.
+
+Command: `python -m experiments.report2_cnn --seeds 1`
+
+The report gives no filters, no widths and no padding (LeNet-5's here: 6 and 16 filters, dense 120, 84, 10,
+no padding) and no initialiser (random here, as in report 1). The weights are those of the best validation
+accuracy, as the report has them.
+"""
+
+from experiments.protocol import REPORTED, Experiment, Row, main
+from fmnist_jax.data.scaling import UNIT
+from fmnist_jax.networks.architectures import SMALL_CNN
+from fmnist_jax.runs import CNNRun
+from fmnist_jax.training.config import TrainingConfig
+from fmnist_jax.training.optimizers import adam
+
+ENTRY = REPORTED["report_2"][1]
+
+EXPERIMENT = Experiment(
+    name="report2_cnn",
+    title="Report 2: a small CNN trained by Adam, stopped on validation accuracy",
+    rows=(
+        Row(
+            "6,16 5x5 avg, 120,84,10 relu adam",
+            CNNRun(
+                model=SMALL_CNN,
+                training=TrainingConfig(
+                    epochs=ENTRY["epochs"],
+                    batch_size=ENTRY["batch_size"],
+                    optimizer=adam,
+                    learning_rate=ENTRY["learning_rate"],
+                    monitor="accuracy",
+                    patience=None,
+                ),
+                scaling=UNIT,
+            ),
+            {"test_accuracy": ENTRY["test_accuracy"]},
+        ),
+    ),
+    columns=("test_accuracy", "validation_accuracy", "best_epoch"),
+)
+
+if __name__ == "__main__":
+    main(EXPERIMENT)

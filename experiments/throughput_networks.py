@@ -1,0 +1,305 @@
+"""Images a second, side by side: the convolutional networks against eager PyTorch and plain Flax.
+
+Command: `python -m experiments.throughput_networks [--torch-python PATH]` on an idle machine; PATH is
+another interpreter that has torch and NumPy, without it this one's torch serves (the extra `benchmark`).
+Targets, batch 64: training at least 1.0 times PyTorch's in every row and 1.25 in the median, at least 12
+times that of Flax's own convolutions in the same `lax.scan`; features at least 1.5 times PyTorch's
+inference; the program of an epoch compiled in 10 seconds; a process that trains in 3 GiB.
+
+All train the same network from the same weights with the same optimizer (PyTorch's fused) on the same
+images, shuffled by their own generator. A turn is a fixed number of steps; everything takes turns, a
+process each, one at a time; ratios are taken round by round. Ours holds uint8 images and scales them in
+the program; PyTorch is given scaled float32, channels_last, and its default threads. Features are
+extracted from 1000 images at a time.
+"""
+
+import json
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from rich.console import Console
+
+from experiments import report1_table2, report3_lenet, report4_backbone, turns
+from experiments.protocol import RESULTS
+from experiments.protocol import Row as Trained
+from experiments.turns import Contender, Worker
+from fmnist_jax.cli.arguments import parse
+from fmnist_jax.configuration import encode, name_of
+from fmnist_jax.data.dataset import Split
+from fmnist_jax.data.loading import DataConfig
+from fmnist_jax.data.scaling import Scaling
+from fmnist_jax.errors import UserError
+from fmnist_jax.files import write_json, writing
+from fmnist_jax.networks import functional
+from fmnist_jax.networks.config import ConvNetConfig
+from fmnist_jax.pipeline import PipelineRun
+from fmnist_jax.runs import NAMES, CNNRun
+from fmnist_jax.scratch.losses import SOFTMAX_CROSS_ENTROPY
+from fmnist_jax.training.config import TrainingConfig
+from fmnist_jax.training.optimizers import OPTIMIZERS
+
+BATCH_SIZE, SEED = 64, 0
+
+STEPS = 50
+"""Training steps of a turn."""
+SLOW, SLOW_STEPS = 20_000_000, 10
+"""Multiply-adds of an image's convolutions from which on a turn has fewer steps."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A network that all contenders train, as an experiment trains it."""
+
+    name: str
+    network: ConvNetConfig
+    training: TrainingConfig
+    scaling: Scaling
+
+    @classmethod
+    def of(cls, name: str, row: Trained) -> "Row":
+        """The network of an experiment's row."""
+        run = row.run
+        if isinstance(run, PipelineRun):
+            run = run.network_run
+        assert isinstance(run, CNNRun)
+        return cls(name, run.model, run.training, run.scaling)
+
+    def counts(self, steps: int | None) -> dict[str, int]:
+        """Images of a turn, by the work."""
+        steps = steps or (SLOW_STEPS if multiply_adds(self.network) > SLOW else STEPS)
+        return {
+            "train": steps * BATCH_SIZE,
+            # Two at the least: a loop of one is no loop to XLA.
+            "flax": max(2, steps // 16) * BATCH_SIZE,
+            "features": max(1, steps // 16) * 1000,
+        }
+
+
+def multiply_adds(network: ConvNetConfig) -> int:
+    """Of all convolutions on one image."""
+    inputs = (1, *(block.filters for block in network.blocks))
+    return sum(
+        block.kernel**2 * channels * block.filters * sizes.convolved**2
+        for block, sizes, channels in zip(
+            network.blocks, network.map_sizes, inputs[:-1], strict=True
+        )
+    )
+
+
+def experiment_row(experiment: Any, part: str) -> Trained:
+    """The first row of an experiment whose name contains `part`."""
+    return next(row for row in experiment.EXPERIMENT.rows if part in row.name)
+
+
+ROWS = (
+    *(Row.of(row.name, row) for row in report1_table2.EXPERIMENT.rows),
+    Row.of("LeNet", experiment_row(report3_lenet, f"batch 64 {SOFTMAX_CROSS_ENTROPY.name}")),
+    Row.of("backbone", experiment_row(report4_backbone, "doubled filters")),
+)
+
+OURS, FLAX, PYTORCH = "ours", "Flax", "PyTorch"
+OUR_FEATURES, PYTORCH_FEATURES = "our features", "PyTorch's features"
+
+CONTENDERS = {
+    OURS: Contender("networks", "train"),
+    FLAX: Contender("flax_networks", "train"),
+    PYTORCH: Contender("pytorch_networks", "train"),
+    OUR_FEATURES: Contender("networks", "features"),
+    PYTORCH_FEATURES: Contender("pytorch_networks", "features"),
+}
+"""In the order in which they take turns."""
+
+COUNTED = {FLAX: "flax", OUR_FEATURES: "features", PYTORCH_FEATURES: "features"}
+"""What `counts` calls a contender's images, where not "train"."""
+
+MATCHES = {FLAX: OURS, PYTORCH: OURS, PYTORCH_FEATURES: OUR_FEATURES}
+"""Of each other contender, ours."""
+
+TARGETS = {FLAX: 12.0, PYTORCH: 1.0, PYTORCH_FEATURES: 1.5}
+"""How many times theirs our images a second should be in every row."""
+MEDIAN_TARGETS = TARGETS | {PYTORCH: 1.25}
+"""And in the median of the rows."""
+COMPILE_TARGET, MEMORY_TARGET = 10.0, 3 * 2**30
+"""Seconds; bytes."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Time training and feature extraction of convolutional networks side by side, on the CPU."""
+
+    rounds: int = 5
+    """Timed turns of each contender; all take turns, one at a time."""
+    torch_python: Path | None = None
+    """An interpreter with torch and NumPy, where this one has no torch."""
+    rows: tuple[str, ...] = ()
+    """Only rows whose name contains one of these; the others' stored figures stay."""
+    quick: bool = False
+    """Few steps, in seconds, to see that all is in order; stored under runs/quick."""
+    data: DataConfig = field(default_factory=DataConfig)
+    """Which images."""
+
+    def __post_init__(self) -> None:
+        """Refuse what would measure nothing."""
+        if self.rounds < 1:
+            raise UserError(f"rounds must be at least 1, found {self.rounds}")
+        for part in self.rows:
+            if not any(part in row.name for row in ROWS):
+                names = "; ".join(row.name for row in ROWS)
+                raise UserError(f"rows: none has {part!r} in its name: they are {names}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure the rows and print them as they are done; 2 for what the user can mend."""
+    console = Console(highlight=False, soft_wrap=True)
+    try:
+        options = parse(Options, "python -m experiments.throughput_networks", arguments, {})
+        measure_all(options, console.print)
+    except UserError as error:
+        print(f"experiments.throughput_networks: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def measure_all(options: Options, log: Callable[[str], None]) -> dict[str, Any]:
+    """Measure the rows asked for, storing each as it's done; this JAX's rows as they are stored."""
+    train = turns.training_split(options.data, not options.quick, log)
+    path = (turns.QUICK if options.quick else RESULTS) / "throughput_networks.json"
+    this = f"jax {version('jax')}"
+    rows: dict[str, Any] = {}
+    for row in ROWS:
+        if options.rows and not any(part in row.name for part in options.rows):
+            continue
+        begun = turns.circumstances()
+        turns.warn_if_busy(begun["load_before"], log)
+        measured = measure(row, train, options, log)
+        for line in describe(row.name, measured):
+            log(line)
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            stored = json.loads(path.read_text("utf-8")) if path.exists() else {}
+            rows = stored.get(this, {}) | {row.name: begun | {"contenders": measured}}
+            rows = {one.name: rows[one.name] for one in ROWS if one.name in rows}
+            write_json(path, stored | {this: rows})
+    for line in describe_all([row["contenders"] for row in rows.values()]):
+        log(line)
+    log(f"Written to {path}")
+    return rows
+
+
+def measure(row: Row, train: Split, options: Options, log: Callable[[str], None]) -> dict[str, Any]:
+    """Time one row's contenders in turn; by contender its images a second and ours over them."""
+    counts = row.counts(2 if options.quick else None)
+    with tempfile.TemporaryDirectory() as directory:
+        write_job(Path(directory), row, train, counts)
+        with turns.workers(CONTENDERS, options.torch_python, Path(directory), log) as workers:
+            # From here on one worker runs at a time; the first turn of each isn't counted.
+            for worker in workers.values():
+                worker.turn()
+            rounds = [
+                {name: worker.turn() for name, worker in workers.items()}
+                for _ in range(options.rounds)
+            ]
+    return {name: summary(name, worker, rounds, counts) for name, worker in workers.items()}
+
+
+def write_job(folder: Path, row: Row, train: Split, counts: Mapping[str, int]) -> None:
+    """Leave in `folder` what a worker's Job reads; all start from the same weights."""
+    parameters = functional.init(jax.random.key(SEED), row.network)
+    weights: dict[str, Any] = {
+        f"{part}.{index}.{name}": np.asarray(values)
+        for part, layers in parameters.items()
+        for index, layer in layers.items()
+        for name, values in layer.items()
+    }
+    images, labels = (values[: max(counts.values())] for values in train)
+    statistics = row.scaling.fit(train.images)
+    np.save(folder / "images.npy", images)
+    np.save(folder / "inputs.npy", row.scaling.apply(statistics, images))
+    np.save(folder / "labels.npy", labels)
+    np.savez(folder / "weights.npz", **weights)
+    np.savez(folder / "statistics.npz", **statistics)
+    job = {
+        "network": encode(row.network, NAMES),
+        "optimizer": name_of(row.training.optimizer, OPTIMIZERS),
+        "scaling": row.scaling.name,
+        "batch_size": BATCH_SIZE,
+        "learning_rate": row.training.learning_rate,
+        "seed": SEED,
+        "counts": dict(counts),
+    }
+    write_json(folder / "job.json", job)
+
+
+def summary(
+    name: str,
+    worker: Worker,
+    rounds: Sequence[Mapping[str, Mapping[str, float]]],
+    counts: Mapping[str, int],
+) -> dict[str, Any]:
+    """A contender's images a second, its memory, and how many times as many ours are."""
+
+    def rates(name: str) -> list[float]:
+        count = counts[COUNTED.get(name, "train")]
+        return [count / one[name]["seconds"] for one in rounds]
+
+    last = rounds[-1][name]
+    figures: dict[str, Any] = {
+        "images": counts[COUNTED.get(name, "train")],
+        "images_per_second": rates(name),
+        "median_images_per_second": statistics.median(rates(name)),
+        "versions": dict(worker.versions),
+    } | {key: value for key, value in last.items() if key != "seconds"}
+    if name in MATCHES:
+        pairs = zip(rates(MATCHES[name]), rates(name), strict=True)
+        figures |= turns.spread([ours / theirs for ours, theirs in pairs])
+    return figures
+
+
+def describe(name: str, measured: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """A line a contender: images a second, ours over them beside the target."""
+    yield f"{name}, batch {BATCH_SIZE}, float32:"
+    for contender, figures in measured.items():
+        line = f"  {contender:<18} {figures['median_images_per_second']:9.1f} images/s"
+        if contender in MATCHES:
+            line += (
+                f", ours {figures['ratio']:.2f} times that "
+                f"({figures['ratio_min']:.2f} to {figures['ratio_max']:.2f}), "
+                f"{verdict(figures['ratio'] >= TARGETS[contender], TARGETS[contender])}"
+            )
+        if contender == OURS:
+            seconds, peak = figures["compile_seconds"], figures["peak_bytes"]
+            line += f", compiled in {seconds:.1f} s, "
+            line += verdict(seconds <= COMPILE_TARGET, COMPILE_TARGET)
+            if peak is not None:
+                line += f", {peak / 2**30:.2f} GiB at most, {verdict(peak <= MEMORY_TARGET, 3)}"
+        yield line
+
+
+def describe_all(rows: Sequence[Mapping[str, Mapping[str, Any]]]) -> Iterator[str]:
+    """A line a contender that isn't ours: the median and the least of its ratios over the rows."""
+    for contender in MATCHES:
+        ratios = [row[contender]["ratio"] for row in rows if contender in row]
+        if ratios:
+            median, target = statistics.median(ratios), MEDIAN_TARGETS[contender]
+            yield (
+                f"Ours over {contender}, {len(ratios)} rows: median {median:.2f}, "
+                f"{verdict(median >= target, target)}; least {min(ratios):.2f}, "
+                f"{verdict(min(ratios) >= TARGETS[contender], TARGETS[contender])}"
+            )
+
+
+def verdict(reached: bool, target: float) -> str:
+    """Whether a target is reached."""
+    return f"target {target:g}: {'' if reached else 'not '}reached"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,219 @@
+"""Reports 1 and 4: a convolutional network is trained, then the scratch MLP on its features."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, UInt8
+
+from fmnist_jax import runs
+from fmnist_jax.checkpoint import find_checkpoint, restore_checkpoint
+from fmnist_jax.configuration import decode
+from fmnist_jax.data.dataset import Dataset
+from fmnist_jax.data.loading import DataConfig
+from fmnist_jax.data.scaling import SYMMETRIC, Scaling, Statistics
+from fmnist_jax.errors import UserError
+from fmnist_jax.kinds import conv_net, kind_of
+from fmnist_jax.models import Parameters, scratch_mlp
+from fmnist_jax.networks.architectures import FiveConv
+from fmnist_jax.networks.config import ConvNetConfig
+from fmnist_jax.pipeline_model import PipelineConfig, PipelineParameters, fingerprint
+from fmnist_jax.runs import CNN_TRAINING, NAMES, Assessment, CNNRun, OnEpoch, Trained, ignore
+from fmnist_jax.scratch.initializers import random
+from fmnist_jax.scratch.mlp import MLPConfig
+from fmnist_jax.training.config import TrainingConfig
+from fmnist_jax.training.epoch import DeviceSplit, in_batches
+
+MAIN_NETWORK = FiveConv(filters=(16, 32, 64, 128, 256), hidden=512)
+"""The network of the main job, `fmnist-jax train`."""
+
+
+def pipeline_of(network: FiveConv) -> PipelineConfig:
+    """Report 1's pair: the scratch MLP has the widths of the network's own head, and ReLU."""
+    config = network.network
+    sizes = (config.features, network.hidden, config.classes)
+    return PipelineConfig(config, MLPConfig(sizes, initializer=random))
+
+
+@dataclass(frozen=True)
+class PipelineRun:
+    """A training of a convolutional network and then of the scratch MLP on its features."""
+
+    model: PipelineConfig = field(default_factory=lambda: pipeline_of(MAIN_NETWORK))
+    """The two."""
+    network_training: TrainingConfig = CNN_TRAINING
+    """How the network is trained."""
+    mlp_training: TrainingConfig = field(default_factory=TrainingConfig)
+    """How the MLP is trained."""
+    scaling: Scaling = SYMMETRIC
+    """How grey levels become the network's inputs."""
+    data: DataConfig = field(default_factory=DataConfig)
+    """Which images."""
+
+    @classmethod
+    def of(cls, network: FiveConv, **others: Any) -> "PipelineRun":
+        """A run of report 1's pair; `others` are the other fields."""
+        return cls(pipeline_of(network), **others)
+
+    @property
+    def network_run(self) -> CNNRun:
+        """The first half as a run of its own."""
+        return CNNRun(self.model.network, self.network_training, self.scaling, self.data)
+
+
+class Features(NamedTuple):
+    """What a network makes of every image, on the device, as `images` of the splits: (n, features)."""
+
+    train: DeviceSplit
+    validation: DeviceSplit
+    test: DeviceSplit
+
+
+class TrainedPipeline(NamedTuple):
+    """What the two trainings leave."""
+
+    network: Trained
+    """Its history is empty where the network had been trained before."""
+    features: Features
+    mlp: Trained
+    extractor: str
+    """`fingerprint` of the network's parameters that made the features."""
+    extraction_seconds: float
+    """Wall time of the features of all splits, compilation included."""
+
+    @property
+    def scaling(self) -> Scaling:
+        """Of the images."""
+        return self.network.scaling
+
+    @property
+    def statistics(self) -> Statistics:
+        """Of the images."""
+        return self.network.statistics
+
+    @property
+    def parameters(self) -> PipelineParameters:
+        """Of the two as one network."""
+        return PipelineParameters(self.network.parameters, self.mlp.statistics, self.mlp.parameters)
+
+
+class PipelineAssessment(NamedTuple):
+    """Both networks on one split, every image of it."""
+
+    network: Assessment
+    """The convolutional network's own dense layers."""
+    mlp: Assessment
+    """The scratch MLP on the features."""
+
+
+def ignore_features(network: Trained, features: Features) -> None:
+    """Do nothing between the two trainings."""
+
+
+def train_pipeline(
+    run: PipelineRun,
+    dataset: Dataset,
+    on_network_epoch: OnEpoch = ignore,
+    on_mlp_epoch: OnEpoch = ignore,
+    on_features: Callable[[Trained, Features], None] = ignore_features,
+    network: Trained | None = None,
+) -> TrainedPipeline:
+    """Train the network, extract every split's features, train the scratch MLP on them.
+
+    `on_features` is called between the two. With `network`, trained before as `run.network_run` says,
+    only the MLP is trained. Raises
+    UserError where the network isn't the configured one or doesn't fit the images, and where a loss
+    stops being finite.
+    """
+    runs.check_sizes(run.model.network, dataset)
+    if network is None:
+        network = runs.train(run.network_run, dataset, on_network_epoch)
+    elif (network.model, network.scaling) != (conv_net(run.model.network), run.scaling):
+        raise UserError(
+            "network: trained with another configuration or scaling than the run's; give the run "
+            "those of the network"
+        )
+    begun = time.perf_counter()
+    features = jax.block_until_ready(features_of(network, run.model.network, dataset))
+    seconds = time.perf_counter() - begun
+    on_features(network, features)
+    mlp = runs.train_model(
+        scratch_mlp(run.model.mlp),
+        run.mlp_training,
+        features.train,
+        features.validation,
+        run.model.feature_scaling,
+        on_mlp_epoch,
+    )
+    return TrainedPipeline(network, features, mlp, fingerprint(network.parameters), seconds)
+
+
+def features_of(network: Trained, config: ConvNetConfig, dataset: Dataset) -> Features:
+    """The features of every split, all in one program, with its labels."""
+    splits = dataset.splits
+    images = jax.device_put(np.concatenate([split.images for split in splits.values()]))
+    features = extract_features(
+        network.parameters, images, network.statistics, config=config, scaling=network.scaling
+    )
+    ends = np.cumsum([len(split.labels) for split in splits.values()])[:-1]
+    parts = jnp.split(features, ends)
+    labels = [jax.device_put(split.labels) for split in splits.values()]
+    return Features(*(DeviceSplit(*pair) for pair in zip(parts, labels, strict=True)))
+
+
+@partial(jax.jit, static_argnames=("config", "scaling"))
+def extract_features(
+    parameters: Parameters,
+    images: UInt8[Array, "n 28 28"],
+    statistics: Statistics,
+    *,
+    config: ConvNetConfig,
+    scaling: Scaling,
+) -> Float[Array, "n features"]:
+    """The features of every image, in order: one program for a whole split."""
+    from fmnist_jax.networks import functional
+
+    return in_batches(
+        lambda part: functional.features(parameters, scaling.apply(statistics, part), config),
+        images,
+    )
+
+
+def assess_pipeline(trained: TrainedPipeline, dataset: Dataset) -> dict[str, PipelineAssessment]:
+    """Loss, metrics and probabilities of both on every image, by split."""
+    names = dataset.class_names
+    network = runs.assess_all(trained.network, dataset.splits, names)
+    mlp = runs.assess_all(trained.mlp, trained.features._asdict(), names)
+    return {split: PipelineAssessment(network[split], mlp[split]) for split in network}
+
+
+def restore_network(path_or_name: str | Path) -> tuple[CNNRun, Trained]:
+    """A stored convolutional network, as `train_pipeline` takes it, and the run it came from.
+
+    Raises UserError for a checkpoint that can't be found or used, or is of another kind.
+    """
+    path = find_checkpoint(path_or_name)
+    checkpoint = restore_checkpoint(path)
+    model, scaling = checkpoint.model, checkpoint.scaling
+    if not isinstance(model, ConvNetConfig):
+        raise UserError(
+            f"{path}: a checkpoint of kind {kind_of(model)!r}; name one of kind 'cnn', as "
+            "fmnist-jax train cnn writes it"
+        )
+    run = replace(decode(CNNRun, checkpoint.run, NAMES, path), model=model, scaling=scaling)
+    trained = Trained(
+        conv_net(model),
+        checkpoint.parameters,
+        scaling,
+        checkpoint.statistics,
+        history=(),
+        best_epoch=0,
+        seconds=0.0,
+    )
+    return run, trained

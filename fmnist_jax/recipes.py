@@ -1,0 +1,37 @@
+"""The named networks of reports 2, 3 and 4, each with its report's training, and one of our own."""
+
+from fmnist_jax.data.scaling import UNIT
+from fmnist_jax.networks.architectures import BACKBONE, LENET, SMALL_CNN, SMALLEST
+from fmnist_jax.runs import CNNRun
+from fmnist_jax.training.config import TrainingConfig
+from fmnist_jax.training.optimizers import adam, cosine
+
+SMALL_CNN_RUN = CNNRun(
+    SMALL_CNN,
+    TrainingConfig(epochs=200, batch_size=1024, optimizer=adam, monitor="accuracy", patience=None),
+    UNIT,
+)
+"""Report 2: 200 epochs of Adam, the weights of the best validation accuracy."""
+
+LENET_RUN = CNNRun(
+    LENET, TrainingConfig(epochs=25, batch_size=100, optimizer=adam, patience=None), UNIT
+)
+"""Report 3: 25 epochs of Adam, at the batch size of its best row."""
+
+BACKBONE_RUN = CNNRun(
+    BACKBONE, TrainingConfig(epochs=10, batch_size=64, learning_rate=0.1, patience=None), UNIT
+)
+"""Report 4: ten epochs of plain gradient descent, at the better of its two learning rates."""
+
+SMALLEST_RUN = CNNRun(
+    SMALLEST,
+    TrainingConfig(
+        epochs=30,
+        batch_size=64,
+        optimizer=adam,
+        learning_rate=0.005,
+        schedule=cosine,
+        patience=None,
+    ),
+)
+"""The smallest network over 90 %, as `experiments/smallest_network.py` chose it."""

@@ -1,0 +1,23 @@
+import pytest
+
+from fmnist_jax.parts import titled, trainings
+from fmnist_jax.pipeline import PipelineRun
+from fmnist_jax.runs import CNN_TRAINING, CNNRun, MLPRun
+from fmnist_jax.training.config import TrainingConfig
+
+
+def test_a_pipeline_has_two_parts_the_network_first():
+    assert list(trainings(PipelineRun()).items()) == [
+        ("network", CNN_TRAINING),
+        ("mlp", TrainingConfig()),
+    ]
+
+
+@pytest.mark.parametrize("run", [MLPRun(), CNNRun()])
+def test_any_other_run_has_one_without_a_name(run: MLPRun | CNNRun):
+    assert trainings(run) == {"": run.training}
+
+
+def test_files_are_named_after_parts_where_there_are_several():
+    assert titled("metrics", "") == "metrics"
+    assert titled("metrics", "mlp") == "metrics_mlp"

@@ -1,0 +1,177 @@
+from dataclasses import replace
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from fmnist_jax import runs
+from fmnist_jax.checkpoint import restore_checkpoint
+from fmnist_jax.data.dataset import CLASS_NAMES, Dataset, Split
+from fmnist_jax.data.scaling import SYMMETRIC, UNIT
+from fmnist_jax.data.synthetic import draw_synthetic
+from fmnist_jax.errors import UserError
+from fmnist_jax.inference.classifier import Classifier
+from fmnist_jax.networks import functional
+from fmnist_jax.networks.architectures import AVERAGE, FiveConv
+from fmnist_jax.pipeline import (
+    PipelineRun,
+    TrainedPipeline,
+    assess_pipeline,
+    extract_features,
+    pipeline_of,
+    restore_network,
+    train_pipeline,
+)
+from fmnist_jax.pipeline_model import fingerprint
+from fmnist_jax.run_directory import write_checkpoint
+from fmnist_jax.scratch.initializers import he_normal, random
+from fmnist_jax.scratch.mlp import MLPConfig
+from fmnist_jax.training.config import TrainingConfig
+from fmnist_jax.training.optimizers import momentum
+
+NETWORK = FiveConv(filters=(4, 4, 6, 6, 12), hidden=16, initializer=he_normal)
+TRAINING = TrainingConfig(
+    epochs=3, batch_size=40, optimizer=momentum, learning_rate=0.03, patience=None
+)
+RUN = PipelineRun.of(NETWORK, network_training=TRAINING, mlp_training=replace(TRAINING, epochs=6))
+
+
+@pytest.fixture(scope="module")
+def dataset() -> Dataset:
+    raw = draw_synthetic(train=2500, test=300)
+    first, second = (
+        Split(*(values[part] for values in raw.train)) for part in (np.s_[:2050], np.s_[2050:])
+    )
+    return Dataset(first, second, raw.test, raw.source, raw.checksum)
+
+
+@pytest.fixture(scope="module")
+def trained(dataset: Dataset) -> tuple[TrainedPipeline, list[str]]:
+    seen = []
+    return (
+        train_pipeline(
+            RUN,
+            dataset,
+            lambda state, record: seen.append(f"network {record.epoch}"),
+            lambda state, record: seen.append(f"mlp {record.epoch}"),
+            lambda network, features: seen.append(f"features after {len(network.history)}"),
+        ),
+        seen,
+    )
+
+
+def test_the_network_then_its_features_then_the_mlp(
+    trained: tuple[TrainedPipeline, list[str]], dataset: Dataset
+) -> None:
+    outcome, seen = trained
+    networks, mlps = ([f"{part} {n}" for n in range(1, last + 1)] for part, last in (
+        ("network", 3), ("mlp", 6)
+    ))  # fmt: skip
+    assert seen == [*networks, "features after 3", *mlps]
+    shapes = [split.images.shape for split in outcome.features]
+    assert shapes == [(2050, 12), (450, 12), (300, 12)]
+    for split, features in zip(dataset.splits.values(), outcome.features, strict=True):
+        np.testing.assert_array_equal(split.labels, features.labels)
+    assert outcome.extractor == fingerprint(outcome.network.parameters)
+    assert [layer.W.shape for layer in outcome.mlp.parameters] == [(12, 16), (16, 10)]
+
+
+def test_every_image_gets_its_own_features(
+    trained: tuple[TrainedPipeline, list[str]], dataset: Dataset
+) -> None:
+    """Those of the first and last of each split, where padding and cutting could slip."""
+    network, features = trained[0].network, trained[0].features
+    for split, found in zip(dataset.splits.values(), features, strict=True):
+        ends = np.array([0, len(split.labels) - 1])
+        inputs = jax.numpy.asarray(SYMMETRIC.apply({}, split.images[ends]))
+        expected = functional.features(network.parameters, inputs, RUN.model.network)
+        np.testing.assert_allclose(found.images[ends], expected, rtol=1e-4, atol=1e-5)
+    assert np.ptp(np.asarray(features.test.images), axis=0).max() > 0.1
+
+
+def test_features_of_any_number_of_images() -> None:
+    config = FiveConv(filters=(1, 1, 1, 1, 2), hidden=2).network
+    parameters = functional.init(jax.random.key(0), config)
+    images = draw_synthetic(train=1001, test=1).train.images
+    inputs = jax.numpy.asarray(UNIT.apply({}, images))
+    expected = functional.features(parameters, inputs, config)
+    for count in (1, 999, 1001):
+        found = extract_features(parameters, images[:count], {}, config=config, scaling=UNIT)
+        np.testing.assert_allclose(found, expected[:count], rtol=1e-4, atol=1e-6)
+
+
+def test_both_learn_and_both_are_assessed_on_every_split(
+    trained: tuple[TrainedPipeline, list[str]], dataset: Dataset
+) -> None:
+    assessed = assess_pipeline(trained[0], dataset)
+    assert list(assessed) == ["train", "validation", "test"]
+    for name, split in dataset.splits.items():
+        for part in assessed[name]:
+            assert part.metrics.confusion.sum() == len(split.labels)
+    assert assessed["test"].network.metrics.accuracy > 0.5
+    assert assessed["test"].mlp.metrics.accuracy > 0.5
+    alone = runs.assess(trained[0].mlp, trained[0].features.test, CLASS_NAMES)
+    np.testing.assert_allclose(alone.probabilities, assessed["test"].mlp.probabilities, rtol=1e-5)
+
+
+def test_a_trained_network_is_taken_as_it_is(
+    trained: tuple[TrainedPipeline, list[str]], dataset: Dataset
+) -> None:
+    again = train_pipeline(RUN, dataset, network=trained[0].network)
+    assert again.network is trained[0].network
+    assert again.mlp.history == trained[0].mlp.history
+
+
+def test_another_network_than_the_configured_one_is_refused(
+    trained: tuple[TrainedPipeline, list[str]], dataset: Dataset
+) -> None:
+    others = (
+        replace(RUN, scaling=UNIT),
+        PipelineRun.of(replace(NETWORK, pooling=AVERAGE), network_training=TRAINING),
+    )
+    for other in others:
+        with pytest.raises(UserError, match="another configuration or scaling"):
+            train_pipeline(other, dataset, network=trained[0].network)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda images: images.astype(np.float32), "images must be uint8, .* found float32"),
+        (lambda images: images[:, :14, :14], r"of shape \(n, 28, 28\).*found \(2050, 14, 14\)"),
+    ],
+)
+def test_images_of_another_kind_are_refused_before_training(dataset: Dataset, change, told) -> None:
+    train = dataset.train._replace(images=change(dataset.train.images))
+    with pytest.raises(UserError, match=told):
+        train_pipeline(RUN, replace(dataset, train=train))
+    with pytest.raises(UserError, match=told):
+        runs.train(RUN.network_run, replace(dataset, train=train))
+
+
+def test_the_checkpoint_classifies_with_the_pair(
+    trained: tuple[TrainedPipeline, list[str]], dataset: Dataset, tmp_path: Path
+) -> None:
+    path = write_checkpoint(tmp_path, RUN, trained[0], {}, dataset)
+    assert restore_checkpoint(path).extractor == trained[0].extractor
+    found = Classifier.from_checkpoint(path).probabilities(dataset.test.images)
+    expected = runs.assess(trained[0].mlp, trained[0].features.test, CLASS_NAMES).probabilities
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5)
+
+
+def test_a_stored_network_trains_the_same_mlp(
+    trained: tuple[TrainedPipeline, list[str]], dataset: Dataset, tmp_path: Path
+) -> None:
+    path = write_checkpoint(tmp_path, RUN.network_run, trained[0].network, {}, dataset)
+    stored, network = restore_network(path)
+    assert stored == RUN.network_run
+    assert fingerprint(network.parameters) == trained[0].extractor
+    again = train_pipeline(RUN, dataset, network=network)
+    assert again.mlp.history == trained[0].mlp.history
+
+
+def test_reports_pair_has_the_heads_widths() -> None:
+    config = pipeline_of(FiveConv(hidden=1024))
+    assert config.mlp == MLPConfig((512, 1024, 10), initializer=random)
+    assert PipelineRun.of(FiveConv(hidden=1024)).model == config

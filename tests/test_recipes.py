@@ -1,0 +1,27 @@
+"""The reports' own figures."""
+
+from fmnist_jax.networks.architectures import BACKBONE, LENET, SMALL_CNN
+from fmnist_jax.recipes import BACKBONE_RUN, LENET_RUN, SMALL_CNN_RUN
+from fmnist_jax.training.optimizers import adam, sgd
+
+
+def test_report_2():
+    training = SMALL_CNN_RUN.training
+    assert SMALL_CNN_RUN.model is SMALL_CNN
+    assert (training.optimizer, training.learning_rate) == (adam, 0.001)
+    assert (training.batch_size, training.epochs) == (1024, 200)
+    assert (training.monitor, training.patience) == ("accuracy", None)
+
+
+def test_report_3():
+    training = LENET_RUN.training
+    assert LENET_RUN.model is LENET
+    assert (training.optimizer, training.learning_rate) == (adam, 0.001)
+    assert (training.batch_size, training.epochs) == (100, 25)
+
+
+def test_report_4():
+    training = BACKBONE_RUN.training
+    assert BACKBONE_RUN.model is BACKBONE
+    assert (training.optimizer, training.learning_rate) == (sgd, 0.1)
+    assert (training.batch_size, training.epochs) == (64, 10)
