@@ -33,6 +33,10 @@ from fmnist_jax.training.epoch import DeviceSplit, in_batches
 MAIN_NETWORK = FiveConv(filters=(16, 32, 64, 128, 256), hidden=512)
 """The network of the main job, `fmnist-jax train`."""
 
+MLP_TRAINING = TrainingConfig(learning_rate=0.01)
+"""How the MLP on features is trained: as the one on pixels, at the rate that
+`experiments/report1_table2_choices.py` chose on validation."""
+
 
 def pipeline_of(network: FiveConv) -> PipelineConfig:
     """Report 1's pair: the scratch MLP has the widths of the network's own head, and ReLU."""
@@ -49,7 +53,7 @@ class PipelineRun:
     """The two."""
     network_training: TrainingConfig = CNN_TRAINING
     """How the network is trained."""
-    mlp_training: TrainingConfig = field(default_factory=TrainingConfig)
+    mlp_training: TrainingConfig = MLP_TRAINING
     """How the MLP is trained."""
     scaling: Scaling = SYMMETRIC
     """How grey levels become the network's inputs."""

@@ -14,13 +14,14 @@ from fmnist_jax.networks.architectures import FiveConv
 from fmnist_jax.networks.config import ConvNetConfig
 from fmnist_jax.pipeline import (
     MAIN_NETWORK,
+    MLP_TRAINING,
     PipelineRun,
     TrainedPipeline,
     restore_network,
     train_pipeline,
 )
 from fmnist_jax.pipeline_model import PipelineConfig
-from fmnist_jax.recipes import BACKBONE_RUN, LENET_RUN, SMALL_CNN_RUN
+from fmnist_jax.recipes import BACKBONE_RUN, LENET_RUN, SMALL_CNN_RUN, SMALLEST_RUN
 from fmnist_jax.runs import CNN_TRAINING, CNNRun, MLPRun
 from fmnist_jax.scratch.activations import RELU, Activation
 from fmnist_jax.scratch.initializers import Initializer, random
@@ -130,7 +131,7 @@ def pipeline(
     data: Unprefixed[DataConfig],
     output: Unprefixed[Output],
     mlp: FeatureMLP,
-    mlp_training: TrainingConfig,
+    mlp_training: TrainingConfig = MLP_TRAINING,
     network: Unprefixed[FiveConv] = MAIN_NETWORK,
     network_training: Unprefixed[TrainingConfig] = CNN_TRAINING,
     scaling: Scaling = SYMMETRIC,
@@ -186,4 +187,5 @@ NETWORKS = {
     "small-cnn": named(SMALL_CNN_RUN, "Train report 2's small convolutional network."),
     "lenet": named(LENET_RUN, "Train report 3's LeNet."),
     "backbone": named(BACKBONE_RUN, "Train report 4's five-block backbone."),
+    "smallest": named(SMALLEST_RUN, "Train the smallest network over 90 %."),
 }

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Int, Key, Num
 from fmnist_jax.data.scaling import Scaling, Statistics
 from fmnist_jax.models import Logits, Model, Parameters
 
-EVALUATION_BATCH = 1000
+EVALUATION_BATCH = 100
 """Images a step of inference; any split size is padded to a multiple and cut again."""
 
 
@@ -99,9 +99,7 @@ def predict_logits(
     scaling: Scaling,
 ) -> Logits:
     """The logits of every image, in order."""
-    return in_batches(
-        lambda part: model.apply(parameters, scaling.apply(statistics, part)), images
-    )
+    return in_batches(lambda part: model.apply(parameters, scaling.apply(statistics, part)), images)
 
 
 def in_batches(

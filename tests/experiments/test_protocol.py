@@ -100,7 +100,8 @@ def test_rows_of_one_configuration_are_run_once(monkeypatch: pytest.MonkeyPatch)
 
 def test_a_run_that_fails_does_not_stop_the_others():
     slow, fast = EXPERIMENT.rows
-    wild = replace(SMALL, training=replace(SMALL.training, learning_rate=1e30))
+    training = replace(SMALL.training, learning_rate=1e30)
+    wild = replace(SMALL, model=MLPConfig((784, 5, 10)), training=training)
     made = replace(EXPERIMENT, rows=(replace(slow, run=wild), fast))
     lines: list[str] = []
     with pytest.raises(UserError, match=r"not finished.*: made: slow, seed 0$"):
@@ -175,7 +176,7 @@ def test_without_the_test_split_nothing_of_it_is_measured():
 
 def _add(folder: Path, seed: int) -> None:
     row = EXPERIMENT.rows[seed % 2]
-    seeded = replace(SMALL, training=replace(row.run.training, seed=seed))
+    seeded = protocol.with_trainings(row.run, seed=seed)
     measured = {"test_accuracy": float(seed), "data_checksum": "made"}
     Store(EXPERIMENT, folder, "made").add(row, seeded, measured)
 
