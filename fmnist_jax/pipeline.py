@@ -197,10 +197,15 @@ def assess_pipeline(trained: TrainedPipeline, dataset: Dataset) -> dict[str, Pip
     return {split: PipelineAssessment(network[split], mlp[split]) for split in network}
 
 
-def restore_network(path_or_name: str | Path) -> tuple[CNNRun, Trained]:
+SPLIT = ("validation_fraction", "stratified", "split_seed")
+"""The fields of `DataConfig` that say which images are held back for validation."""
+
+
+def restore_network(path_or_name: str | Path, data: DataConfig) -> tuple[CNNRun, Trained]:
     """A stored convolutional network, as `train_pipeline` takes it, and the run it came from.
 
-    Raises UserError for a checkpoint that can't be found or used, or is of another kind.
+    Raises UserError for a checkpoint that can't be found or used, is of another kind, or has learned
+    from images that `data` holds back for validation.
     """
     path = find_checkpoint(path_or_name)
     checkpoint = restore_checkpoint(path)
@@ -211,6 +216,13 @@ def restore_network(path_or_name: str | Path) -> tuple[CNNRun, Trained]:
             "fmnist-jax train cnn writes it"
         )
     run = replace(decode(CNNRun, checkpoint.run, NAMES, path), model=model, scaling=scaling)
+    for name in SPLIT:
+        found, expected = getattr(data, name), getattr(run.data, name)
+        if found != expected:
+            raise UserError(
+                f"{name} must be {expected}, as for the network in {path}, found {found}: with "
+                "another split it would be validated on images that it has learned"
+            )
     trained = Trained(
         conv_net(model),
         checkpoint.parameters,

@@ -8,6 +8,7 @@ import pytest
 from fmnist_jax import runs
 from fmnist_jax.checkpoint import restore_checkpoint
 from fmnist_jax.data.dataset import CLASS_NAMES, Dataset, Split
+from fmnist_jax.data.loading import DataConfig
 from fmnist_jax.data.scaling import SYMMETRIC, UNIT
 from fmnist_jax.data.synthetic import draw_synthetic
 from fmnist_jax.errors import UserError
@@ -164,7 +165,7 @@ def test_a_stored_network_trains_the_same_mlp(
     trained: tuple[TrainedPipeline, list[str]], dataset: Dataset, tmp_path: Path
 ) -> None:
     path = write_checkpoint(tmp_path, RUN.network_run, trained[0].network, {}, dataset)
-    stored, network = restore_network(path)
+    stored, network = restore_network(path, DataConfig())
     assert stored == RUN.network_run
     assert fingerprint(network.parameters) == trained[0].extractor
     again = train_pipeline(RUN, dataset, network=network)

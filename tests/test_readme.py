@@ -29,10 +29,29 @@ def test_training_and_classifying(
     assert "label='Ankle boot'" in out
 
 
+def test_the_pipeline(capsys: pytest.CaptureFixture):
+    smaller = {
+        "(32, 64, 128, 256, 512)": "(2, 2, 3, 3, 4)",
+        "hidden=1024": "hidden=5",
+        "DataConfig()": 'DataConfig(source="synthetic")',
+        "PipelineRun.of(network)": "PipelineRun.of(network, mlp_training=TrainingConfig(epochs=1))",
+        "import DataConfig, ": "import DataConfig, TrainingConfig, ",
+    }
+    block = BLOCKS[1]
+    for shown, tried in smaller.items():
+        assert shown in block
+        block = block.replace(shown, tried)
+    with jax.numpy_dtype_promotion("standard"):  # optax's Adam
+        exec(compile(block, "README.md", "exec"), {})
+    shape, accuracies = capsys.readouterr().out.splitlines()[-2:]
+    assert shape == "(1000, 4)"
+    assert all(0 <= float(accuracy) <= 1 for accuracy in accuracies.split())
+
+
 def test_the_gradient_alone():
     namespace: dict = {}
     with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):
-        exec(compile(BLOCKS[1], "README.md", "exec"), namespace)
+        exec(compile(BLOCKS[2], "README.md", "exec"), namespace)
     pairs = zip(
         jax.tree.leaves(namespace["gradients"]), jax.tree.leaves(namespace["same"]), strict=True
     )

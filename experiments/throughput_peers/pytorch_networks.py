@@ -13,9 +13,6 @@ from torch import nn  # pyright: ignore[reportMissingImports]
 
 from experiments.throughput_peers.worker import Epoch, Job
 
-FEATURES_BATCH = 1000
-"""Images a step of extraction, as ours."""
-
 OPTIMIZERS = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}
 
 POOLINGS = {
@@ -59,13 +56,15 @@ def train(job: Job) -> Callable[[], Epoch]:
 
 
 def features(job: Job) -> Callable[[], Extraction]:
-    """The features of `counts["features"]` images, as one tensor."""
+    """The features of `counts["features"]` images, `counts["step of features"]` at a time, in a tensor."""
     inputs = inputs_of(job, job.counts["features"])
     extractor = extractor_of(job).eval().to(memory_format=torch.channels_last)
 
     @torch.inference_mode()
     def extract() -> Extraction:
-        made = torch.cat([extractor(batch) for batch in inputs.split(FEATURES_BATCH)])
+        made = torch.cat(
+            [extractor(batch) for batch in inputs.split(job.counts["step of features"])]
+        )
         return Extraction(made.mean().item())
 
     return extract

@@ -164,7 +164,7 @@ def pipeline(
                 "--extractor brings its own network, training and scaling: leave out the options "
                 "that describe them, or --extractor"
             )
-        first, trained = restore_network(extractor)
+        first, trained = restore_network(extractor, data)
     run = PipelineRun(
         PipelineConfig(first.model, mlp.on(first.model, network.hidden), feature_scaling),
         first.training,

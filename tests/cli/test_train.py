@@ -167,6 +167,7 @@ def test_a_stored_network_gets_an_mlp_and_isnt_trained_again(
         (["--mlp.layer-sizes", "5", "10"], "begin with the 4 features of the network, found 5"),
         (["--filters", "1", "1", "1", "1", "1"], "leave out the options"),
         (["--scaling", "unit"], "leave out the options"),
+        (["--split-seed", "1"], "split_seed must be 0, as for the network in"),
     ],
 )
 def test_what_a_stored_network_does_not_fit_is_told(

@@ -39,7 +39,7 @@ NETWORKS = {
     "maps of more than one": ConvNetConfig((Block(3, 5, 2, 1, AVERAGE), Block(4, 2)), (5,)),
 }
 TRAINING = TrainingConfig(learning_rate=0.1)
-COUNTS = {"train": 16, "flax": 16, "features": 24}
+COUNTS = {"train": 16, "flax": 16, "features": 24, "step of features": 10}
 
 
 def row(name: str) -> Row:
