@@ -5,7 +5,7 @@ import io
 import json
 import statistics
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -39,6 +39,9 @@ QUICK_IMAGES, QUICK_EPOCHS = 2000, 2
 """What `--quick` cuts each split and run down to."""
 
 
+SPLITS = ("train", "validation", "test")
+
+
 @dataclass(frozen=True)
 class Row:
     """A line of a table: one configuration, run with several seeds."""
@@ -59,7 +62,7 @@ class Experiment:
     rows: tuple[Row, ...]
     columns: tuple[str, ...]
     """Names of `measure` that the table shows."""
-    splits: tuple[str, ...] = ("train", "validation", "test")
+    splits: tuple[str, ...] = SPLITS
     """Splits the trained network is measured on; without "test" where choices are made."""
 
 
@@ -227,7 +230,7 @@ class Store:
             for stored in json.loads(path.read_text("utf-8")).get("rows", {}).values():
                 measured = self._alike(stored, run).get(str(seed_of(run)), {})
                 if measured.keys() >= set(self.experiment.columns):
-                    return measured
+                    return without_splits(measured, kept=self.experiment.splits)
         return None
 
     def _runs_like(self, row: Row, run: Run) -> dict[str, Any]:
@@ -243,6 +246,16 @@ class Store:
             for seed, measured in stored["runs"].items()
             if measured["data_checksum"] == self.data_checksum
         }
+
+
+def without_splits(measured: Mapping[str, Any], kept: Sequence[str]) -> dict[str, Any]:
+    """The figures of a run without those of splits that aren't `kept`: no choice sees the test split."""
+    others = tuple(f"{split}_" for split in SPLITS if split not in kept)
+    return {
+        name: value
+        for name, value in measured.items()
+        if not name.removeprefix("cnn_").removeprefix("mlp_").startswith(others)
+    }
 
 
 def _without_circumstances(run: Run) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 Command: `python -m experiments.report1_table2 --seeds 1`; `--rows` shares the work among processes.
 
 What the report leaves open, and what is taken here: the network's optimizer, learning rate and batch
-size (Adam, 0.001, 64), "xavier" and "he" (both uniform), "random" (uniform in +-1/sqrt(fan_in), weights
+size (Adam, 0.001 and, chosen on validation by `report1_table2_choices`, 32), "xavier" and "he" (both uniform), "random" (uniform in +-1/sqrt(fan_in), weights
 and biases), the rows of sixteen filters' hidden width (32, as in the logs; the table says 512), the
 scaling of the features (z-score, as the report's MLP scales pixels), the MLP's batch size and
 initialiser (table 1's: 16 and random; no dropout) and its learning rate (0.01, chosen on validation by

@@ -98,6 +98,16 @@ def test_rows_of_one_configuration_are_run_once(monkeypatch: pytest.MonkeyPatch)
     ) is None  # fmt: skip
 
 
+def test_a_choice_takes_over_no_figure_of_the_test_split():
+    slow, _ = EXPERIMENT.rows
+    first = run(replace(EXPERIMENT, rows=(slow,)), replace(OPTIONS, seeds=1), print)
+    columns, splits = ("validation_accuracy",), ("train", "validation")
+    choice = replace(EXPERIMENT, name="choice", rows=(slow,), columns=columns, splits=splits)
+    figures = run(choice, replace(OPTIONS, seeds=1), print)["slow"]["runs"]["0"]
+    assert not [name for name in figures if "test" in name]
+    assert figures["validation_accuracy"] == first["slow"]["runs"]["0"]["validation_accuracy"]
+
+
 def test_a_run_that_fails_does_not_stop_the_others():
     slow, fast = EXPERIMENT.rows
     training = replace(SMALL.training, learning_rate=1e30)
