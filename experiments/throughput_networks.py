@@ -81,7 +81,7 @@ class Row:
             "train": steps * BATCH_SIZE,
             # Two at the least: a loop of one is no loop to XLA.
             "flax": max(2, steps // 16) * BATCH_SIZE,
-            "features": max(1, steps // 16) * 1000,
+            "features": steps * 200,
             "step of features": EVALUATION_BATCH,
         }
 

@@ -2,7 +2,9 @@
 
 On GPU and TPU it is XLA's own convolution. On a CPU it is a matrix product of the kernel with patches,
 forward and backward, because XLA's CPU convolutions have gradients many times slower inside a loop
-(`lax.scan`). The lowering is chosen when a program is compiled for its platform, not when it is traced.
+(`lax.scan`); where patches would be too large for the caches it is XLA's own there too, its gradients
+written as forward convolutions, which are fast in loops. The lowering is chosen when a program is
+compiled for its platform, not when it is traced.
 
 With the batch innermost, every copy, sum and maximum on a CPU runs over whole vectors, and the matrix
 products are wide. What else was tried, and gave what: `experiments/throughput_networks.py`.
@@ -33,6 +35,10 @@ class Geometry(NamedTuple):
     """Height and width of the output."""
 
 
+CACHED = 32 * 2**20
+"""Bytes of patches from which on a CPU does without them: about its last cache."""
+
+
 def convolution(x: Maps, kernel: Kernel, stride: int, before: int, size: int) -> Maps:
     """y[o,i,j,n] = sum over u, v, c of kernel[u,v,c,o] x[c, i s + u - p, j s + v - p, n], s = stride.
 
@@ -46,11 +52,12 @@ def convolution(x: Maps, kernel: Kernel, stride: int, before: int, size: int) ->
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
 def _convolution(x: Maps, kernel: Kernel, one: One, geometry: Geometry) -> Maps:
+    forward = by_patches if patches_pay(x, kernel, geometry) else native
     return lax.platform_dependent(
         x,
         kernel,
         one,
-        cpu=functools.partial(by_patches, geometry=geometry),
+        cpu=functools.partial(forward, geometry=geometry),
         default=functools.partial(native, geometry=geometry),
     )
 
@@ -58,42 +65,89 @@ def _convolution(x: Maps, kernel: Kernel, one: One, geometry: Geometry) -> Maps:
 def _convolution_backward(
     geometry: Geometry, residuals: tuple[Maps, Kernel, One], dy: Maps
 ) -> tuple[Maps, Kernel, One]:
+    x, kernel, one = residuals
+    backward = by_patches_backward if patches_pay(x, kernel, geometry) else native_backward
     dx, dkernel = lax.platform_dependent(
-        *residuals,
+        x,
+        kernel,
+        one,
         dy,
-        cpu=functools.partial(by_patches_backward, geometry=geometry),
-        default=functools.partial(native_backward, geometry=geometry),
+        cpu=functools.partial(backward, geometry=geometry),
+        default=functools.partial(native_vjp, geometry=geometry),
     )
-    return dx, dkernel, jnp.zeros_like(residuals[2])  # the 1 is no variable
+    return dx, dkernel, jnp.zeros_like(one)  # the 1 is no variable
 
 
 _convolution.defvjp(
-    lambda x, kernel, one, geometry: (
-        _convolution(x, kernel, one, geometry),
-        (x, kernel, one),
-    ),
+    lambda x, kernel, one, geometry: (_convolution(x, kernel, one, geometry), (x, kernel, one)),
     _convolution_backward,
 )
 
 
+def patches_pay(x: Maps, kernel: Kernel, geometry: Geometry) -> bool:
+    """Whether a CPU does better with patches; with a stride it does, whatever their size."""
+    return geometry.stride > 1 or patch_bytes(x, kernel, geometry) <= CACHED
+
+
+def patch_bytes(x: Maps, kernel: Kernel, geometry: Geometry) -> int:
+    """Of all patches of a batch."""
+    taps = len(live_taps(kernel.shape[0], x.shape[1], geometry)) ** 2
+    channels, *_, batch = x.shape
+    return taps * channels * geometry.size**2 * batch * x.dtype.itemsize
+
+
 def native(x: Maps, kernel: Kernel, one: One, geometry: Geometry) -> Maps:
-    """The convolution by XLA's own."""
+    """The convolution by XLA's own, in the order of axes that it has fast programs for."""
     stride, before, size = geometry
     after = (size - 1) * stride + kernel.shape[0] - before - x.shape[1]
-    return lax.conv_general_dilated(
-        x,
-        kernel,
-        (stride, stride),
-        [(before, after)] * 2,
-        dimension_numbers=("CHWN", "HWIO", "CHWN"),
-    )
+    return _batch_last(_convolve(_batch_first(x), kernel, stride, before, after))
+
+
+def native_vjp(
+    x: Maps, kernel: Kernel, one: One, dy: Maps, geometry: Geometry
+) -> tuple[Maps, Kernel]:
+    """(dx, dkernel) by XLA's own gradients."""
+    return jax.vjp(lambda x, kernel: native(x, kernel, one, geometry), x, kernel)[1](dy)
 
 
 def native_backward(
     x: Maps, kernel: Kernel, one: One, dy: Maps, geometry: Geometry
 ) -> tuple[Maps, Kernel]:
-    """(dx, dkernel) by XLA's own."""
-    return jax.vjp(lambda x, kernel: native(x, kernel, one, geometry), x, kernel)[1](dy)
+    """(dx, dkernel) at stride 1, as forward convolutions.
+
+    dx is dy convolved with the kernel turned by 180 degrees, inputs and filters exchanged. dkernel is x
+    convolved with dy, the channels in the batch's place, the batch in the channels' place.
+    """
+    _, before, size = geometry
+    k, height = kernel.shape[0], x.shape[1]
+    turned = kernel[::-1, ::-1].transpose(0, 1, 3, 2)
+    dx = _convolve(_batch_first(dy), turned, 1, k - 1 - before, height - size + before)
+    dkernel = _convolve(x, dy.transpose(1, 2, 3, 0), 1, before, size - 1 + k - before - height)
+    return _batch_last(dx), dkernel.transpose(1, 2, 0, 3)
+
+
+def _convolve(
+    x: Float[Array, "batch height width channels"],
+    kernel: Kernel,
+    stride: int,
+    before: int,
+    after: int,
+) -> Float[Array, "batch height width filters"]:
+    return lax.conv_general_dilated(
+        x,
+        kernel,
+        (stride, stride),
+        [(before, after)] * 2,
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+    )
+
+
+def _batch_first(x: Maps) -> Float[Array, "batch height width channels"]:
+    return x.transpose(3, 1, 2, 0)
+
+
+def _batch_last(x: Float[Array, "batch height width channels"]) -> Maps:
+    return x.transpose(3, 1, 2, 0)
 
 
 def by_patches(x: Maps, kernel: Kernel, one: One, geometry: Geometry) -> Maps:
