@@ -6,6 +6,57 @@ Targets, batch 64: training at least 1.0 times PyTorch's in every row and 1.25 i
 times that of Flax's own convolutions in the same `lax.scan`; features at least 1.5 times PyTorch's
 inference; the program of an epoch compiled in 10 seconds; a process that trains in 3 GiB.
 
+Measured (two-core AMD EPYC; JAX 0.12, median of 5 rounds, and in brackets, where it was tried, 0.10, of
+3; every round is in `results/throughput_networks.json`): images a second, and how many times the others'
+ours are,
+
+| network                            | ours, images/s  | over PyTorch | over Flax   | our features/s  | over PyTorch's | compiled in   |
+|------------------------------------|-----------------|--------------|-------------|-----------------|----------------|---------------|
+| max 16,16,16,16,16 3x3 random      | 17,388 (11,271) | 2.37 (1.35)  | 15.5 (11.1) | 40,832 (16,378) | 2.19 (0.88)    | 2.5 s (4.2 s) |
+| avg 16,16,16,16,16 3x3 random      | 16,269          | 1.92         | 13.2        | 42,830          | 2.14           | 3.1 s         |
+| global 16,16,16,16,16 3x3 random   | 48,547          | 5.12         | 8.4         | 131,259         | 5.04           | 1.4 s         |
+| max 16,32,64,128,256 3x3 random    | 8,225 (7,803)   | 1.55 (1.60)  | 24.9 (21.0) | 22,366 (20,375) | 0.82 (0.77)    | 2.6 s (4.0 s) |
+| avg 16,32,64,128,256 3x3 random    | 7,774           | 1.54         | 22.5        | 22,789          | 0.76           | 3.3 s         |
+| global 16,32,64,128,256 3x3 random | 26,819          | 4.00         | 7.1         | 110,071         | 1.33           | 1.7 s         |
+| max 16,32,64,128,256 3x3 he        | 8,011           | 1.44         | 24.5        | 21,976          | 0.87           | 2.5 s         |
+| avg 16,32,64,128,256 3x3 he        | 7,802           | 1.46         | 23.1        | 22,784          | 0.76           | 3.4 s         |
+| global 16,32,64,128,256 3x3 he     | 26,738          | 4.13         | 6.1         | 109,968         | 1.27           | 2.0 s         |
+| max 16,32,64,128,256 3x3 xavier    | 7,795           | 1.45         | 24.7        | 21,161          | 0.85           | 2.5 s         |
+| avg 16,32,64,128,256 3x3 xavier    | 7,714           | 1.37         | 22.6        | 21,292          | 0.72           | 3.3 s         |
+| global 16,32,64,128,256 3x3 xavier | 27,565          | 3.96         | 6.8         | 109,760         | 1.17           | 1.7 s         |
+| max 32,64,128,256,512 3x3 random   | 2,610 (2,550)   | 1.31 (1.35)  | 33.5 (24.3) | 7,077 (7,086)   | 0.81 (0.83)    | 2.7 s (3.7 s) |
+| max 32,64,128,256,512 5x5 xavier   | 894 (769)       | 1.02 (0.84)  | 26.9 (15.6) | 2,529 (2,077)   | 0.70 (0.54)    | 4.6 s (5.4 s) |
+| LeNet                              | 20,205 (14,597) | 1.78 (1.20)  | 8.1 (6.3)   | 58,530 (58,554) | 0.83 (0.91)    | 2.9 s (3.9 s) |
+| backbone                           | 1,084 (1,071)   | 1.31 (1.25)  | 24.9 (15.1) | 3,331 (3,035)   | 1.57 (1.31)    | 2.1 s (2.6 s) |
+
+Training reaches its targets against PyTorch: 1.55 times in the median, 1.02 at the least. Flax's own
+convolutions take 13 to 33 times as long, but for LeNet (8) and the literal "global" (6 to 8), in which
+convolutions are little of the work. Features miss theirs: 0.86 times PyTorch in the median. PyTorch's
+forward pass runs at some 170 of the machine's 208 GFLOP/s, and ours writes its patches besides; 1.5 times
+that would take fewer operations, not faster ones. Compilation takes 5 seconds at most, and a process that
+trains 0.7 GiB.
+
+What was tried, and gave what (JAX 0.12, images a second of 16,32,64,128,256 3x3 in training, one change
+after another, each against the one before it, where no layer is named):
+
+- patches by concatenation and autodiff: batch first and channels last 4,600; batch last, as it is, 4,700;
+- outputs that the pooling drops left out: 5,000; kernel taps that see padding alone left out with the
+  backward by hand, which adds up what each tap saw in one fused sum: 6,500;
+- patches kept from the forward pass for the backward one, rather than built again: 8,700;
+- copies times a 1 that the compiler can't see through, so that both cores copy: part of both steps above;
+  on patches alone (16 channels, 14x14) 460 instead of 1,000 microseconds;
+- patches along one axis and three products: forward 1,480 microseconds instead of 1,150 (16 to 32
+  filters, 14x14); nine products without patches 1,940; patches in two or four parts 5 to 15 % slower;
+- the batch in four parts, one after the other: 32 to 64 filters 5x5 10 % faster with JAX 0.12, others
+  level or slower;
+- four outputs at a time from patches of 4x4, as the pooling takes them: 10 to 60 % slower;
+- Winograd's F(2x2, 3x3), forward: 1.4 times as fast from 64 channels on, 0.5 to 0.9 times below;
+- bias and ReLU after max pooling instead of before it: 12 % slower;
+- XLA's own convolution with its gradients written as forward ones: 1.44 times as fast where patches
+  leave the last cache (32 to 64 filters 5x5), which is where it serves; on smaller layers 0.5 to 1.2 times,
+  with JAX 0.10 0.4 to 1.05 times;
+- the batch sharded over two host devices: 3,762 instead of 7,041, at 32..512 1,197 instead of 2,470.
+
 All train the same network from the same weights with the same optimizer (PyTorch's fused) on the same
 images, shuffled by their own generator. A turn is a fixed number of steps; everything takes turns, a
 process each, one at a time; ratios are taken round by round. Ours holds uint8 images and scales them in

@@ -11,6 +11,7 @@ import pytest
 from jax import lax
 from jaxtyping import DTypeLike
 
+from fmnist_jax.networks import convolution as convolution_module
 from fmnist_jax.networks.convolution import convolution
 
 CHANNELS, FILTERS, BATCH = 3, 4, 2
@@ -89,6 +90,27 @@ def test_value_and_both_gradients_are_those_of_lax(case: Case) -> None:
     for name, a, b in zip(("y", "dx", "dkernel"), found, expected, strict=True):
         assert (a.shape, a.dtype) == (b.shape, b.dtype), name
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [SAME[3], SAME[6], SAME[12], NONE[2], CROPPED[0], POINTS[4], SAME[7]],
+    ids=lambda case: "-".join(map(str, case)),
+)
+def test_without_patches_they_are_the_same(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(convolution_module, "CACHED", 0)
+    x, kernel, _ = draw(case, np.float32)
+    geometry = convolution_module.Geometry(case.stride, case.before, case.size)
+    assert convolution_module.patches_pay(x, kernel, geometry) == (case.stride > 1)
+    test_value_and_both_gradients_are_those_of_lax(case)
+
+
+def test_the_patches_of_table_2s_heaviest_layer_leave_the_cache() -> None:
+    x, kernel = jnp.zeros((32, 14, 14, 64)), jnp.zeros((5, 5, 32, 64))
+    geometry = convolution_module.Geometry(1, 2, 14)
+    assert convolution_module.patch_bytes(x, kernel, geometry) == 25 * 32 * 14**2 * 64 * 4
+    assert not convolution_module.patches_pay(x, kernel, geometry)
+    assert convolution_module.patches_pay(x[..., :32], kernel[:3, :3], geometry)
 
 
 @pytest.mark.parametrize("case", [SAME[6], KNOWN[2]])
