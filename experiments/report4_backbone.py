@@ -18,10 +18,10 @@ from typing import Any
 
 from experiments.protocol import REPORTED, Experiment, Row, main
 from fmnist_jax.data.scaling import UNIT
-from fmnist_jax.networks.architectures import BACKBONE
 from fmnist_jax.networks.config import ConvNetConfig
 from fmnist_jax.pipeline import PipelineRun
 from fmnist_jax.pipeline_model import PipelineConfig
+from fmnist_jax.recipes import BACKBONE_RUN
 from fmnist_jax.scratch.initializers import he_normal
 from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.config import TrainingConfig
@@ -29,7 +29,7 @@ from fmnist_jax.training.config import TrainingConfig
 ENTRIES = {entry["name"]: entry for entry in REPORTED["report_4"]["backbone"]}
 COMBINED = REPORTED["report_4"]["combined"]
 
-DOUBLED = replace(BACKBONE, initializer=he_normal)
+DOUBLED = BACKBONE_RUN.model
 
 
 def with_blocks(**changes: tuple[int, ...]) -> ConvNetConfig:

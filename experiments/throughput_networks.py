@@ -92,6 +92,7 @@ from fmnist_jax.errors import UserError
 from fmnist_jax.files import write_json, writing
 from fmnist_jax.networks import functional
 from fmnist_jax.networks.config import ConvNetConfig
+from fmnist_jax.networks.summary import conv_net, totals
 from fmnist_jax.pipeline import PipelineRun
 from fmnist_jax.runs import NAMES, CNNRun
 from fmnist_jax.scratch.losses import SOFTMAX_CROSS_ENTROPY
@@ -103,8 +104,8 @@ BATCH_SIZE, SEED = 64, 0
 
 STEPS = 50
 """Training steps of a turn."""
-SLOW, SLOW_STEPS = 20_000_000, 10
-"""Multiply-adds of an image's convolutions from which on a turn has fewer steps."""
+SLOW, SLOW_STEPS = 15_000_000, 10
+"""Multiply-adds of an image from which on a turn has fewer steps."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,8 @@ class Row:
 
     def counts(self, steps: int | None) -> dict[str, int]:
         """Images of a turn, by the work."""
-        steps = steps or (SLOW_STEPS if multiply_adds(self.network) > SLOW else STEPS)
+        multiply_adds = totals(conv_net(self.network))["multiply_adds"]
+        steps = steps or (SLOW_STEPS if multiply_adds > SLOW else STEPS)
         return {
             "train": steps * BATCH_SIZE,
             # Two at the least: a loop of one is no loop to XLA.
@@ -135,17 +137,6 @@ class Row:
             "features": steps * 200,
             "step of features": EVALUATION_BATCH,
         }
-
-
-def multiply_adds(network: ConvNetConfig) -> int:
-    """Of all convolutions on one image."""
-    inputs = (1, *(block.filters for block in network.blocks))
-    return sum(
-        block.kernel**2 * channels * block.filters * sizes.convolved**2
-        for block, sizes, channels in zip(
-            network.blocks, network.map_sizes, inputs[:-1], strict=True
-        )
-    )
 
 
 def experiment_row(experiment: Any, part: str) -> Trained:

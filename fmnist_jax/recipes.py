@@ -1,8 +1,11 @@
 """The named networks of reports 2, 3 and 4, each with its report's training, and one of our own."""
 
+from dataclasses import replace
+
 from fmnist_jax.data.scaling import UNIT
 from fmnist_jax.networks.architectures import BACKBONE, LENET, SMALL_CNN, SMALLEST
 from fmnist_jax.runs import CNNRun
+from fmnist_jax.scratch.initializers import he_normal
 from fmnist_jax.training.config import TrainingConfig
 from fmnist_jax.training.optimizers import adam, cosine
 
@@ -19,9 +22,12 @@ LENET_RUN = CNNRun(
 """Report 3: 25 epochs of Adam, at the batch size of its best row."""
 
 BACKBONE_RUN = CNNRun(
-    BACKBONE, TrainingConfig(epochs=10, batch_size=64, learning_rate=0.1, patience=None), UNIT
+    replace(BACKBONE, initializer=he_normal),
+    TrainingConfig(epochs=10, batch_size=64, learning_rate=0.1, patience=None),
+    UNIT,
 )
-"""Report 4: ten epochs of plain gradient descent, at the better of its two learning rates."""
+"""Report 4: ten epochs of plain gradient descent, at the better of its two learning rates; he-normal, the
+report naming no initialiser."""
 
 SMALLEST_RUN = CNNRun(
     SMALLEST,

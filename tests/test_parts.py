@@ -1,15 +1,14 @@
 import pytest
 
 from fmnist_jax.parts import titled, trainings
-from fmnist_jax.pipeline import PipelineRun
+from fmnist_jax.pipeline import MLP_TRAINING, PipelineRun
 from fmnist_jax.runs import CNN_TRAINING, CNNRun, MLPRun
-from fmnist_jax.training.config import TrainingConfig
 
 
 def test_a_pipeline_has_two_parts_the_network_first():
     assert list(trainings(PipelineRun()).items()) == [
         ("network", CNN_TRAINING),
-        ("mlp", TrainingConfig()),
+        ("mlp", MLP_TRAINING),
     ]
 
 

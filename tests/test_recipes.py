@@ -1,7 +1,11 @@
-"""The reports' own figures."""
+"""The reports' own figures, and that experiments train what the recipes say."""
 
+from dataclasses import replace
+
+from experiments import report2_cnn, report3_lenet, report4_backbone, smallest_network
 from fmnist_jax.networks.architectures import BACKBONE, LENET, SMALL_CNN
-from fmnist_jax.recipes import BACKBONE_RUN, LENET_RUN, SMALL_CNN_RUN
+from fmnist_jax.recipes import BACKBONE_RUN, LENET_RUN, SMALL_CNN_RUN, SMALLEST_RUN
+from fmnist_jax.scratch.initializers import he_normal
 from fmnist_jax.training.optimizers import adam, sgd
 
 
@@ -22,6 +26,17 @@ def test_report_3():
 
 def test_report_4():
     training = BACKBONE_RUN.training
-    assert BACKBONE_RUN.model is BACKBONE
+    assert BACKBONE_RUN.model == replace(BACKBONE, initializer=he_normal)
     assert (training.optimizer, training.learning_rate) == (sgd, 0.1)
     assert (training.batch_size, training.epochs) == (64, 10)
+
+
+def test_experiments_have_a_row_of_each():
+    for recipe, module in (
+        (SMALL_CNN_RUN, report2_cnn),
+        (LENET_RUN, report3_lenet),
+        (BACKBONE_RUN, report4_backbone),
+        (SMALLEST_RUN, smallest_network),
+    ):
+        runs = [row.run for row in module.EXPERIMENT.rows]
+        assert recipe in [getattr(run, "network_run", run) for run in runs]

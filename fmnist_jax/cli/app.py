@@ -48,10 +48,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader of our output is gone (`fmnist-jax ... | head`): nothing is left to say.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
-    except (UserError, OSError, MemoryError) as error:
+    except (UserError, OSError, MemoryError, RuntimeError) as error:
+        # XLA tells a lack of memory by a RuntimeError of many lines.
+        short = isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)
+        if isinstance(error, RuntimeError) and not short:
+            raise
         if debug:
             traceback.print_exc()
-        message = "not enough memory: ask for less" if isinstance(error, MemoryError) else error
+        message = "not enough memory: ask for less" if short else error
         print(f"fmnist-jax: {' '.join(str(message).split())}", file=sys.stderr)
         return 2
 

@@ -140,8 +140,8 @@ def pipeline(
 ) -> int:
     """Train five convolutions, then the scratch MLP on their features: the main job of report 1.
 
-    `fmnist-jax train` alone is this. The other networks: fmnist-jax train mlp, cnn, small-cnn, lenet
-    or backbone.
+    `fmnist-jax train` alone is this. The other networks: fmnist-jax train mlp, cnn, small-cnn, lenet,
+    backbone or smallest.
 
     Args:
         data: Which images.
@@ -152,8 +152,8 @@ def pipeline(
         network_training: How the convolutional network is trained.
         scaling: How grey levels become the network's inputs.
         feature_scaling: How features become the MLP's inputs.
-        extractor: A checkpoint of `train cnn`, lenet, small-cnn or backbone, whose features are taken:
-            only the MLP is trained.
+        extractor: A checkpoint of `train cnn`, lenet, small-cnn, backbone or smallest, whose features
+            are taken: only the MLP is trained.
     """
     trained = None
     first = CNNRun(network.network, network_training, scaling, data)

@@ -186,7 +186,7 @@ def live_taps(taps: int, height: int, geometry: Geometry) -> range:
         for tap in range(taps)
         if any(0 <= output * stride + tap - before < height for output in range(size))
     ]
-    return range(live[0], live[-1] + 1) if live else range(0)
+    return range(live[0], live[-1] + 1)
 
 
 def patches(x: Maps, one: One, live: range, geometry: Geometry) -> Patches:

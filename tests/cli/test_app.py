@@ -136,3 +136,22 @@ def test_interruption_exits_with_130(cli: Callable, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(data, "main", interrupted)
     code, _, err = cli("data")
     assert (code, err) == (130, "fmnist-jax: interrupted\n")
+
+
+def test_a_lack_of_memory_is_told_in_one_line(cli: Callable, monkeypatch: pytest.MonkeyPatch):
+    def fail(words: object) -> int:
+        raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 1 byte.\nBuffers:\n1")
+
+    monkeypatch.setattr(app, "run", fail)
+    assert cli("train") == (2, "", "fmnist-jax: not enough memory: ask for less\n")
+
+
+def test_any_other_runtime_error_is_ours_and_shown_whole(
+    cli: Callable, monkeypatch: pytest.MonkeyPatch
+):
+    def fail(words: object) -> int:
+        raise RuntimeError("a mistake of ours")
+
+    monkeypatch.setattr(app, "run", fail)
+    with pytest.raises(RuntimeError, match="a mistake of ours"):
+        cli("train")

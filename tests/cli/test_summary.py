@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from fmnist_jax.cli import summary
+from fmnist_jax.cli import train
 
 
 def test_the_table_ends_on_the_sums(cli: Callable):
@@ -47,7 +47,7 @@ def test_a_pipeline_ends_on_the_mlp(cli: Callable):
     assert names[-3:] == ["block 5: convolution 3x3", "MLP: dense 1", "MLP: dense 2"]
 
 
-@pytest.mark.parametrize("name", summary.NETWORKS)
+@pytest.mark.parametrize("name", train.NETWORKS)
 def test_every_network_has_help(cli: Callable, name: str):
     code, out, _ = cli("summary", name, "--help")
     assert code == 0

@@ -96,12 +96,6 @@ def test_the_rows_are_table_2_lenet_and_the_backbone():
     assert min(one.counts(None)["flax"] for one in table.ROWS) == 2 * table.BATCH_SIZE
 
 
-def test_multiply_adds():
-    # 28x28 outputs of 1 -> 3 with 5x5 at stride 2: 13x13; halved to 6x6; then 2x2 3 -> 4 on 6x6.
-    expected = 25 * 3 * 13**2 + 4 * 3 * 4 * 6**2
-    assert table.multiply_adds(NETWORKS["maps of more than one"]) == expected
-
-
 def test_each_row_is_stored_as_it_is_done_and_others_stay(
     tmp_path: Path, small_dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ):
