@@ -10,7 +10,7 @@ run: .venv/run.stamp  ## the main job on the real data
 	$(BIN)/fmnist-jax train pipeline
 
 test: .venv/test.stamp  ## every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 check: .venv/dev.stamp  ## formatting, lint and types
 	$(BIN)/ruff format --check .

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from experiments import report1_table2
 from experiments.protocol import Experiment, Row, main
+from fmnist_jax.pipeline import PipelineRun
 
 NETWORKS = ("max 16,16,16,16,16 3x3 random", "max 16,32,64,128,256 3x3 random")
 """Rows of table 2."""
@@ -18,6 +19,7 @@ NETWORKS = ("max 16,16,16,16,16 3x3 random", "max 16,32,64,128,256 3x3 random")
 def candidates(row: Row) -> tuple[Row, ...]:
     """A row of table 2 as it is, with another batch size, and with table 1's rate of the MLP."""
     run = row.run
+    assert isinstance(run, PipelineRun)
     changed = {
         row.name: {},
         f"{row.name}, batch 64": {"network_training": replace(run.network_training, batch_size=64)},

@@ -14,8 +14,9 @@ from jaxtyping import Array, Float, UInt8
 
 from fmnist_jax import runs
 from fmnist_jax.checkpoint import find_checkpoint, restore_checkpoint
+from fmnist_jax.checks import check_type, shown_array
 from fmnist_jax.configuration import decode
-from fmnist_jax.data.dataset import Dataset
+from fmnist_jax.data.dataset import IMAGE_SHAPE, Dataset
 from fmnist_jax.data.loading import DataConfig
 from fmnist_jax.data.scaling import SYMMETRIC, Scaling, Statistics
 from fmnist_jax.errors import UserError
@@ -29,9 +30,14 @@ from fmnist_jax.scratch.initializers import random
 from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.config import TrainingConfig
 from fmnist_jax.training.epoch import DeviceSplit, in_batches
+from fmnist_jax.training.optimizers import cosine
 
 MAIN_NETWORK = FiveConv(filters=(16, 32, 64, 128, 256), hidden=512)
 """The network of the main job, `fmnist-jax train`."""
+
+MAIN_TRAINING = replace(CNN_TRAINING, schedule=cosine, monitor="accuracy")
+"""How the main job trains it: report 1's ten epochs, the rate falling to nothing. By validation accuracy
+92.4 % after them, where a constant rate has its best, 91.8 %, after nine."""
 
 MLP_TRAINING = TrainingConfig(learning_rate=0.01)
 """How the MLP on features is trained: as the one on pixels, at the rate that
@@ -39,7 +45,11 @@ MLP_TRAINING = TrainingConfig(learning_rate=0.01)
 
 
 def pipeline_of(network: FiveConv) -> PipelineConfig:
-    """Report 1's pair: the scratch MLP has the widths of the network's own head, and ReLU."""
+    """Report 1's pair: the scratch MLP has the widths of the network's own head, and ReLU.
+
+    Raises UserError for what is no FiveConv.
+    """
+    check_type("network", network, FiveConv, "as FiveConv() is (others go into a PipelineConfig)")
     config = network.network
     sizes = (config.features, network.hidden, config.classes)
     return PipelineConfig(config, MLPConfig(sizes, initializer=random))
@@ -47,11 +57,14 @@ def pipeline_of(network: FiveConv) -> PipelineConfig:
 
 @dataclass(frozen=True)
 class PipelineRun:
-    """A training of a convolutional network and then of the scratch MLP on its features."""
+    """A training of a convolutional network and then of the scratch MLP on its features.
+
+    Raises UserError for fields of another type.
+    """
 
     model: PipelineConfig = field(default_factory=lambda: pipeline_of(MAIN_NETWORK))
     """The two."""
-    network_training: TrainingConfig = CNN_TRAINING
+    network_training: TrainingConfig = MAIN_TRAINING
     """How the network is trained."""
     mlp_training: TrainingConfig = MLP_TRAINING
     """How the MLP is trained."""
@@ -59,6 +72,18 @@ class PipelineRun:
     """How grey levels become the network's inputs."""
     data: DataConfig = field(default_factory=DataConfig)
     """Which images."""
+
+    def __post_init__(self) -> None:
+        """Refuse fields of another type."""
+        remedy = "as PipelineRun.of(FiveConv()) makes one of a FiveConv"
+        check_type("model", self.model, PipelineConfig, remedy)
+        runs.check_parts(
+            self,
+            network_training=TrainingConfig,
+            mlp_training=TrainingConfig,
+            scaling=Scaling,
+            data=DataConfig,
+        )
 
     @classmethod
     def of(cls, network: FiveConv, **others: Any) -> "PipelineRun":
@@ -131,18 +156,16 @@ def train_pipeline(
     """Train the network, extract every split's features, train the scratch MLP on them.
 
     `on_features` is called between the two. With `network`, trained before as `run.network_run` says,
-    only the MLP is trained. Raises
-    UserError where the network isn't the configured one or doesn't fit the images, and where a loss
-    stops being finite.
+    only the MLP is trained.
+
+    Raises UserError where the network isn't the configured one or doesn't fit the images, and where
+    a loss stops being finite.
     """
     runs.check_sizes(run.model.network, dataset)
     if network is None:
         network = runs.train(run.network_run, dataset, on_network_epoch)
-    elif (network.model, network.scaling) != (conv_net(run.model.network), run.scaling):
-        raise UserError(
-            "network: trained with another configuration or scaling than the run's; give the run "
-            "those of the network"
-        )
+    else:
+        _check_network(network, run)
     begun = time.perf_counter()
     features = jax.block_until_ready(features_of(network, run.model.network, dataset))
     seconds = time.perf_counter() - begun
@@ -158,6 +181,29 @@ def train_pipeline(
     return TrainedPipeline(network, features, mlp, fingerprint(network.parameters), seconds)
 
 
+def _check_network(network: Trained, run: PipelineRun) -> None:
+    check_type("network", network, Trained, "as restore_network's second is")
+    if (network.model, network.scaling) != (conv_net(run.model.network), run.scaling):
+        raise UserError(
+            "network: trained with another configuration or scaling than the run's; give the run "
+            "those of the network"
+        )
+    drawn = jax.eval_shape(network.model.init, jax.random.key(0))
+    expected, found = (
+        {
+            jax.tree_util.keystr(path): jnp.shape(leaf)
+            for path, leaf in jax.tree.leaves_with_path(tree)
+        }
+        for tree in (drawn, network.parameters)
+    )
+    for name in expected | found:
+        if expected.get(name) != found.get(name):
+            raise UserError(
+                f"network: its parameters{name} must be of shape {expected.get(name, 'none')}, "
+                f"found {found.get(name, 'none')}; give those that were trained with its model"
+            )
+
+
 def features_of(network: Trained, config: ConvNetConfig, dataset: Dataset) -> Features:
     """The features of every split, all in one program, with its labels."""
     splits = dataset.splits
@@ -171,8 +217,29 @@ def features_of(network: Trained, config: ConvNetConfig, dataset: Dataset) -> Fe
     return Features(*(DeviceSplit(*pair) for pair in zip(parts, labels, strict=True)))
 
 
-@partial(jax.jit, static_argnames=("config", "scaling"))
 def extract_features(
+    parameters: Parameters,
+    images: UInt8[Array | np.ndarray, "n 28 28"],
+    statistics: Statistics,
+    *,
+    config: ConvNetConfig,
+    scaling: Scaling,
+) -> Float[Array, "n features"]:
+    """The features of every image, in order: one program for a whole split.
+
+    Raises UserError for images of another shape or type.
+    """
+    shape, dtype = getattr(images, "shape", ()), getattr(images, "dtype", None)
+    if shape[1:] != IMAGE_SHAPE or dtype != np.uint8:
+        raise UserError(
+            "images must be an array of uint8, grey levels from 0 to 255, of shape (n, 28, 28), "
+            f"found {shown_array(images)}; one image is images[None]"
+        )
+    return _extract(parameters, images, statistics, config=config, scaling=scaling)
+
+
+@partial(jax.jit, static_argnames=("config", "scaling"))
+def _extract(
     parameters: Parameters,
     images: UInt8[Array, "n 28 28"],
     statistics: Statistics,
@@ -180,7 +247,6 @@ def extract_features(
     config: ConvNetConfig,
     scaling: Scaling,
 ) -> Float[Array, "n features"]:
-    """The features of every image, in order: one program for a whole split."""
     from fmnist_jax.networks import functional
 
     return in_batches(
@@ -201,8 +267,8 @@ SPLIT = ("validation_fraction", "stratified", "split_seed")
 """The fields of `DataConfig` that say which images are held back for validation."""
 
 
-def restore_network(path_or_name: str | Path, data: DataConfig) -> tuple[CNNRun, Trained]:
-    """A stored convolutional network, as `train_pipeline` takes it, and the run it came from.
+def restore_network(path_or_name: str | Path, data: DataConfig) -> tuple[CNNRun, Trained, str]:
+    """A stored network: the run it came from, itself as `train_pipeline` takes it, its data's checksum.
 
     Raises UserError for a checkpoint that can't be found or used, is of another kind, or has learned
     from images that `data` holds back for validation.
@@ -232,4 +298,4 @@ def restore_network(path_or_name: str | Path, data: DataConfig) -> tuple[CNNRun,
         best_epoch=0,
         seconds=0.0,
     )
-    return run, trained
+    return run, trained, checkpoint.data_checksum

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Key
 
+from fmnist_jax.checks import check_type
 from fmnist_jax.data.scaling import Z_SCORE, Scaling, Statistics
 from fmnist_jax.errors import UserError
 from fmnist_jax.models import Inputs, Logits, Network, Parameters, scratch_mlp
@@ -30,10 +31,9 @@ class PipelineConfig:
 
     def __post_init__(self) -> None:
         """Refuse a pair that doesn't fit."""
-        if not isinstance(self.network, ConvNetConfig):
-            raise UserError(
-                f"network must be a ConvNetConfig, as FiveConv().network is, found {self.network!r}"
-            )
+        check_type("network", self.network, ConvNetConfig, "as FiveConv().network is")
+        check_type("mlp", self.mlp, MLPConfig, "as MLPConfig((512, 1024, 10)) is")
+        check_type("feature_scaling", self.feature_scaling, Scaling, "as data.scaling.Z_SCORE is")
         sizes = self.mlp.layer_sizes
         for name, found, expected, of in (
             ("begin", sizes[0], self.network.features, "features of the network"),

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import prod
 from typing import NamedTuple
 
 import jax
@@ -11,6 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from fmnist_jax import kinds, training
+from fmnist_jax.checks import check_type, shown_array
 from fmnist_jax.data.dataset import IMAGE_SHAPE, Dataset, Split
 from fmnist_jax.data.loading import DataConfig
 from fmnist_jax.data.scaling import SYMMETRIC, Z_SCORE, Scaling, Statistics
@@ -27,6 +29,13 @@ from fmnist_jax.training.config import TrainingConfig
 from fmnist_jax.training.epoch import DeviceSplit, predict_logits
 from fmnist_jax.training.fit import EpochRecord, FitState, fit
 from fmnist_jax.training.optimizers import adam
+
+MADE_BY = {
+    TrainingConfig: "as TrainingConfig() is",
+    Scaling: "as data.scaling.Z_SCORE is",
+    DataConfig: "as DataConfig() is",
+}
+"""What to say of a run's field that has another type."""
 
 NAMES = kinds.NAMES | training.NAMES
 """Every behaviour that a run's configuration can name."""
@@ -50,6 +59,17 @@ class MLPRun:
     data: DataConfig = field(default_factory=DataConfig)
     """Which images."""
 
+    def __post_init__(self) -> None:
+        """Refuse fields of another type."""
+        check_type("model", self.model, MLPConfig, "as MLPConfig((784, 128, 10)) is")
+        check_parts(self, training=TrainingConfig, scaling=Scaling, data=DataConfig)
+
+
+def check_parts(run: object, **kinds: type) -> None:
+    """Raise UserError where a field of the run isn't of the type given; those of `MADE_BY`."""
+    for name, kind in kinds.items():
+        check_type(name, getattr(run, name), kind, MADE_BY[kind])
+
 
 CNN_TRAINING = TrainingConfig(
     epochs=10, batch_size=32, optimizer=adam, learning_rate=0.001, patience=None
@@ -72,11 +92,9 @@ class CNNRun:
     """Which images."""
 
     def __post_init__(self) -> None:
-        """Refuse what isn't a network's description."""
-        if not isinstance(self.model, ConvNetConfig):
-            raise UserError(
-                f"model must be a ConvNetConfig, as FiveConv().network is, found {self.model!r}"
-            )
+        """Refuse fields of another type."""
+        check_type("model", self.model, ConvNetConfig, "as FiveConv().network is")
+        check_parts(self, training=TrainingConfig, scaling=Scaling, data=DataConfig)
 
 
 OnEpoch = Callable[[FitState, EpochRecord], None]
@@ -162,29 +180,39 @@ def check_sizes(model: MLPConfig | ConvNetConfig | PipelineConfig, dataset: Data
     """Raise UserError where images can't be used or don't fit the network, or the classes don't."""
     if isinstance(model, PipelineConfig):
         model = model.network
-    images, classes = dataset.train.images, len(dataset.class_names)
-    if images.dtype != np.uint8:
-        raise UserError(f"images must be uint8, grey levels from 0 to 255, found {images.dtype}")
+    classes = len(dataset.class_names)
+    for name, split in dataset.splits.items():
+        _check_images(name, split.images, model)
     if isinstance(model, ConvNetConfig):
-        if images.shape[1:] != IMAGE_SHAPE:
-            raise UserError(
-                f"images must be of shape (n, 28, 28) for a convolutional network, found "
-                f"{images.shape}"
-            )
         if model.classes != classes:
             raise UserError(
                 f"classes must be the data set's {classes}, found {model.classes} in the network"
             )
         return
-    inputs = images[0].size
-    if model.layer_sizes[0] != inputs:
-        raise UserError(
-            f"layer_sizes must begin with the {inputs} pixels of an image, found "
-            f"{model.layer_sizes[0]}"
-        )
     if model.layer_sizes[-1] != classes:
         raise UserError(
             f"layer_sizes must end with the {classes} classes, found {model.layer_sizes[-1]}"
+        )
+
+
+def _check_images(split: str, images: object, model: MLPConfig | ConvNetConfig) -> None:
+    if getattr(images, "dtype", None) != np.uint8 or not isinstance(images, np.ndarray | jax.Array):
+        raise UserError(
+            f"the {split} split's images must be uint8, grey levels from 0 to 255, found "
+            f"{shown_array(images)}"
+        )
+    if isinstance(model, ConvNetConfig):
+        if images.shape[1:] != IMAGE_SHAPE:
+            raise UserError(
+                f"the {split} split's images must be of shape (n, 28, 28) for a convolutional "
+                f"network, found {images.shape}"
+            )
+        return
+    inputs = prod(images.shape[1:])
+    if model.layer_sizes[0] != inputs:
+        raise UserError(
+            f"layer_sizes must begin with the {inputs} pixels of an image in the {split} split, "
+            f"found {model.layer_sizes[0]}"
         )
 
 

@@ -1,13 +1,13 @@
 import pytest
 
 from fmnist_jax.parts import titled, trainings
-from fmnist_jax.pipeline import MLP_TRAINING, PipelineRun
-from fmnist_jax.runs import CNN_TRAINING, CNNRun, MLPRun
+from fmnist_jax.pipeline import MAIN_TRAINING, MLP_TRAINING, PipelineRun
+from fmnist_jax.runs import CNNRun, MLPRun
 
 
 def test_a_pipeline_has_two_parts_the_network_first():
     assert list(trainings(PipelineRun()).items()) == [
-        ("network", CNN_TRAINING),
+        ("network", MAIN_TRAINING),
         ("mlp", MLP_TRAINING),
     ]
 

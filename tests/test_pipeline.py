@@ -1,5 +1,6 @@
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -26,6 +27,7 @@ from fmnist_jax.pipeline import (
 )
 from fmnist_jax.pipeline_model import fingerprint
 from fmnist_jax.run_directory import write_checkpoint
+from fmnist_jax.runs import Trained
 from fmnist_jax.scratch.initializers import he_normal, random
 from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.config import TrainingConfig
@@ -102,6 +104,65 @@ def test_features_of_any_number_of_images() -> None:
         np.testing.assert_allclose(found, expected[:count], rtol=1e-4, atol=1e-6)
 
 
+def test_no_images_have_no_features_and_other_images_are_refused() -> None:
+    config = FiveConv(filters=(1, 1, 1, 1, 2), hidden=2).network
+    parameters = functional.init(jax.random.key(0), config)
+
+    def features(images: Any) -> jax.Array:
+        return extract_features(parameters, images, {}, config=config, scaling=UNIT)
+
+    images = np.zeros((1, 28, 28), np.uint8)
+    assert features(images[:0]).shape == (0, 2)
+    for other, told in (
+        (images.astype(np.float32), r"found float32 of shape \(1, 28, 28\)"),
+        (images[0], r"found uint8 of shape \(28, 28\)"),
+        (images.tolist(), "found list"),
+        (None, "found NoneType"),
+    ):
+        with pytest.raises(UserError, match=f"images must be an array of uint8.*{told}"):
+            features(other)
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        (
+            {"model": NETWORK},
+            r"PipelineConfig, as PipelineRun.of\(FiveConv\(\)\).* found FiveConv$",
+        ),
+        ({"network_training": None}, "network_training must be of type TrainingConfig"),
+        ({"mlp_training": 3}, "mlp_training must be of type TrainingConfig, .* found 3"),
+        ({"scaling": "unit"}, "scaling must be of type Scaling, .* found 'unit'"),
+        ({"data": "synthetic"}, "data must be of type DataConfig, .* found 'synthetic'"),
+    ],
+)
+def test_fields_of_another_type_are_told(fields: dict[str, Any], told: str) -> None:
+    with pytest.raises(UserError, match=told):
+        PipelineRun(**fields)
+
+
+def test_reports_pair_is_of_a_five_conv() -> None:
+    with pytest.raises(
+        UserError, match=r"network must be of type FiveConv, .* found ConvNetConfig$"
+    ):
+        PipelineRun.of(NETWORK.network)  # pyright: ignore[reportArgumentType]
+
+
+def test_a_network_with_other_parameters_is_refused() -> None:
+    split = Split(np.zeros((2, 28, 28), np.uint8), np.zeros(2, np.int32))
+    dataset = Dataset(split, split, split, "made", "")
+    other = replace(NETWORK, filters=(4, 4, 6, 6, 13)).network
+    parameters = functional.init(jax.random.key(0), other)
+    network = Trained(functional.conv_net(RUN.model.network), parameters, SYMMETRIC, {}, (), 0, 0.0)
+    with pytest.raises(UserError, match=r"must be of shape \(12,\), found \(13,\)"):
+        train_pipeline(RUN, dataset, network=network)
+    missing = network._replace(parameters={})
+    with pytest.raises(UserError, match=r"must be of shape \(4,\), found none"):
+        train_pipeline(RUN, dataset, network=missing)
+    with pytest.raises(UserError, match=r"network must be of type Trained, .* found tuple"):
+        train_pipeline(RUN, dataset, network=(RUN.network_run, network))  # pyright: ignore[reportArgumentType]
+
+
 def test_both_learn_and_both_are_assessed_on_every_split(
     trained: tuple[TrainedPipeline, list[str]], dataset: Dataset
 ) -> None:
@@ -165,7 +226,8 @@ def test_a_stored_network_trains_the_same_mlp(
     trained: tuple[TrainedPipeline, list[str]], dataset: Dataset, tmp_path: Path
 ) -> None:
     path = write_checkpoint(tmp_path, RUN.network_run, trained[0].network, {}, dataset)
-    stored, network = restore_network(path, DataConfig())
+    stored, network, learned = restore_network(path, DataConfig())
+    assert learned == dataset.checksum
     assert stored == RUN.network_run
     assert fingerprint(network.parameters) == trained[0].extractor
     again = train_pipeline(RUN, dataset, network=network)

@@ -32,8 +32,17 @@ def test_an_mlp_that_does_not_fit_the_network_is_refused(sizes: tuple[int, ...],
 
 
 def test_a_network_has_to_be_described_by_its_blocks() -> None:
-    with pytest.raises(UserError, match=r"as FiveConv\(\)\.network is, found FiveConv"):
+    with pytest.raises(UserError, match=r"as FiveConv\(\)\.network is, found FiveConv$"):
         PipelineConfig(FiveConv(), MLPConfig((512, 10)))  # pyright: ignore[reportArgumentType]
+
+
+def test_parts_of_another_type_are_told() -> None:
+    with pytest.raises(UserError, match=r"mlp must be of type MLPConfig, .* found \(4, 10\)"):
+        PipelineConfig(NETWORK, (4, 10))  # pyright: ignore[reportArgumentType]
+    with pytest.raises(
+        UserError, match=r"feature_scaling must be of type Scaling, .* found 'unit'"
+    ):
+        PipelineConfig(NETWORK, CONFIG.mlp, "unit")  # pyright: ignore[reportArgumentType]
 
 
 def test_it_is_the_network_then_the_scaling_then_the_mlp() -> None:

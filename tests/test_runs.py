@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -58,8 +59,43 @@ def test_sizes_that_do_not_fit_the_data_are_refused(
 
 
 def test_a_network_has_to_be_described_by_its_blocks():
-    with pytest.raises(UserError, match=r"as FiveConv\(\)\.network is, found FiveConv"):
+    with pytest.raises(UserError, match=r"as FiveConv\(\)\.network is, found FiveConv$"):
         CNNRun(FiveConv())  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("kind", [MLPRun, CNNRun])
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"model": None}, "model must be of type .* found None"),
+        ({"training": 5}, "training must be of type TrainingConfig, .* found 5"),
+        ({"scaling": "unit"}, "scaling must be of type Scaling, .* found 'unit'"),
+        ({"data": {"seed": 1}}, "data must be of type DataConfig, .* found dict"),
+    ],
+)
+def test_fields_of_another_type_are_told(kind: Any, fields: dict[str, Any], told: str):
+    with pytest.raises(UserError, match=told):
+        kind(**fields)
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+@pytest.mark.parametrize(
+    ("model", "images", "told"),
+    [
+        (MLPConfig((784, 10)), np.zeros((2, 28, 28)), "must be uint8, .* found float64"),
+        (MLPConfig((784, 10)), [[0]], "must be uint8, .* found list"),
+        (MLPConfig((784, 10)), np.zeros((0, 9), np.uint8), "begin with the 9 pixels"),
+        (LENET, np.zeros((2, 28, 28)), "must be uint8, .* found float64"),
+        (LENET, np.zeros((2, 784), np.uint8), r"of shape \(n, 28, 28\).* found \(2, 784\)"),
+    ],
+)
+def test_images_of_every_split_are_looked_at(split: str, model: Any, images: Any, told: str):
+    good = Split(np.zeros((2, 28, 28), np.uint8), np.zeros(2, np.int64))  # pyright: ignore[reportArgumentType]
+    dataset = Dataset(good, good, good, "made", "")
+    runs.check_sizes(model, dataset)
+    with pytest.raises(UserError, match=told) as error:
+        runs.check_sizes(model, replace(dataset, **{split: good._replace(images=images)}))
+    assert f"the {split} split" in str(error.value)
 
 
 def test_classes_that_are_not_the_networks_are_refused(dataset: Dataset):

@@ -14,6 +14,7 @@ from fmnist_jax.networks.architectures import FiveConv
 from fmnist_jax.networks.config import ConvNetConfig
 from fmnist_jax.pipeline import (
     MAIN_NETWORK,
+    MAIN_TRAINING,
     MLP_TRAINING,
     PipelineRun,
     TrainedPipeline,
@@ -123,7 +124,9 @@ class FeatureMLP:
 
     def on(self, network: ConvNetConfig, hidden: int) -> MLPConfig:
         """The MLP on the features of `network`."""
-        sizes = self.layer_sizes or (network.features, hidden, network.classes)
+        sizes = self.layer_sizes
+        if sizes is None:
+            sizes = (network.features, hidden, network.classes)
         return MLPConfig(sizes, self.activations, self.dropout, self.initializer, self.l2)
 
 
@@ -133,7 +136,7 @@ def pipeline(
     mlp: FeatureMLP,
     mlp_training: TrainingConfig = MLP_TRAINING,
     network: Unprefixed[FiveConv] = MAIN_NETWORK,
-    network_training: Unprefixed[TrainingConfig] = CNN_TRAINING,
+    network_training: Unprefixed[TrainingConfig] = MAIN_TRAINING,
     scaling: Scaling = SYMMETRIC,
     feature_scaling: Scaling = Z_SCORE,
     extractor: str | None = None,
@@ -155,16 +158,18 @@ def pipeline(
         extractor: A checkpoint of `train cnn`, lenet, small-cnn, backbone or smallest, whose features
             are taken: only the MLP is trained.
     """
-    trained = None
+    trained, learned = None, None
     first = CNNRun(network.network, network_training, scaling, data)
     if extractor is not None:
-        default = CNNRun(replace(MAIN_NETWORK, hidden=network.hidden).network, data=data)
+        default = CNNRun(
+            replace(MAIN_NETWORK, hidden=network.hidden).network, MAIN_TRAINING, data=data
+        )
         if first != default:
             raise UserError(
                 "--extractor brings its own network, training and scaling: leave out the options "
                 "that describe them, or --extractor"
             )
-        first, trained = restore_network(extractor, data)
+        first, trained, learned = restore_network(extractor, data)
     run = PipelineRun(
         PipelineConfig(first.model, mlp.on(first.model, network.hidden), feature_scaling),
         first.training,
@@ -174,6 +179,11 @@ def pipeline(
     )
 
     def train(dataset: Dataset, hooks: Hooks) -> TrainedPipeline:
+        if learned not in (None, dataset.checksum):
+            raise UserError(
+                f"{extractor}: learned from other images than {dataset.source} (SHA-256 {learned}, "
+                f"not {dataset.checksum}): name its own data, or train it anew"
+            )
         on_network, on_mlp = hooks.on_epoch.get("network", runs.ignore), hooks.on_epoch["mlp"]
         return train_pipeline(run, dataset, on_network, on_mlp, hooks.on_features, trained)
 

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float32, Num, UInt8
 
 from fmnist_jax.checkpoint import Checkpoint, find_checkpoint, restore_checkpoint
+from fmnist_jax.checks import is_count, shown, whole
 from fmnist_jax.data.dataset import IMAGE_SHAPE
 from fmnist_jax.data.scaling import Scaling, Statistics
 from fmnist_jax.errors import UserError
@@ -55,7 +56,13 @@ class Classifier:
 
         Raises UserError for images of another shape or type.
         """
-        images = np.asarray(images)
+        try:
+            images = np.asarray(images)
+        except ValueError as error:
+            raise UserError(
+                "images must be uint8 of shape (n, 28, 28), found images or rows of different "
+                "lengths; make them all 28x28"
+            ) from error
         if images.dtype != np.uint8 or images.shape[1:] != IMAGE_SHAPE:
             raise UserError(
                 f"images must be uint8 of shape (n, 28, 28), found {images.dtype} of shape "
@@ -73,8 +80,11 @@ class Classifier:
         Raises UserError for images of another shape or type and a `top_k` that can't be.
         """
         names = self.checkpoint.class_names
-        if not 1 <= top_k <= len(names):
-            raise UserError(f"top_k must be from 1 to the {len(names)} classes, found {top_k}")
+        top_k = whole(top_k)
+        if not is_count(top_k, 1, len(names)):
+            raise UserError(
+                f"top_k must be a count from 1 to the {len(names)} classes, found {shown(top_k)}"
+            )
         predictions = []
         for row in self.probabilities(images):
             order = np.argsort(-row, kind="stable")[:top_k]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from fmnist_jax.checks import check_type, listed, shown, whole
 from fmnist_jax.errors import UserError
 from fmnist_jax.networks import pooling
 from fmnist_jax.networks.config import Block, ConvNetConfig
@@ -13,11 +14,21 @@ from fmnist_jax.scratch.losses import SOFTMAX_CROSS_ENTROPY, Loss
 
 @dataclass(frozen=True)
 class PoolingPlan:
-    """Which pooling follows each of the five convolutions."""
+    """Which pooling follows each of the five convolutions. Raises UserError where they aren't five."""
 
     name: str
     poolings: tuple[Pooling, ...]
     """Five."""
+
+    def __post_init__(self) -> None:
+        """Refuse what isn't five poolings; a list becomes a tuple."""
+        poolings = listed(self.poolings)
+        if poolings is None or len(poolings) != 5:
+            found = shown(self.poolings) if poolings is None else len(poolings)
+            raise UserError(f"poolings must be five, one a convolution, found {found}")
+        for number, pool in enumerate(poolings, 1):
+            check_type(f"pooling {number}", pool, Pooling, "as networks.pooling.MAX is")
+        object.__setattr__(self, "poolings", poolings)
 
 
 MAX = PoolingPlan("max", (pooling.MAX,) * 4 + (pooling.NONE,))
@@ -57,27 +68,21 @@ class FiveConv:
 
     def __post_init__(self) -> None:
         """Refuse what can't be built; lists and single counts become tuples."""
-        for name in ("filters", "kernels", "strides"):
-            value = getattr(self, name)
-            value = (value,) if isinstance(value, int) else tuple(value)
-            object.__setattr__(self, name, value)
-        if len(self.filters) != 5:
-            raise UserError(
-                f"filters must be five counts, one a convolution, found {len(self.filters)}: "
-                f"{self.filters}"
-            )
-        for name in ("kernels", "strides"):
-            value = getattr(self, name)
-            if len(value) not in (1, 5):
-                raise UserError(
-                    f"{name} must be one for all five convolutions or one for each, found "
-                    f"{len(value)}: {value}"
-                )
-        if not isinstance(self.pooling, PoolingPlan):
-            raise UserError(
-                f"pooling must be of type PoolingPlan, as networks.architectures.MAX is, found "
-                f"{self.pooling!r}"
-            )
+        one_or_five = "one for all five convolutions or one for each"
+        for name, lengths, expected in (
+            ("filters", (5,), "five counts, one a convolution"),
+            ("kernels", (1, 5), one_or_five),
+            ("strides", (1, 5), one_or_five),
+        ):
+            value = whole(getattr(self, name))
+            values = (value,) if type(value) is int else listed(value)
+            if values is None:
+                raise UserError(f"{name} must be {expected}, found {shown(value)}")
+            if len(values) not in lengths:
+                raise UserError(f"{name} must be {expected}, found {len(values)}: {shown(values)}")
+            object.__setattr__(self, name, values)
+        object.__setattr__(self, "hidden", whole(self.hidden))
+        check_type("pooling", self.pooling, PoolingPlan, "as networks.architectures.MAX is")
         self.network  # noqa: B018  refuses what doesn't fit
 
     @property

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
+from fmnist_jax.checks import check_type, is_count, listed, shown, whole
 from fmnist_jax.data.dataset import IMAGE_SHAPE
 from fmnist_jax.errors import UserError
 from fmnist_jax.networks.pooling import MAX, Pooling
@@ -29,26 +30,25 @@ class Block:
     pooling: Pooling = MAX
 
     def __post_init__(self) -> None:
-        """Refuse what can't be built."""
+        """Refuse what can't be built; any library's integers become ints."""
         for name, least, most in (
             ("filters", 1, MAX_UNITS),
             ("kernel", 1, min(IMAGE_SHAPE)),
             ("stride", 1, min(IMAGE_SHAPE)),
         ):
-            value = getattr(self, name)
-            if type(value) is not int or not least <= value <= most:
-                raise UserError(f"{name} must be a count from {least} to {most}, found {value!r}")
-        if self.padding is not None and not (
-            type(self.padding) is int and 0 <= self.padding < self.kernel
-        ):
+            value = whole(getattr(self, name))
+            if not is_count(value, least, most):
+                raise UserError(
+                    f"{name} must be a count from {least} to {most}, found {shown(value)}"
+                )
+            object.__setattr__(self, name, value)
+        object.__setattr__(self, "padding", whole(self.padding))
+        if self.padding is not None and not is_count(self.padding, 0, self.kernel - 1):
             raise UserError(
                 f"padding must be from 0 to less than the kernel's {self.kernel}, or left out to "
-                f"keep the size, found {self.padding!r}"
+                f"keep the size, found {shown(self.padding)}"
             )
-        if not isinstance(self.pooling, Pooling):
-            raise UserError(
-                f"pooling must be of type Pooling, as networks.pooling.MAX is, found {self.pooling!r}"
-            )
+        check_type("pooling", self.pooling, Pooling, "as networks.pooling.MAX is")
 
     @property
     def sides(self) -> tuple[int, int]:
@@ -89,28 +89,32 @@ class ConvNetConfig:
 
     def __post_init__(self) -> None:
         """Refuse what can't be built; lists become tuples."""
-        for name in ("blocks", "hidden"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
+        for name, example in (("blocks", "(Block(8), Block(16))"), ("hidden", "(512,) or ()")):
+            value = listed(getattr(self, name))
+            if value is None:
+                raise UserError(
+                    f"{name} must be a tuple, as {example} is, found {shown(getattr(self, name))}"
+                )
+            object.__setattr__(self, name, value)
+        object.__setattr__(self, "classes", whole(self.classes))
         if not self.blocks:
             raise UserError("blocks must be one or more, found none")
+        for number, block in enumerate(self.blocks, 1):
+            check_type(f"block {number}", block, Block, "as Block(32) is")
         for size in (*self.hidden, self.classes):
-            if type(size) is not int or not 1 <= size <= MAX_UNITS:
+            if not is_count(size, 1, MAX_UNITS):
                 raise UserError(
-                    f"hidden and classes must be counts from 1 to {MAX_UNITS}, found {size!r}"
+                    f"hidden and classes must be counts from 1 to {MAX_UNITS}, found {shown(size)}"
                 )
         for name, kind, example in (
             ("activation", Activation, "scratch.activations.RELU"),
             ("loss", Loss, "scratch.losses.SOFTMAX_CROSS_ENTROPY"),
         ):
-            value = getattr(self, name)
-            if not isinstance(value, kind):
-                raise UserError(
-                    f"{name} must be of type {kind.__name__}, as {example} is, found {value!r}"
-                )
+            check_type(name, getattr(self, name), kind, f"as {example} is")
         if not callable(self.initializer):
             raise UserError(
                 f"initializer must be a function, as scratch.initializers has them, found "
-                f"{self.initializer!r}"
+                f"{shown(self.initializer)}"
             )
         self.map_sizes  # noqa: B018  refuses what doesn't fit
 

@@ -1,10 +1,13 @@
 """The Flax (NNX) modules: one convolutional network, whatever its description says."""
 
+from math import prod
+
 import jax
 import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, DTypeLike, Float, Key
 
+from fmnist_jax.checks import shown_array
 from fmnist_jax.data.dataset import IMAGE_SHAPE
 from fmnist_jax.errors import UserError
 from fmnist_jax.networks.config import Block, ConvNetConfig, MapSizes
@@ -39,6 +42,8 @@ class Convolution(nnx.Module):
     def __call__(self, x: Maps) -> Maps:
         """pool(g(kernel * x + bias)); what the pooling wouldn't look at isn't computed."""
         block = self.block
+        if not x.shape[-1]:  # nothing to multiply, and no sizes to be told from it
+            return jnp.zeros((block.filters, self.sizes.pooled, self.sizes.pooled, 0), x.dtype)
         Z = convolution(x, self.kernel[...], block.stride, block.sides[0], self.sizes.used)
         Z = Z + self.bias[...][:, None, None, None]
         return block.pooling.forward(self.activation.forward(Z))
@@ -89,10 +94,14 @@ class ConvNet(nnx.Module):
 
         Raises UserError for images of another shape or type.
         """
-        if images.shape[1:] != IMAGE_SHAPE or not jnp.issubdtype(images.dtype, jnp.floating):
+        if (
+            not hasattr(images, "dtype")
+            or images.shape[1:] != IMAGE_SHAPE
+            or not jnp.issubdtype(images.dtype, jnp.floating)
+        ):
             raise UserError(
-                f"images must be scaled, floats of shape (n, 28, 28), found {images.dtype} of shape "
-                f"{images.shape}"
+                f"images must be scaled, an array of floats of shape (n, 28, 28), found "
+                f"{shown_array(images)}"
             )
         x = jnp.transpose(images, (1, 2, 0))[None]
         maps = []
@@ -104,7 +113,7 @@ class ConvNet(nnx.Module):
     def features(self, images: Images) -> Float[Array, "batch features"]:
         """The last maps of each image, flattened."""
         last = self.maps(images)[-1]
-        return last.reshape(-1, last.shape[-1]).T
+        return last.reshape(prod(last.shape[:-1]), last.shape[-1]).T
 
     def __call__(self, images: Images) -> Float[Array, "batch classes"]:
         """The logits."""

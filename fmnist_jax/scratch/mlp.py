@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, DTypeLike, Float, Int, Key
 
+from fmnist_jax.checks import check_type, is_count, is_number, listed, real, shown
 from fmnist_jax.errors import UserError
 from fmnist_jax.scratch.activations import RELU, Activation
 from fmnist_jax.scratch.dropout import dropout, dropout_backward, dropout_mask
@@ -50,29 +51,37 @@ class MLPConfig:
         """Refuse what can't be built; lists and a single activation become tuples."""
         if isinstance(self.activations, Activation):
             object.__setattr__(self, "activations", (self.activations,))
-        for name in ("layer_sizes", "activations"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
-        sizes, hidden = self.layer_sizes, len(self.layer_sizes) - 2
-        if len(sizes) < 2 or not all(type(n) is int and 1 <= n <= MAX_UNITS for n in sizes):
+        sizes = listed(self.layer_sizes)
+        if not sizes or len(sizes) < 2 or not all(is_count(n, 1, MAX_UNITS) for n in sizes):
             raise UserError(
                 f"layer_sizes must be two or more counts from 1 to {MAX_UNITS}, inputs first, found "
-                f"{sizes}"
+                f"{shown(self.layer_sizes if sizes is None else sizes)}"
             )
-        for activation in self.activations:
-            if not isinstance(activation, Activation):
-                raise UserError(
-                    f"activations must be of type Activation, as scratch.activations.GELU is, found "
-                    f"{activation!r}"
-                )
+        activations = listed(self.activations)
+        for activation in (self.activations,) if activations is None else activations:
+            check_type("activations", activation, Activation, "as scratch.activations.GELU is")
+        object.__setattr__(self, "layer_sizes", sizes)
+        object.__setattr__(self, "activations", activations)
+        hidden = len(sizes) - 2
         if len(self.activations) not in (1, hidden):
             raise UserError(
                 f"activations must be one for all {hidden} hidden layers of layer_sizes {sizes} "
                 f"or one for each, found {len(self.activations)}"
             )
-        if not 0 <= self.dropout < 1:
-            raise UserError(f"dropout must be at least 0 and less than 1, found {self.dropout}")
-        if not 0 <= self.l2 < float("inf"):
-            raise UserError(f"l2 must be a finite number of at least 0, found {self.l2}")
+        for name, end, expected in (
+            ("dropout", 1, "a number of at least 0 and less than 1"),
+            ("l2", float("inf"), "a finite number of at least 0"),
+        ):
+            value = real(getattr(self, name))
+            if not is_number(value) or not 0 <= value < end:
+                raise UserError(f"{name} must be {expected}, found {shown(value)}")
+            object.__setattr__(self, name, value)
+        if not callable(self.initializer):
+            raise UserError(
+                f"initializer must be a function, as scratch.initializers has them, found "
+                f"{shown(self.initializer)}"
+            )
+        check_type("loss", self.loss, Loss, "as scratch.losses.SOFTMAX_CROSS_ENTROPY is")
 
     @property
     def hidden_activations(self) -> tuple[Activation, ...]:

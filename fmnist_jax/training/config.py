@@ -6,6 +6,7 @@ from typing import Literal
 
 import optax
 
+from fmnist_jax.checks import is_number, real, shown, whole
 from fmnist_jax.errors import UserError, unknown_name
 from fmnist_jax.training.optimizers import (
     Epoch,
@@ -47,25 +48,34 @@ class TrainingConfig:
     """Draws the first weights, the order of the images and the dropout masks."""
 
     def __post_init__(self) -> None:
-        """Refuse what can't be trained with."""
+        """Refuse what can't be trained with; any library's numbers become ints and floats."""
         if self.monitor not in ("loss", "accuracy"):
             raise unknown_name("monitor", self.monitor, ("loss", "accuracy"))
         for name in ("optimizer", "schedule"):
             value = getattr(self, name)
             if not callable(value):
                 raise UserError(
-                    f"{name} must be a function, as training.optimizers has them, found {value!r}"
+                    f"{name} must be a function, as training.optimizers has them, found "
+                    f"{shown(value)}"
                 )
         for name in ("epochs", "batch_size", "patience"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise UserError(f"{name} must be at least 1, found {value}")
+            value = whole(getattr(self, name))
+            if name == "patience" and value is None:
+                continue
+            if type(value) is not int or value < 1:
+                raise UserError(f"{name} must be a count of at least 1, found {shown(value)}")
+            object.__setattr__(self, name, value)
         for name in ("learning_rate", "decay_rate"):
-            value = getattr(self, name)
-            if not 0 <= value <= MAX_RATE:
-                raise UserError(f"{name} must be a number from 0 to {MAX_RATE:g}, found {value}")
-        if not 0 <= self.seed < 2**32:
-            raise UserError(f"seed must be from 0 to 2**32 - 1, found {self.seed}")
+            value = real(getattr(self, name))
+            if not is_number(value) or not 0 <= value <= MAX_RATE:
+                raise UserError(
+                    f"{name} must be a number from 0 to {MAX_RATE:g}, found {shown(value)}"
+                )
+            object.__setattr__(self, name, value)
+        seed = whole(self.seed)
+        if type(seed) is not int or not 0 <= seed < 2**32:
+            raise UserError(f"seed must be a whole number from 0 to 2**32 - 1, found {shown(seed)}")
+        object.__setattr__(self, "seed", seed)
 
 
 def learning_rate_of(config: TrainingConfig, epoch: Epoch) -> Rate:

@@ -106,9 +106,9 @@ def in_batches(
     function: Callable[[Num[Array, "batch *shape"]], Num[Array, "batch outputs"]],
     images: Num[Array, "n *shape"],
 ) -> Num[Array, "n outputs"]:
-    """`function` of every image, in order, `EVALUATION_BATCH` at a time."""
+    """`function` of every image, in order, `EVALUATION_BATCH` at a time; of no images, no rows."""
     count = images.shape[0]
-    batch = min(EVALUATION_BATCH, count)
+    batch = max(1, min(EVALUATION_BATCH, count))
     padding = -count % batch
     padded = jnp.pad(images, [(0, padding)] + [(0, 0)] * (images.ndim - 1))
     outputs = jax.lax.map(function, padded.reshape(-1, batch, *images.shape[1:]))

@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fmnist_jax.cli import train as train_command
+from fmnist_jax.cli.train import FeatureMLP
 from fmnist_jax.configuration import decode
+from fmnist_jax.errors import UserError
 from fmnist_jax.networks.architectures import LENET
 from fmnist_jax.pipeline import PipelineRun
 from fmnist_jax.runs import NAMES, CNNRun, MLPRun
@@ -183,6 +186,21 @@ def test_what_a_stored_network_does_not_fit_is_told(
     assert not (tmp_path / "run").exists()
 
 
+def test_a_network_that_learned_from_other_images_is_no_extractor(
+    cli: Callable, network_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    real = train_command.restore_network
+    monkeypatch.setattr(
+        train_command, "restore_network", lambda *words: (*real(*words)[:2], "of others")
+    )
+    run_dir = ["--run-dir", tmp_path / "run"]
+    code, _, err = cli("train", "--extractor", network_dir, "--source", "synthetic", *run_dir)
+    assert code == 2
+    assert "learned from other images than" in err
+    assert err.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_pipelines_checkpoint_is_no_extractor(cli: Callable, pipeline_dir: Path):
     code, _, err = cli("train", "--extractor", pipeline_dir, "--source", "synthetic")
     assert code == 2
@@ -198,3 +216,9 @@ def test_a_named_network_with_the_loss_that_report_3_used(cli: Callable, tmp_pat
     run = decode(CNNRun, {**configuration, "data": {}}, NAMES, "")
     assert run.model == dataclasses.replace(LENET, loss=SOFTMAX_TWICE)
     assert run.training.batch_size == 100
+
+
+def test_no_layer_sizes_at_all_are_not_the_default_ones():
+    assert FeatureMLP().on(LENET, 8).layer_sizes == (400, 8, 10)
+    with pytest.raises(UserError, match=r"layer_sizes must be two or more counts .* found \(\)"):
+        FeatureMLP(layer_sizes=()).on(LENET, 8)

@@ -2,6 +2,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -135,9 +136,15 @@ def test_images_of_another_kind_are_refused(images: np.ndarray) -> None:
         Classifier(trained()).probabilities(images)
 
 
-@pytest.mark.parametrize("top_k", [0, -1, 11])
-def test_top_k_out_of_range_is_refused(top_k: int) -> None:
-    with pytest.raises(UserError, match=f"from 1 to the 10 classes, found {top_k}"):
+@pytest.mark.parametrize("images", [[[[1, 2], [3]]], [images_of(1)[0], images_of(1)[0, :27]]])
+def test_images_of_different_sizes_are_refused(images: Any) -> None:
+    with pytest.raises(UserError, match="found images or rows of different lengths"):
+        Classifier(trained()).probabilities(images)
+
+
+@pytest.mark.parametrize("top_k", [0, -1, 11, "3", 2.0, None, True])
+def test_top_k_out_of_range_is_refused(top_k: Any) -> None:
+    with pytest.raises(UserError, match=f"from 1 to the 10 classes, found {top_k!r}"):
         Classifier(trained()).classify(images_of(1), top_k=top_k)
 
 

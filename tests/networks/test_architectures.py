@@ -7,6 +7,7 @@ from math import prod
 from typing import Any
 
 import jax
+import numpy as np
 import pytest
 
 from fmnist_jax.errors import UserError
@@ -94,9 +95,13 @@ def test_five_conv_hands_everything_on() -> None:
     assert (network.initializer, network.loss) == (xavier_uniform, SOFTMAX_TWICE)
 
 
-@pytest.mark.parametrize("fields", [{"kernels": 5}, {"kernels": [5]}, {"kernels": (5,) * 5}])
-def test_one_kernel_or_five(fields: dict[str, Any]) -> None:
-    assert FiveConv(**fields).network == FiveConv(kernels=(5,)).network
+@pytest.mark.parametrize(
+    "kernels", [5, [5], (5,) * 5, np.int64(5), np.array([5] * 5)], ids=lambda kernels: str(kernels)
+)
+def test_one_kernel_or_five(kernels: Any) -> None:
+    given = FiveConv(kernels=kernels)
+    assert given.network == FiveConv(kernels=(5,)).network
+    assert {type(kernel) for kernel in given.kernels} == {int}
 
 
 def test_pooling_follows_each_convolution_but_the_last() -> None:
@@ -111,6 +116,11 @@ def test_pooling_follows_each_convolution_but_the_last() -> None:
     [
         ({"filters": (16,) * 4}, "filters must be five counts, one a convolution, found 4"),
         ({"filters": 16}, "filters must be five counts, one a convolution, found 1"),
+        ({"filters": None}, "filters must be five counts, one a convolution, found None"),
+        (
+            {"kernels": 3.0},
+            "kernels must be one for all five convolutions or one for each, found 3.0",
+        ),
         ({"filters": ()}, "filters must be five counts, one a convolution, found 0"),
         ({"filters": (16,) * 6}, "found 6"),
         ({"filters": (16, 16, 0, 16, 16)}, "filters must be a count"),
@@ -120,7 +130,10 @@ def test_pooling_follows_each_convolution_but_the_last() -> None:
         ({"strides": (1, 2, 1)}, "strides must be one for all five convolutions or one for each"),
         ({"strides": (2,)}, "block 3: a 1x1 map is too small for max pooling"),
         ({"pooling": "max"}, "pooling must be of type PoolingPlan"),
-        ({"pooling": pooling.MAX}, "pooling must be of type PoolingPlan"),
+        (
+            {"pooling": pooling.MAX},
+            "pooling must be of type PoolingPlan, as networks.architectures.MAX is, found Pooling",
+        ),
         ({"hidden": 0}, "hidden and classes must be counts"),
     ],
 )
@@ -128,6 +141,22 @@ def test_what_cannot_be_built(fields: dict[str, Any], told: str) -> None:
     with pytest.raises(UserError, match=re.escape(told)) as error:
         FiveConv(**fields)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("poolings", "told"),
+    [
+        ((pooling.MAX,) * 4, "poolings must be five, one a convolution, found 4"),
+        (pooling.MAX, "poolings must be five, one a convolution, found Pooling"),
+        (
+            ("max",) * 5,
+            "pooling 1 must be of type Pooling, as networks.pooling.MAX is, found 'max'",
+        ),
+    ],
+)
+def test_a_plan_is_of_five_poolings(poolings: Any, told: str) -> None:
+    with pytest.raises(UserError, match=re.escape(told)):
+        PoolingPlan("own", poolings)
 
 
 def test_descriptions_do_without_flax() -> None:

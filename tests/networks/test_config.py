@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from fmnist_jax.errors import UserError
@@ -93,6 +94,11 @@ def test_blocks_that_cannot_be(fields: dict[str, Any], told: str) -> None:
     ("fields", "told"),
     [
         ({"blocks": ()}, "blocks must be one or more"),
+        ({"blocks": None}, "blocks must be a tuple, as (Block(8), Block(16)) is, found None"),
+        ({"blocks": Block(8)}, "found Block"),
+        ({"blocks": (32, 64)}, "block 1 must be of type Block, as Block(32) is, found 32"),
+        ({"hidden": 128}, "hidden must be a tuple, as (512,) or () is, found 128"),
+        ({"hidden": ((8,),)}, "found (8,)"),
         ({"hidden": (0,)}, f"hidden and classes must be counts from 1 to {MAX_UNITS}, found 0"),
         ({"hidden": (MAX_UNITS + 1,)}, "hidden and classes"),
         ({"hidden": (8.5,)}, "found 8.5"),
@@ -124,3 +130,15 @@ def test_networks_that_cannot_be(fields: dict[str, Any], told: str) -> None:
 def test_a_kernel_that_just_fits() -> None:
     config = ConvNetConfig((Block(4, 5, stride=5), Block(4, 7, padding=2, pooling=pooling.NONE)))
     assert config.map_sizes[1] == MapSizes(3, 1, 1, 1)
+
+
+def test_integers_of_numpy_become_ints() -> None:
+    config = ConvNetConfig(
+        (Block(np.int64(4), np.uint8(3), np.int32(1), np.int64(1)),),  # pyright: ignore[reportArgumentType]
+        hidden=np.array([8]),  # pyright: ignore[reportArgumentType]
+        classes=np.int64(7),  # pyright: ignore[reportArgumentType]
+    )
+    assert config == ConvNetConfig((Block(4, 3, 1, 1),), hidden=(8,), classes=7)
+    block = config.blocks[0]
+    values = (block.filters, block.kernel, block.stride, block.padding, *config.hidden)
+    assert {type(value) for value in (*values, config.classes)} == {int}

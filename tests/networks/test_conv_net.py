@@ -224,3 +224,17 @@ def test_images_of_another_shape_or_type_are_refused(shape: tuple[int, ...], dty
     with pytest.raises(UserError, match="images must be") as error:
         jax.eval_shape(functional.conv_net(config).apply, parameters, images)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("images", [None, [[0.0] * 28] * 28], ids=["None", "list"])
+def test_what_is_no_array_is_refused(images: Any) -> None:
+    network = ConvNet(ConvNetConfig((Block(1, 1),), hidden=()), jax.random.key(0))
+    for function in (network.maps, network.features, network):
+        with pytest.raises(UserError, match=f"images must be .* found {type(images).__name__}"):
+            function(images)
+
+
+def test_no_images_have_no_features() -> None:
+    config = ConvNetConfig((Block(2, 1),), hidden=())
+    network = ConvNet(config, jax.random.key(0))
+    assert network.features(jnp.zeros((0, 28, 28), jnp.float32)).shape == (0, config.features)

@@ -13,6 +13,7 @@ import pytest
 from experiments import report1_table1, report2_mlp, report4_mlp
 from fmnist_jax import scratch
 from fmnist_jax.errors import UserError
+from fmnist_jax.runs import MLPRun
 from fmnist_jax.scratch import mlp
 from fmnist_jax.scratch.activations import LEAKY_RELU, RELU, SIGMOID, TANH
 from fmnist_jax.scratch.losses import SOFTMAX_TWICE
@@ -163,6 +164,7 @@ TEN_STEPS = {
     (row.run.model, row.run.training.learning_rate): f"{experiment.name}: {row.name}"
     for experiment in (report1_table1.EXPERIMENT, report2_mlp.EXPERIMENT, report4_mlp.EXPERIMENT)
     for row in experiment.rows
+    if isinstance(row.run, MLPRun)
 }
 """Two small networks and those of the reports' rows, each with its learning rate."""
 
@@ -254,6 +256,12 @@ def test_everything_keeps_the_dtype_of_the_parameters(dtype) -> None:
         ("layer_sizes", (), "layer_sizes"),
         ("layer_sizes", (784, 0, 10), "layer_sizes"),
         ("layer_sizes", (784, -5, 10), "layer_sizes"),
+        ("layer_sizes", 5, "layer_sizes must be two or more counts .* found 5"),
+        ("activations", None, "activations must be of type Activation, .* found None"),
+        ("dropout", "0.1", "dropout must be a number .* found '0.1'"),
+        ("l2", "a", "l2 must be a finite number of at least 0, found 'a'"),
+        ("initializer", "he", "initializer must be a function, .* found 'he'"),
+        ("loss", "x", "loss must be of type Loss, .* found 'x'"),
         ("activations", (RELU, TANH, SIGMOID), "found 3"),
         ("activations", (), "found 0"),
         ("dropout", 1.0, "dropout"),

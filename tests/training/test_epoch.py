@@ -118,3 +118,9 @@ def test_inference_covers_every_image_whatever_the_batch(count: int):
     loss, correct = evaluate(parameters, data, statistics, model=MODEL, scaling=Z_SCORE)
     np.testing.assert_allclose(loss, MODEL.losses(expected, data.labels).mean(), rtol=1e-5)
     assert int(correct) == int((expected.argmax(-1) == data.labels).sum())
+
+
+def test_no_images_give_no_rows():
+    parameters = MODEL.init(jax.random.key(0))
+    logits = predict_logits(parameters, made(0).images, {}, model=MODEL, scaling=UNIT)
+    assert logits.shape == (0, 10)
