@@ -4,6 +4,11 @@ Command: `python -m experiments.report1_table2_choices --seeds 1`
 
 Two of table 2's networks as they are there, and each with one thing changed. Chosen on the validation
 split; the test images play no part.
+
+Not run as a whole yet. What led to the choices were single runs of some of these configurations, seed 0:
+in batches of 32 the wider network's best validation accuracy is 91.83 % and its least validation loss
+0.2346, in batches of 64 91.33 % and 0.2483; on the narrow one's features the MLP is still learning
+after 200 epochs at 0.001 and stops after 79 at 0.01.
 """
 
 from dataclasses import replace

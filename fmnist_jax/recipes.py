@@ -1,13 +1,13 @@
-"""The named networks of reports 2, 3 and 4, each with its report's training, and one of our own."""
+"""The named networks of reports 2, 3 and 4, each with the training that its report gives."""
 
 from dataclasses import replace
 
 from fmnist_jax.data.scaling import UNIT
-from fmnist_jax.networks.architectures import BACKBONE, LENET, SMALL_CNN, SMALLEST
+from fmnist_jax.networks.architectures import BACKBONE, LENET, SMALL_CNN
 from fmnist_jax.runs import CNNRun
 from fmnist_jax.scratch.initializers import he_normal
 from fmnist_jax.training.config import TrainingConfig
-from fmnist_jax.training.optimizers import adam, cosine
+from fmnist_jax.training.optimizers import adam
 
 SMALL_CNN_RUN = CNNRun(
     SMALL_CNN,
@@ -28,16 +28,3 @@ BACKBONE_RUN = CNNRun(
 )
 """Report 4: ten epochs of plain gradient descent, at the better of its two learning rates; he-normal, the
 report naming no initialiser."""
-
-SMALLEST_RUN = CNNRun(
-    SMALLEST,
-    TrainingConfig(
-        epochs=30,
-        batch_size=64,
-        optimizer=adam,
-        learning_rate=0.005,
-        schedule=cosine,
-        patience=None,
-    ),
-)
-"""The smallest network over 90 %, as `experiments/smallest_network.py` chose it."""

@@ -22,7 +22,7 @@ from fmnist_jax.pipeline import (
     train_pipeline,
 )
 from fmnist_jax.pipeline_model import PipelineConfig
-from fmnist_jax.recipes import BACKBONE_RUN, LENET_RUN, SMALL_CNN_RUN, SMALLEST_RUN
+from fmnist_jax.recipes import BACKBONE_RUN, LENET_RUN, SMALL_CNN_RUN
 from fmnist_jax.runs import CNN_TRAINING, CNNRun, MLPRun
 from fmnist_jax.scratch.activations import RELU, Activation
 from fmnist_jax.scratch.initializers import Initializer, random
@@ -143,8 +143,8 @@ def pipeline(
 ) -> int:
     """Train five convolutions, then the scratch MLP on their features: the main job of report 1.
 
-    `fmnist-jax train` alone is this. The other networks: fmnist-jax train mlp, cnn, small-cnn, lenet,
-    backbone or smallest.
+    `fmnist-jax train` alone is this. The other networks: fmnist-jax train mlp, cnn, small-cnn, lenet
+    or backbone.
 
     Args:
         data: Which images.
@@ -155,8 +155,8 @@ def pipeline(
         network_training: How the convolutional network is trained.
         scaling: How grey levels become the network's inputs.
         feature_scaling: How features become the MLP's inputs.
-        extractor: A checkpoint of `train cnn`, lenet, small-cnn, backbone or smallest, whose features
-            are taken: only the MLP is trained.
+        extractor: A checkpoint of `train cnn`, lenet, small-cnn or backbone, whose features are taken:
+            only the MLP is trained.
     """
     trained, learned = None, None
     first = CNNRun(network.network, network_training, scaling, data)
@@ -197,5 +197,4 @@ NETWORKS = {
     "small-cnn": named(SMALL_CNN_RUN, "Train report 2's small convolutional network."),
     "lenet": named(LENET_RUN, "Train report 3's LeNet."),
     "backbone": named(BACKBONE_RUN, "Train report 4's five-block backbone."),
-    "smallest": named(SMALLEST_RUN, "Train the smallest network over 90 %."),
 }

@@ -14,7 +14,7 @@ from fmnist_jax.runs import CNNRun, MLPRun
 from fmnist_jax.scratch.initializers import INITIALIZERS
 from fmnist_jax.scratch.losses import SOFTMAX_CROSS_ENTROPY, SOFTMAX_TWICE
 
-NAMES = ("report1_choices", "report1_table1", "report2_mlp", "report4_mlp")
+NAMES = ("report1_choices", "report1_table1", "report1_table2", "report2_mlp", "report4_mlp")
 
 
 def experiment(name: str) -> Experiment:
