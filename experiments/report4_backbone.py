@@ -1,6 +1,16 @@
 """Report 4's backbone, alone and with the scratch MLP on its features.
 
 Command: `python -m experiments.report4_backbone --seeds 1`
+Measured, seed 0 (in brackets what the report says, of one run):
+
+|                                     | cnn test accuracy | cnn test loss      | mlp train accuracy | mlp train f1  | mlp validation accuracy | mlp validation f1 | mlp test accuracy | seeds |
+|-------------------------------------|-------------------|--------------------|--------------------|---------------|-------------------------|-------------------|-------------------|-------|
+| standalone, lr 0.01                 | not run (88.5)    | not run (0.322936) | not run            | not run       | not run                 | not run           | not run           | 0     |
+| same filters, lr 0.1                | 90.07 (90.1)      | 0.2767 (0.299253)  | 93.39              | 93.38         | 91.17                   | 91.17             | 90.41             | 1     |
+| doubled filters, lr 0.1             | 90.99 (89.4)      | 0.2582 (0.290769)  | 95.16 (97.82)      | 95.15 (97.82) | 91.57 (90.47)           | 91.55 (90.51)     | 90.80             | 1     |
+| 3x3 then four 2x2, lr 0.1           | 90.99 (89.2)      | 0.2582 (0.29309)   | 95.16              | 95.15         | 91.57                   | 91.55             | 90.80             | 1     |
+| three 3x3 then two 2x2, lr 0.1      | not run (90.4)    | not run (0.274256) | not run            | not run       | not run                 | not run           | not run           | 0     |
+| stride 2 in the first layer, lr 0.1 | not run           | not run            | not run            | not run       | not run                 | not run           | not run           | 0     |
 
 Every row gives both networks: `cnn` is the backbone with its own head, dense 128 ReLU and dense 10, and
 `mlp` the scratch MLP (features,128,10) on its features, the report's combined network, 10 epochs each.
@@ -11,6 +21,11 @@ What the report leaves open, and what is taken here: the optimizer (plain SGD), 
 filters" (49), the initialiser (he-normal, as in `report4_mlp`), the scaling of the features (z-score) and
 the stride's other settings (those of the doubled filters). For stride 2 it says "worse than stride 1".
 The weights are those of the lowest validation loss.
+
+The combined network's training accuracy is below the report's 97.82 and its validation accuracy above the
+report's 90.47: one seed, and why is not tested.
+
+One core of a two-core AMD EPYC a process, JAX 0.10.2, Python 3.11.7: 60 minutes of runs, beside other work.
 """
 
 from dataclasses import replace
