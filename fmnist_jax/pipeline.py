@@ -39,8 +39,8 @@ MAIN_TRAINING = replace(CNN_TRAINING, schedule=cosine)
 """How the main job trains it: report 1's ten epochs, the rate falling to nothing along a cosine."""
 
 MLP_TRAINING = TrainingConfig(learning_rate=0.01)
-"""How the MLP on features is trained: as the one on pixels, at the rate that
-`experiments/report1_table2_choices.py` chose on validation."""
+"""How the MLP on features is trained: as the one on pixels, but at a rate chosen on
+validation, as `experiments/report1_table2_choices.py` says."""
 
 
 def pipeline_of(network: FiveConv) -> PipelineConfig:

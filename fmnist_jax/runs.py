@@ -75,7 +75,7 @@ CNN_TRAINING = TrainingConfig(
     epochs=10, batch_size=32, optimizer=adam, learning_rate=0.001, patience=None
 )
 """Report 1's ten epochs; it doesn't name optimizer, batch size and learning rate. The batch size was
-chosen on validation by `experiments/report1_table2_choices.py`."""
+chosen on validation, as `experiments/report1_table2_choices.py` says."""
 
 
 @dataclass(frozen=True)
