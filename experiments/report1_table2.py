@@ -30,10 +30,10 @@ filters, 5 in the others. "global" is the report's literal one, a mean over the 
 convolution but the last. The network keeps the weights of its lowest validation loss.
 
 Lower than the report by more than half a point: with maxima "he" (both networks), "xavier" (the MLP) and
-the two widest (the MLP, 0.88 and 1.09). Of one seed each, and why isn't settled. What is known: validation
-is 0.9 to 1.1 points above test in every such row; these networks overfit within the ten epochs, so that
-the epoch of the lowest validation loss has up to 0.4 points less validation accuracy than the best one
-(the results' `cnn_history`), and the report doesn't say which epoch's weights it kept.
+the two widest (the MLP, 0.88 and 1.09). Of one seed each, and why isn't settled. What is known: in these
+rows validation is 0.5 to 1.1 points above test; the networks overfit within the ten epochs, so that the
+epoch of the lowest validation loss has up to 0.9 points less validation accuracy than the best one (5x5;
+the results' `cnn_history`), and the report doesn't say which epoch's weights it kept.
 
 One core of a two-core AMD EPYC a process, JAX 0.10.2, Python 3.11.7: 91 minutes of runs, beside other work.
 """

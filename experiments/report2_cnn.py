@@ -8,11 +8,7 @@ accuracy, as the report has them.
 """
 
 from experiments.protocol import REPORTED, Experiment, Row, main
-from fmnist_jax.data.scaling import UNIT
-from fmnist_jax.networks.architectures import SMALL_CNN
-from fmnist_jax.runs import CNNRun
-from fmnist_jax.training.config import TrainingConfig
-from fmnist_jax.training.optimizers import adam
+from fmnist_jax.recipes import SMALL_CNN_RUN
 
 ENTRY = REPORTED["report_2"][1]
 
@@ -22,18 +18,7 @@ EXPERIMENT = Experiment(
     rows=(
         Row(
             "6,16 5x5 avg, 120,84,10 relu adam",
-            CNNRun(
-                model=SMALL_CNN,
-                training=TrainingConfig(
-                    epochs=ENTRY["epochs"],
-                    batch_size=ENTRY["batch_size"],
-                    optimizer=adam,
-                    learning_rate=ENTRY["learning_rate"],
-                    monitor="accuracy",
-                    patience=None,
-                ),
-                scaling=UNIT,
-            ),
+            SMALL_CNN_RUN,
             {"test_accuracy": ENTRY["test_accuracy"]},
         ),
     ),

@@ -33,11 +33,11 @@ Training reaches its targets against PyTorch: 1.55 times in the median, 1.02 at 
 convolutions take 13 to 33 times as long, but for LeNet (8) and the literal "global" (6 to 8), in which
 convolutions are little of the work. Features miss theirs: 0.86 times PyTorch in the median. PyTorch's
 forward pass runs at some 170 of the machine's 208 GFLOP/s, and ours writes its patches besides; 1.5 times
-that would take fewer operations, not faster ones. Compilation takes 5 seconds at most, and a process that
-trains 0.7 GiB.
+that would take fewer operations, not faster ones (the rate counts the padding's zeros, as textbooks do).
+Compilation takes 5 seconds at most, and a process that trains 0.7 GiB.
 
-What was tried, and gave what (JAX 0.12, images a second of 16,32,64,128,256 3x3 in training, one change
-after another, each against the one before it, where no layer is named):
+What was tried, once each by changing the program or one layer of it, so that only large differences mean
+much (JAX 0.12, images a second of 16,32,64,128,256 3x3 in training, where no layer is named):
 
 - patches by concatenation and autodiff: batch first and channels last 4,600; batch last, as it is, 4,700;
 - outputs that the pooling drops left out: 5,000; kernel taps that see padding alone left out with the
@@ -46,15 +46,16 @@ after another, each against the one before it, where no layer is named):
 - copies times a 1 that the compiler can't see through, so that both cores copy: part of both steps above;
   on patches alone (16 channels, 14x14) 460 instead of 1,000 microseconds;
 - patches along one axis and three products: forward 1,480 microseconds instead of 1,150 (16 to 32
-  filters, 14x14); nine products without patches 1,940; patches in two or four parts 5 to 15 % slower;
-- the batch in four parts, one after the other: 32 to 64 filters 5x5 10 % faster with JAX 0.12, others
-  level or slower;
-- four outputs at a time from patches of 4x4, as the pooling takes them: 10 to 60 % slower;
-- Winograd's F(2x2, 3x3), forward: 1.4 times as fast from 64 channels on, 0.5 to 0.9 times below;
+  filters, 14x14); nine products without patches 1,940; patches in two parts 5 % faster to 28 % slower, in
+  four 6 to 54 % slower;
+- the batch in four parts, one after the other: 7 to 12 % faster with 32 channels, level to 23 % slower
+  with 64;
+- four outputs at a time, as the pooling takes them: 24 to 61 % slower, but 10 % faster for LeNet's first;
+- Winograd's F(2x2, 3x3), forward: 1.4 times as fast with 64 channels, 0.5 to 1.1 times with fewer;
 - bias and ReLU after max pooling instead of before it: 12 % slower;
 - XLA's own convolution with its gradients written as forward ones: 1.44 times as fast where patches
-  leave the last cache (32 to 64 filters 5x5), which is where it serves; on smaller layers 0.5 to 1.2 times,
-  with JAX 0.10 0.4 to 1.05 times;
+  take 40 MB (32 to 64 filters 5x5), which is where it serves, though with JAX 0.10 0.78 times there; on
+  other layers 0.07 to 1.2 times;
 - the batch sharded over two host devices: 3,762 instead of 7,041, at 32..512 1,197 instead of 2,470.
 
 All train the same network from the same weights with the same optimizer (PyTorch's fused) on the same

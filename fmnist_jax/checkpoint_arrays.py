@@ -49,7 +49,7 @@ def by_name(tree: Any) -> dict[str, Any]:
     return {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in leaves}
 
 
-def check_layout(found: Mapping[str, Any], expected: Mapping[str, Any], where: Path) -> None:
+def check_layout(found: Mapping[str, Any], expected: Mapping[str, Any], where: Path | str) -> None:
     """Raise UserError where names, shapes or types of `found` aren't those of `expected`."""
     reasons = [f"{name} is missing" for name in expected if name not in found]
     reasons += [f"{name} is unknown" for name in sorted(found) if name not in expected]

@@ -4,6 +4,7 @@ import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
 from jaxtyping import Array, Float, Int, Key
 
 from fmnist_jax.scratch import mlp
@@ -60,6 +61,25 @@ def scratch_mlp(config: MLPConfig) -> Model:
         return mlp.value_and_grad(parameters, flatten(inputs), labels, config, key)
 
     return Model(init, apply, config.loss.forward, value_and_grad)
+
+
+def by_autodiff(
+    init: Callable[[Key[Array, ""]], Parameters],
+    apply: Callable[[Parameters, Inputs], Logits],
+    losses: Callable[[Logits, Labels], Float[Array, " batch"]],
+) -> Model:
+    """A network without dropout or penalty whose gradient is `jax.value_and_grad`'s."""
+
+    def value_and_grad(
+        parameters: Parameters, inputs: Inputs, labels: Labels, key: Key[Array, ""]
+    ) -> tuple[tuple[Float[Array, ""], Logits], Parameters]:
+        def objective(parameters: Parameters) -> tuple[Float[Array, ""], Logits]:
+            logits = apply(parameters, inputs)
+            return losses(logits, labels).mean(), logits
+
+        return jax.value_and_grad(objective, has_aux=True)(parameters)
+
+    return Model(init, apply, losses, value_and_grad)
 
 
 def flatten(inputs: Inputs) -> Float[Array, "batch inputs"]:

@@ -14,6 +14,7 @@ from jaxtyping import Array, Float, UInt8
 
 from fmnist_jax import runs
 from fmnist_jax.checkpoint import find_checkpoint, restore_checkpoint
+from fmnist_jax.checkpoint_arrays import by_name, check_layout
 from fmnist_jax.checks import check_type, shown_array
 from fmnist_jax.configuration import decode
 from fmnist_jax.data.dataset import IMAGE_SHAPE, Dataset
@@ -187,20 +188,8 @@ def _check_network(network: Trained, run: PipelineRun) -> None:
             "network: trained with another configuration or scaling than the run's; give the run "
             "those of the network"
         )
-    drawn = jax.eval_shape(network.model.init, jax.random.key(0))
-    expected, found = (
-        {
-            jax.tree_util.keystr(path): jnp.shape(leaf)
-            for path, leaf in jax.tree.leaves_with_path(tree)
-        }
-        for tree in (drawn, network.parameters)
-    )
-    for name in expected | found:
-        if expected.get(name) != found.get(name):
-            raise UserError(
-                f"network: its parameters{name} must be of shape {expected.get(name, 'none')}, "
-                f"found {found.get(name, 'none')}; give those that were trained with its model"
-            )
+    expected = jax.eval_shape(network.model.init, jax.random.key(0))
+    check_layout(by_name(network.parameters), by_name(expected), "network")
 
 
 def features_of(network: Trained, config: ConvNetConfig, dataset: Dataset) -> Features:

@@ -154,10 +154,10 @@ def test_a_network_with_other_parameters_is_refused() -> None:
     other = replace(NETWORK, filters=(4, 4, 6, 6, 13)).network
     parameters = functional.init(jax.random.key(0), other)
     network = Trained(functional.conv_net(RUN.model.network), parameters, SYMMETRIC, {}, (), 0, 0.0)
-    with pytest.raises(UserError, match=r"must be of shape \(12,\), found \(13,\)"):
+    with pytest.raises(UserError, match=r"is float32\[13\], not float32\[12\]"):
         train_pipeline(RUN, dataset, network=network)
     missing = network._replace(parameters={})
-    with pytest.raises(UserError, match=r"must be of shape \(4,\), found none"):
+    with pytest.raises(UserError, match=r"is missing"):
         train_pipeline(RUN, dataset, network=missing)
     with pytest.raises(UserError, match=r"network must be of type Trained, .* found tuple"):
         train_pipeline(RUN, dataset, network=(RUN.network_run, network))  # pyright: ignore[reportArgumentType]

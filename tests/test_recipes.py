@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from experiments import report2_cnn, report3_lenet, report4_backbone
+from experiments.protocol import REPORTED
 from fmnist_jax.networks.architectures import BACKBONE, LENET, SMALL_CNN
 from fmnist_jax.recipes import BACKBONE_RUN, LENET_RUN, SMALL_CNN_RUN
 from fmnist_jax.scratch.initializers import he_normal
@@ -13,7 +14,8 @@ def test_report_2():
     training = SMALL_CNN_RUN.training
     assert SMALL_CNN_RUN.model is SMALL_CNN
     assert (training.optimizer, training.learning_rate) == (adam, 0.001)
-    assert (training.batch_size, training.epochs) == (1024, 200)
+    entry = REPORTED["report_2"][1]
+    assert (training.batch_size, training.epochs) == (entry["batch_size"], entry["epochs"])
     assert (training.monitor, training.patience) == ("accuracy", None)
 
 

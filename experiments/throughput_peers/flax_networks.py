@@ -9,11 +9,10 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from jaxtyping import Array, Float, Key
 
 from experiments.throughput_peers.networks import Training, config_of, train_with
 from experiments.throughput_peers.worker import Job
-from fmnist_jax.models import Inputs, Labels, Logits, Model, Parameters
+from fmnist_jax.models import Inputs, Logits, Model, Parameters, by_autodiff
 from fmnist_jax.networks.config import Block, ConvNetConfig
 from fmnist_jax.networks.pooling import AVERAGE, GLOBAL, MAX, NONE
 
@@ -63,16 +62,7 @@ def model_of(config: ConvNetConfig) -> Model:
         nnx.replace_by_pure_dict(filled, parameters)
         return nnx.merge(graph, filled)(inputs)
 
-    def value_and_grad(
-        parameters: Parameters, inputs: Inputs, labels: Labels, key: Key[Array, ""]
-    ) -> tuple[tuple[Float[Array, ""], Logits], Parameters]:
-        def objective(parameters: Parameters) -> tuple[Float[Array, ""], Logits]:
-            logits = apply(parameters, inputs)
-            return config.loss.forward(logits, labels).mean(), logits
-
-        return jax.value_and_grad(objective, has_aux=True)(parameters)
-
-    return Model(lambda key: nnx.to_pure_dict(state), apply, config.loss.forward, value_and_grad)
+    return by_autodiff(lambda key: nnx.to_pure_dict(state), apply, config.loss.forward)
 
 
 def _convolution(block: Block, channels: int, rngs: nnx.Rngs) -> nnx.Conv:

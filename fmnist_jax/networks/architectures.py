@@ -83,7 +83,7 @@ class FiveConv:
             object.__setattr__(self, name, values)
         object.__setattr__(self, "hidden", whole(self.hidden))
         check_type("pooling", self.pooling, PoolingPlan, "as networks.architectures.MAX is")
-        self.network  # noqa: B018  refuses what doesn't fit
+        _ = self.network  # refuses what doesn't fit
 
     @property
     def network(self) -> ConvNetConfig:

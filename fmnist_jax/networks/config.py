@@ -116,7 +116,7 @@ class ConvNetConfig:
                 f"initializer must be a function, as scratch.initializers has them, found "
                 f"{shown(self.initializer)}"
             )
-        self.map_sizes  # noqa: B018  refuses what doesn't fit
+        _ = self.map_sizes  # refuses what doesn't fit
 
     @property
     def map_sizes(self) -> tuple[MapSizes, ...]:

@@ -36,7 +36,7 @@ class Geometry(NamedTuple):
 
 
 CACHED = 32 * 2**20
-"""Bytes of patches from which on a CPU does without them: about its last cache."""
+"""Bytes of patches from which on a CPU does without them: 40 MB paid so, 15 MB did not."""
 
 
 def convolution(x: Maps, kernel: Kernel, stride: int, before: int, size: int) -> Maps:

@@ -7,7 +7,7 @@ import jax
 from flax import nnx
 from jaxtyping import Array, Float, Key
 
-from fmnist_jax.models import Inputs, Labels, Logits, Model
+from fmnist_jax.models import Inputs, Logits, Model, by_autodiff
 from fmnist_jax.networks.config import ConvNetConfig
 from fmnist_jax.networks.conv_net import ConvNet
 from fmnist_jax.networks.pooling import Maps
@@ -23,16 +23,7 @@ def conv_net(config: ConvNetConfig) -> Model:
     def apply(parameters: Parameters, inputs: Inputs) -> Logits:
         return merged(parameters, config)(inputs)
 
-    def value_and_grad(
-        parameters: Parameters, inputs: Inputs, labels: Labels, key: Key[Array, ""]
-    ) -> tuple[tuple[Float[Array, ""], Logits], Parameters]:
-        def objective(parameters: Parameters) -> tuple[Float[Array, ""], Logits]:
-            logits = apply(parameters, inputs)
-            return config.loss.forward(logits, labels).mean(), logits
-
-        return jax.value_and_grad(objective, has_aux=True)(parameters)
-
-    return Model(functools.partial(init, config=config), apply, config.loss.forward, value_and_grad)
+    return by_autodiff(functools.partial(init, config=config), apply, config.loss.forward)
 
 
 def init(key: Key[Array, ""], config: ConvNetConfig) -> Parameters:
