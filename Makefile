@@ -3,11 +3,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check clean
+.PHONY: run study test check clean
 .NOTPARALLEL:
 
 run: .venv/run.stamp  ## the main job on the real data
 	$(BIN)/fmnist-jax train pipeline
+
+study: .venv/study.stamp  ## every experiment, for hours, then the page; resumes, two at once share the work
+	@$(BIN)/python -m experiments study; code=$$?; $(BIN)/python -m experiments report && exit $$code
 
 test: .venv/test.stamp  ## every test
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
@@ -21,6 +24,7 @@ clean:
 	rm -rf .venv build dist
 
 .venv/run.stamp: EXTRAS :=
+.venv/study.stamp: EXTRAS := [study]
 .venv/test.stamp: EXTRAS := [test]
 .venv/dev.stamp: EXTRAS := [dev]
 .venv/%.stamp: pyproject.toml

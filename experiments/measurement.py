@@ -3,7 +3,7 @@
 import dataclasses
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any, TypeVar
 
@@ -11,9 +11,10 @@ import jax
 
 from fmnist_jax import runs
 from fmnist_jax.data.dataset import Dataset
-from fmnist_jax.pipeline import Features, PipelineRun, train_pipeline
+from fmnist_jax.pipeline import NO_SNAPSHOTS, Features, PipelineRun, train_pipeline
 from fmnist_jax.runs import CNNRun, MLPRun, Trained
 from fmnist_jax.training.config import TrainingConfig
+from fmnist_jax.training.snapshots import Snapshots
 
 Run = MLPRun | CNNRun | PipelineRun
 
@@ -43,13 +44,19 @@ def seed_of(run: Run) -> int:
     return seed
 
 
-def measure(run: Run, dataset: Dataset, splits: Sequence[str]) -> dict[str, Any]:
+def measure(
+    run: Run,
+    dataset: Dataset,
+    splits: Sequence[str],
+    snapshots: Mapping[str, Snapshots] = NO_SNAPSHOTS,
+) -> dict[str, Any]:
     """Train once and measure each split once; accuracies and F1 in percent, curves, circumstances.
 
-    Of a pipeline the network's figures begin with `cnn_` and the scratch MLP's with `mlp_`.
+    Of a pipeline the network's figures begin with `cnn_` and the scratch MLP's with `mlp_`. `snapshots`
+    are by part, as `parts.trainings` names them: training goes on from these.
     """
     if isinstance(run, PipelineRun):
-        pipeline = train_pipeline(run, dataset)
+        pipeline = train_pipeline(run, dataset, snapshots=snapshots)
         network, mlp = pipeline.network, pipeline.mlp
         measured = (
             _prefixed("cnn", _figures(network, dataset, splits, dataset.class_names))
@@ -62,7 +69,7 @@ def measure(run: Run, dataset: Dataset, splits: Sequence[str]) -> dict[str, Any]
         )
         seconds = network.seconds + pipeline.extraction_seconds + mlp.seconds
     else:
-        trained = runs.train(run, dataset)
+        trained = runs.train(run, dataset, snapshots=snapshots.get(""))
         measured = _figures(trained, dataset, splits, dataset.class_names)
         seconds = trained.seconds
     return measured | {

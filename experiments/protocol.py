@@ -1,30 +1,36 @@
 """How every experiment is run: rows over seeds, each run stored as it ends, reported beside measured."""
 
 import dataclasses
+import hashlib
 import io
 import json
+import shlex
+import shutil
 import statistics
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+import jax
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from experiments.measurement import Run, measure, seed_of, trainings, with_trainings
-from fmnist_jax import runs
+from experiments.measurement import Run, measure, seed_of, with_trainings
+from experiments.store import Experiment, Row, Store, configuration_of
+from fmnist_jax import parts
 from fmnist_jax.cli.arguments import parse
-from fmnist_jax.configuration import encode
+from fmnist_jax.cli.interruption import Stopped, listening
 from fmnist_jax.data import checksums
 from fmnist_jax.data.dataset import Dataset, Split
 from fmnist_jax.data.loading import DataConfig, load_dataset
-from fmnist_jax.errors import UserError
-from fmnist_jax.files import write_json
+from fmnist_jax.errors import DivergedError, UserError
+from fmnist_jax.files import writing
+from fmnist_jax.run_claims import HeldError, held
+from fmnist_jax.training.snapshots import Snapshots, never
 
 REPORTED: dict[str, Any] = json.loads(Path(__file__).with_name("reported.json").read_text("utf-8"))
 """Every figure of the four reports; accuracies in percent."""
@@ -35,35 +41,11 @@ RESULTS = Path(__file__).with_name("results")
 WIDTH = 400
 """Characters that a table may take; rich would fold its columns to the terminal's."""
 
+CACHED_RUNS = 16
+"""Runs after which compiled programs are dropped: each configuration's take 30 to 45 MiB."""
+
 QUICK_IMAGES, QUICK_EPOCHS = 2000, 2
 """What `--quick` cuts each split and run down to."""
-
-
-SPLITS = ("train", "validation", "test")
-
-
-@dataclass(frozen=True)
-class Row:
-    """A line of a table: one configuration, run with several seeds."""
-
-    name: str
-    run: Run
-    reported: Mapping[str, float] = field(default_factory=dict)
-    """What the report says of it, by the names of `measure`; accuracies in percent."""
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """A table: rows with what was reported, and what is measured beside it."""
-
-    name: str
-    """The module's own name; the results' too."""
-    title: str
-    rows: tuple[Row, ...]
-    columns: tuple[str, ...]
-    """Names of `measure` that the table shows."""
-    splits: tuple[str, ...] = SPLITS
-    """Splits the trained network is measured on; without "test" where choices are made."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +57,7 @@ class Options:
     quick: bool = False
     """A few images and epochs, in seconds, to see that all is in order; stored under runs/quick."""
     rows: tuple[str, ...] = ()
-    """Only rows whose name contains one of these, so that several processes can share the work."""
+    """Only rows of these names, or whose name contains one, so that processes can share the work."""
     data: DataConfig = field(default_factory=DataConfig)
     """Which images."""
 
@@ -88,23 +70,34 @@ class Options:
 def main(experiment: Experiment) -> None:
     """Run the experiment as the command line says and print its table; exits with 2 on UserError."""
     console = Console(highlight=False, soft_wrap=True)
+    program = f"python -m experiments.{experiment.name}"
     try:
-        program = f"python -m experiments.{experiment.name}"
         options = parse(Options, program, None, {})
-        stored = run(experiment, options, console.print)
+        with listening(console.print, sys.stdout.flush) as interruption:
+            stored = run(experiment, options, console.print, interruption.asked)
     except UserError as error:
         print(f"experiments.{experiment.name}: {error}", file=sys.stderr)
         sys.exit(2)
+    except Stopped as stopped:
+        again = f"{program} {shlex.join(sys.argv[1:])}"
+        print(f"Stopped. To go on, give the same command again: {again}", file=sys.stderr)
+        sys.exit(stopped.exit_code)
     console.print(f"\n{experiment.title}: measured, mean ± standard deviation (reported)\n")
     console.print(table(experiment, stored), markup=False)
 
 
-def run(experiment: Experiment, options: Options, log: Callable[[str], None]) -> dict[str, Any]:
+def run(
+    experiment: Experiment,
+    options: Options,
+    log: Callable[[str], None],
+    asked: Callable[[], BaseException | None] = never,
+) -> dict[str, Any]:
     """Run what isn't stored yet, storing each run as it ends; returns all that is stored.
 
-    Rows of the same configuration, of any experiment, are run once. Raises UserError for rows that
-    the experiment doesn't have, for data that can't be had, and, after all others, for runs that
-    couldn't be finished.
+    Rows of the same configuration, of any experiment, are run once. A run that was cut short goes on
+    from its last saved epoch; one that another process is at is left to it. `asked` is as `Snapshots`
+    has it. Raises UserError for rows that the experiment doesn't have, for data that can't be had,
+    and, after all others, for runs that couldn't be finished.
     """
     plan = list(planned(experiment, options))
     dataset = load_dataset(options.data, log)
@@ -116,21 +109,32 @@ def run(experiment: Experiment, options: Options, log: Callable[[str], None]) ->
         )
     store = Store(experiment, Path("runs/quick") if options.quick else RESULTS, dataset.checksum)
     failed: list[str] = []
-    for row, seed in plan:
+    for number, (row, seed) in enumerate(plan, 1):
+        if number % CACHED_RUNS == 0:
+            jax.clear_caches()
         configured = configure(row, seed, options)
         name = f"{experiment.name}: {row.name}, seed {seed}"
         if store.has(row, configured):
+            forget(store, configured)
             log(f"{name}: stored already")
             continue
-        measured = store.equal(configured)
-        if measured is None:
-            try:
-                measured = measure(configured, dataset, experiment.splits)
-            except UserError as error:
-                log(f"{name}: {error}")
-                failed.append(name)
-                continue
-        store.add(row, configured, measured)
+        try:
+            with begun(store, configured, log, asked) as snapshots:
+                if store.has(row, configured):  # by now
+                    continue
+                measured = store.equal(configured)
+                if measured is None:
+                    measured = measure(configured, dataset, experiment.splits, snapshots)
+                store.add(row, configured, measured)
+        except HeldError:
+            log(f"{name}: another process is at it")
+            continue
+        except UserError as error:
+            if isinstance(error, DivergedError):
+                store.add_failed(row, configured, str(error))
+            log(f"{name}: {error}")
+            failed.append(name)
+            continue
         figures = ", ".join(f"{column} {measured[column]:.4g}" for column in experiment.columns)
         log(f"{name}: {figures} ({measured['seconds']:.0f} s)")
     if failed:
@@ -138,17 +142,60 @@ def run(experiment: Experiment, options: Options, log: Callable[[str], None]) ->
     return store.read()
 
 
+@contextmanager
+def begun(
+    store: "Store",
+    run: Run,
+    log: Callable[[str], None],
+    asked: Callable[[], BaseException | None] = never,
+) -> Iterator[dict[str, Snapshots]]:
+    """Where the states of `run`'s trainings are kept until it is stored, by part; this process's alone.
+
+    Raises HeldError where another process holds them, and UserError where they can't be kept.
+    """
+    folder, key = _unfinished(store, run)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    with held(folder):
+        yield {
+            part: Snapshots(folder / parts.titled("state", part), f"{key} {part}", log, asked)
+            for part in parts.trainings(run)
+        }
+        # Reached where the run is stored; after an error the states stay.
+        forget(store, run)
+
+
+def forget(store: "Store", run: Run) -> None:
+    """Remove what a run that is stored would have gone on from."""
+    shutil.rmtree(_unfinished(store, run)[0], ignore_errors=True)
+
+
+def _unfinished(store: "Store", run: Run) -> tuple[Path, str]:
+    """The folder of the run's states, and the key of all that these depend on."""
+    told = [configuration_of(run), seed_of(run), store.data_checksum, jax.__version__]
+    key = hashlib.sha256(json.dumps(told).encode()).hexdigest()
+    return store.folder / ".unfinished" / f"{store.experiment.name}-{key[:16]}", key
+
+
 def planned(experiment: Experiment, options: Options) -> Iterator[tuple[Row, int]]:
     """Every (row, seed) asked for, all rows of one seed before the next seed."""
+    names = [row.name for row in experiment.rows]
     for part in options.rows:
-        if not any(part in row.name for row in experiment.rows):
+        if not any(part in name for name in names):
             raise UserError(
                 f"rows: no row of {experiment.name} has {part!r} in its name: they are "
-                + "; ".join(row.name for row in experiment.rows)
+                + "; ".join(names)
             )
+    # A whole name means its row alone, though others contain it.
+    chosen = {
+        name
+        for part in options.rows
+        for name in ([part] if part in names else names)
+        if part in name
+    }
     for seed in range(options.seeds):
         for row in experiment.rows:
-            if not options.rows or any(part in row.name for part in options.rows):
+            if not options.rows or row.name in chosen:
                 yield row, seed
 
 
@@ -184,88 +231,6 @@ def summary(values: list[float]) -> str:
     digits = 2 if abs(mean) >= 2 else 4
     spread = f" ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else ""
     return f"{mean:.{digits}f}{spread}"
-
-
-@dataclass(frozen=True)
-class Store:
-    """An experiment's results in one JSON file; several processes may add to it at once."""
-
-    experiment: Experiment
-    folder: Path
-    data_checksum: str
-    """Of the images that the runs are about; others' runs don't count."""
-
-    @cached_property
-    def path(self) -> Path:
-        """The file."""
-        return self.folder / f"{self.experiment.name}.json"
-
-    def read(self) -> dict[str, Any]:
-        """What is stored: by row its configuration, reported figures and runs by seed."""
-        if not self.path.exists():
-            return {}
-        return json.loads(self.path.read_text("utf-8"))["rows"]
-
-    def has(self, row: Row, run: Run) -> bool:
-        """Whether the row is stored with this very configuration, seed and data."""
-        return str(seed_of(run)) in self._runs_like(row, run)
-
-    def add(self, row: Row, run: Run, measured: Mapping[str, Any]) -> None:
-        """Store one run; the row's runs of another configuration or other data are forgotten."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(self.path.with_suffix(".lock")):
-            rows = self.read()
-            rows[row.name] = {
-                "configuration": _without_circumstances(run),
-                "reported": dict(row.reported),
-                "runs": self._runs_like(row, run) | {str(seed_of(run)): dict(measured)},
-            }
-            order = [row.name for row in self.experiment.rows]
-            rows = {name: rows[name] for name in order if name in rows}
-            write_json(self.path, {"title": self.experiment.title, "rows": rows})
-
-    def equal(self, run: Run) -> dict[str, Any] | None:
-        """What some experiment's row measured of this very run, if it has all that is asked for."""
-        for path in sorted(self.folder.glob("*.json")):
-            for stored in json.loads(path.read_text("utf-8")).get("rows", {}).values():
-                measured = self._alike(stored, run).get(str(seed_of(run)), {})
-                if measured.keys() >= set(self.experiment.columns):
-                    return without_splits(measured, kept=self.experiment.splits)
-        return None
-
-    def _runs_like(self, row: Row, run: Run) -> dict[str, Any]:
-        """The stored runs of the row, by seed, that were made as `run` would be."""
-        return self._alike(self.read().get(row.name, {}), run)
-
-    def _alike(self, stored: Mapping[str, Any], run: Run) -> dict[str, Any]:
-        """Of a row as it is stored, the runs by seed that were made as `run` would be."""
-        if stored.get("configuration") != _without_circumstances(run):
-            return {}
-        return {
-            seed: measured
-            for seed, measured in stored["runs"].items()
-            if measured["data_checksum"] == self.data_checksum
-        }
-
-
-def without_splits(measured: Mapping[str, Any], kept: Sequence[str]) -> dict[str, Any]:
-    """The figures of a run without those of splits that aren't `kept`: no choice sees the test split."""
-    others = tuple(f"{split}_" for split in SPLITS if split not in kept)
-    return {
-        name: value
-        for name, value in measured.items()
-        if not name.removeprefix("cnn_").removeprefix("mlp_").startswith(others)
-    }
-
-
-def _without_circumstances(run: Run) -> dict[str, Any]:
-    """The configuration without what differs from seed to seed or from machine to machine."""
-    configuration = encode(run, runs.NAMES)
-    for name in trainings(run):
-        del configuration[name]["seed"]
-    for name in ("source", "data_dir"):
-        del configuration["data"][name]
-    return configuration
 
 
 def _cut(dataset: Dataset) -> Dataset:

@@ -2,12 +2,12 @@
 
     NAME/manifest.json        SHA-256 of every other file
     NAME/metadata/metadata    JSON: the fields of `Metadata`
-    NAME/arrays/              parameters and scaling statistics
+    NAME/arrays/              parameters and scaling statistics, a folder an array
     NAME/_CHECKPOINT_METADATA
 
 The directory is an Orbax checkpoint: Orbax writes it and can restore it. `restore_checkpoint` reads
-the arrays through TensorStore, on which Orbax is built: importing Orbax would make `predict` start
-later.
+it without Orbax, whose import takes seconds, and so that a stranger's checkpoint meets no reader but
+JSON's and NumPy's: see SECURITY.md.
 """
 
 import json
@@ -20,22 +20,46 @@ from typing import Any
 import jax
 import numpy as np
 
-from fmnist_jax.checkpoint_arrays import by_name, check_finite, check_layout, read_arrays
+from fmnist_jax.checkpoint_arrays import (
+    MAX_BYTES,
+    METADATA,
+    by_name,
+    check_bytes,
+    check_finite,
+    check_layout,
+    read_arrays,
+    write_arrays,
+)
+from fmnist_jax.checkpoint_places import find_checkpoint as find_checkpoint
+from fmnist_jax.checkpoint_places import newest_good
+from fmnist_jax.checkpoint_places import shipped_checkpoints as shipped_checkpoints
+from fmnist_jax.checks import shown
 from fmnist_jax.configuration import decode, encode
 from fmnist_jax.data.dataset import IMAGE_SHAPE
 from fmnist_jax.data.scaling import SCALINGS, Scaling, Statistics
 from fmnist_jax.errors import UserError, unknown_name
 from fmnist_jax.kinds import KINDS, NAMES, kind_of
-from fmnist_jax.manifest import is_sealed, present, read_json, sealed_directory, verify
+from fmnist_jax.manifest import (
+    MAX_JSON_BYTES,
+    parse_json,
+    present,
+    read_verified,
+    sealed_directory,
+    verify,
+)
 from fmnist_jax.models import Model, Network, Parameters
 from fmnist_jax.networks.config import ConvNetConfig
 from fmnist_jax.pipeline_model import PipelineConfig, fingerprint
 from fmnist_jax.scratch.mlp import MLPConfig
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""1 kept its arrays packed, in a database."""
 
-METADATA = "metadata/metadata"
-ARRAYS = "arrays"
+MAX_LAYERS = 512
+"""A model of more layers is refused before it is built."""
+
+MAX_NAME = 100
+"""The most characters of a class's name."""
 
 
 @dataclass(frozen=True)
@@ -107,11 +131,12 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
     arrays = jax.tree.map(np.asarray, _tree(checkpoint.parameters, checkpoint.statistics))
     expected = _expected(checkpoint.model, checkpoint.scaling, checkpoint.class_names, path)
     check_layout(by_name(arrays), by_name(expected), path)
+    check_bytes(by_name(expected), path)
     check_finite(by_name(arrays), path)
     _check_extractor(checkpoint.model, checkpoint.parameters, checkpoint.extractor, path)
     with sealed_directory(path) as directory:
         try:
-            _write(directory, arrays, metadata)
+            write_arrays(directory, arrays, metadata)
         except ValueError as error:  # what TensorStore makes of a full disk
             reason = str(error).partition(" [")[0]
             raise UserError(f"{path}: can't be written ({reason}); make room") from error
@@ -120,16 +145,47 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
 def restore_checkpoint(path: str | Path) -> Checkpoint:
     """Read the checkpoint at `path`, its arrays onto this process's first device.
 
-    Every file is held against the manifest before any is believed, and the names, shapes and types
-    of the arrays against what the configuration asks for before they are read.
+    Every file is held against the manifest before any is believed, and the names, shapes, types and
+    sizes of the arrays against what the configuration asks for before they are read. Where another
+    process replaces the checkpoint meanwhile, it is the old one or the new one, whole.
 
     Raises UserError for a checkpoint that is missing, half-written, damaged or of another version,
-    and for an MLP paired with a network that it wasn't trained on.
+    and for an MLP paired with a network that it wasn't trained on; it names the newest good
+    checkpoint near by.
     """
-    directory = present(Path(path))
-    verify(directory)
+    path = Path(path)
+    while True:
+        directory = present(path)
+        found = _identity(directory)
+        try:
+            return _restore(directory)
+        except UserError as error:
+            if found != _identity(present(path)):
+                continue
+            message = str(error)
+            if len(message) > _MAX_MESSAGE:
+                message = f"{message[:_MAX_MESSAGE]} ..."
+            if found is not None and (other := newest_good(path, FORMAT_VERSION)):
+                message += f"; the newest good checkpoint near by is {other}"
+            raise UserError(message) from error
+
+
+_MAX_MESSAGE = 1000  # a stranger's configuration may be quoted in it
+
+
+def _identity(directory: Path) -> tuple[int, int] | None:
+    """What tells a directory from another of its name; None where there is none."""
+    try:
+        status = directory.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _restore(directory: Path) -> Checkpoint:
+    sums = verify(directory, MAX_BYTES + 2 * MAX_JSON_BYTES)
     where = directory / METADATA
-    metadata = _read_metadata(where)
+    metadata = _read_metadata(where, read_verified(directory, METADATA, sums, MAX_JSON_BYTES))
     if metadata.model.kind not in KINDS:
         raise UserError(f"{where}: {unknown_name('kind of model', metadata.model.kind, KINDS)}")
     if metadata.scaling not in SCALINGS:
@@ -138,7 +194,7 @@ def restore_checkpoint(path: str | Path) -> Checkpoint:
     kind = KINDS[metadata.model.kind]
     config = decode(kind.config, metadata.model.configuration, NAMES, where)
     expected = _expected(config, scaling, metadata.class_names, where)
-    arrays = read_arrays(directory / ARRAYS, by_name(expected), where)
+    arrays = read_arrays(directory, by_name(expected), sums, where)
     structure = jax.tree.structure(expected)
     parameters = jax.tree.unflatten(structure, arrays)["parameters"]
     _check_extractor(config, parameters, metadata.extractor, where)
@@ -155,40 +211,6 @@ def restore_checkpoint(path: str | Path) -> Checkpoint:
         data_checksum=metadata.data_checksum,
         extractor=metadata.extractor,
     )
-
-
-def find_checkpoint(path_or_name: str | Path) -> Path:
-    """The checkpoint meant: by its directory, by the directory of its run, or by a shipped one's name.
-
-    Raises UserError, with the names of the shipped ones, where there is no such checkpoint, and for
-    one that may not be read.
-    """
-    path = Path(path_or_name)
-    try:
-        for candidate in (path, path / "checkpoint"):
-            if is_sealed(present(candidate)):
-                return candidate
-        shipped = shipped_checkpoints()
-        if str(path_or_name) in shipped:
-            return shipped[str(path_or_name)]
-        found = "no checkpoint in there, or a half-written one" if path.exists() else "not found"
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path_or_name!r}: can't be a path ({error}); check it") from error
-    raise UserError(
-        f"{path_or_name}: {found}; name the directory of a checkpoint or of a run, or a checkpoint "
-        f"that ships with fmnist-jax: {', '.join(sorted(shipped)) or 'none here'}"
-    )
-
-
-def shipped_checkpoints() -> dict[str, Path]:
-    """The checkpoints that come with the package, by name: those of the wheel or of the clone."""
-    package = Path(__file__).parent
-    return {
-        directory.name: directory
-        for root in (package.parent / "checkpoints", package / "checkpoints")
-        for directory in sorted(root.glob("*"))
-        if is_sealed(directory)
-    }
 
 
 def _describe(checkpoint: Checkpoint) -> Metadata:
@@ -228,30 +250,12 @@ def _check_extractor(
         )
 
 
-def _write(directory: Path, arrays: Any, metadata: dict[str, Any]) -> None:
-    import orbax.checkpoint as ocp
-
-    # The layout is pinned: `read_arrays` reads this one.
-    handler = ocp.CompositeCheckpointHandler(
-        arrays=ocp.PyTreeCheckpointHandler(use_ocdbt=True, use_zarr3=False),
-        metadata=ocp.JsonCheckpointHandler(),
-    )
-    items = ocp.args.Composite(
-        arrays=ocp.args.PyTreeSave(arrays), metadata=ocp.args.JsonSave(metadata)
-    )
-    with ocp.Checkpointer(handler) as checkpointer:
-        checkpointer.save(directory, items)
-    # These hold the path of the machine that wrote them; Orbax restores without them.
-    for file in list(directory.rglob("commit_success.txt")):
-        file.unlink()
-
-
-def _read_metadata(file: Path) -> Metadata:
-    values = read_json(file)
+def _read_metadata(file: Path, content: bytes) -> Metadata:
+    values = parse_json(content, file)
     version = values.get("format_version") if isinstance(values, dict) else None
     if version != FORMAT_VERSION:
         raise UserError(
-            f"{file}: format_version is {version!r}, this fmnist-jax reads {FORMAT_VERSION}; "
+            f"{file}: format_version is {shown(version)}, this fmnist-jax reads {FORMAT_VERSION}; "
             "use the fmnist-jax that wrote the checkpoint, or train anew"
         )
     return decode(Metadata, values, {}, file)
@@ -261,6 +265,13 @@ def _expected(
     config: Any, scaling: Scaling, class_names: tuple[str, ...], where: Path
 ) -> dict[str, Any]:
     """Shapes and types of the arrays that a configuration asks for; nothing is computed."""
+    layers = _layers(config)
+    if layers > MAX_LAYERS:
+        raise UserError(f"{where}: the model has {layers} layers; {MAX_LAYERS} are the most")
+    if not all(name.isprintable() and len(name) <= MAX_NAME for name in class_names):
+        raise UserError(
+            f"{where}: class_names must be of printable characters, {MAX_NAME} at most; rename them"
+        )
     network = KINDS[kind_of(config)].build(config)
     parameters = jax.eval_shape(lambda: network.init(jax.random.key(0)))
     image = jax.ShapeDtypeStruct((1, *IMAGE_SHAPE), np.float32)
@@ -276,6 +287,14 @@ def _expected(
             f"{len(class_names)}: give each class its name"
         )
     return _tree(parameters, scaling.fit(np.zeros((1, *IMAGE_SHAPE), np.uint8)))
+
+
+def _layers(config: MLPConfig | ConvNetConfig | PipelineConfig) -> int:
+    if isinstance(config, PipelineConfig):
+        return _layers(config.network) + _layers(config.mlp)
+    if isinstance(config, ConvNetConfig):
+        return len(config.blocks) + len(config.hidden) + 1
+    return len(config.layer_sizes) - 1
 
 
 def _tree(parameters: Parameters, statistics: Statistics) -> dict[str, Any]:

@@ -4,9 +4,11 @@
 """
 
 import hashlib
+import itertools
 import json
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +21,15 @@ MANIFEST = "manifest.json"
 
 MAX_JSON_BYTES = 16 * 1024 * 1024
 """A larger file is refused unread."""
+
+MAX_FILES = 4096
+"""A directory with more files and folders below it is refused."""
+
+MAX_DEPTH = 8
+"""So is one with folders more deeply nested."""
+
+Sums = dict[str, str]
+"""The SHA-256 of each file by its name, "a/file"."""
 
 REMEDY = "copy it again from where it came, or make it anew"
 
@@ -66,6 +77,11 @@ def present(path: Path) -> Path:
     return previous if _exists(previous) and not _exists(path) else path
 
 
+def beside(path: Path) -> tuple[Path, ...]:
+    """Where `sealed_directory` may have left the directory that `path` was about to replace."""
+    return (_previous(path),)
+
+
 def is_sealed(directory: Path) -> bool:
     """Whether the directory has a manifest with checksums; they may be wrong.
 
@@ -79,41 +95,81 @@ def is_sealed(directory: Path) -> bool:
         return False
 
 
-def verify(directory: Path) -> None:
-    """Hold every file of the directory against its manifest.
+def verify(directory: Path, largest: int) -> Sums:
+    """Hold every file of the directory against its manifest; returns the manifest's checksums.
 
     Raises UserError for the first file that is missing, altered, cut short, unknown, a link or not
-    to be read.
+    to be read, and for more than `largest` bytes or `MAX_FILES` files, before any is opened.
     """
-    with _reading(directory):
+    with reading(directory):
         if not directory.is_dir():
             raise UserError(f"{directory}: no such directory; check the path")
         if not (directory / MANIFEST).exists():
             raise UserError(f"{directory / MANIFEST}: missing: half-written or damaged; {REMEDY}")
-        sums, files = _read_sums(directory), _files(directory)
+        files = _files(directory)
+        held = sum(file.stat().st_size for file in files.values())
+        if held > largest:
+            raise UserError(
+                f"{directory}: holds {held} bytes, more than the {largest} that are read; "
+                "use a smaller one"
+            )
+        sums = _read_sums(directory)
         for name in sorted(sums.keys() | files.keys() - {MANIFEST}):
             file = directory / name
             if name not in files:
                 raise UserError(f"{file}: missing, though the manifest has it; {REMEDY}")
             if name not in sums:
                 raise UserError(f"{file}: not in the directory's manifest; remove it")
-            if _sha256(file) != sums[name]:
+            if _sha256(files[name]) != sums[name]:
                 raise UserError(f"{file}: altered or cut short (SHA-256); {REMEDY}")
+    return sums
+
+
+def read_verified(directory: Path, name: str, sums: Sums, largest: int) -> bytes:
+    """What the file `name` holds: these very bytes have the checksum that `sums` gives it.
+
+    Raises UserError for a file that `sums` doesn't have, for more than `largest` bytes, and where it
+    was altered since `verify`.
+    """
+    file = directory / name
+    with reading(file):
+        if name not in sums or not file.is_file():
+            raise UserError(f"{file}: missing; {REMEDY}")
+        with file.open("rb") as stream:
+            content = stream.read(largest + 1)
+    if len(content) > largest:
+        raise UserError(f"{file}: holds more than {largest} bytes; {REMEDY}")
+    if hashlib.sha256(content).hexdigest() != sums[name]:
+        raise UserError(f"{file}: altered or cut short (SHA-256); {REMEDY}")
+    return content
 
 
 def read_json(file: Path) -> Any:
-    """Read a JSON file. Raises UserError where it can't be read."""
-    with _reading(file):
-        try:
-            if file.stat().st_size > MAX_JSON_BYTES:
-                raise ValueError(f"larger than {MAX_JSON_BYTES} bytes")
-            return json.loads(file.read_bytes())
-        except (ValueError, RecursionError) as error:
-            raise UserError(f"{file}: can't be read as JSON ({error}); {REMEDY}") from error
+    """Read a JSON file. Raises UserError where it can't be read or holds NaN or infinity."""
+    with reading(file):
+        if not stat.S_ISREG(file.stat().st_mode):  # to open a pipe would be to wait
+            raise UserError(f"{file}: not a file; {REMEDY}")
+        with file.open("rb") as stream:
+            content = stream.read(MAX_JSON_BYTES + 1)
+    return parse_json(content, file)
+
+
+def parse_json(content: bytes, file: Path) -> Any:
+    """The value that `content` stands for. Raises UserError as `read_json` does."""
+    try:
+        if len(content) > MAX_JSON_BYTES:
+            raise ValueError(f"larger than {MAX_JSON_BYTES} bytes")
+        return json.loads(content, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{file}: can't be read as JSON ({error}); {REMEDY}") from error
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[None]:
+def reading(path: Path) -> Iterator[None]:
     """Turn the system's refusals into errors that name the file, or the folder that bars the way."""
     try:
         yield
@@ -126,7 +182,7 @@ def _reading(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _read_sums(directory: Path) -> dict[str, str]:
+def _read_sums(directory: Path) -> Sums:
     manifest = read_json(directory / MANIFEST)
     sums = manifest.get("sha256") if isinstance(manifest, dict) else None
     if not isinstance(sums, dict):
@@ -144,8 +200,11 @@ def _seal(directory: Path) -> None:
 
 def _files(directory: Path) -> dict[str, Path]:
     """The files below the directory by their relative names, "a/file"."""
+    entries = sorted(itertools.islice(_entries(directory, MAX_DEPTH), MAX_FILES + 1))
+    if len(entries) > MAX_FILES:
+        raise UserError(f"{directory}: holds more than {MAX_FILES} files; name another directory")
     files = {}
-    for entry in sorted(_entries(directory)):
+    for entry in entries:
         if entry.is_symlink() or not (entry.is_dir() or entry.is_file()):
             raise UserError(f"{entry}: neither a file nor a folder; remove it")
         if entry.is_file():
@@ -153,12 +212,14 @@ def _files(directory: Path) -> dict[str, Path]:
     return files
 
 
-def _entries(directory: Path) -> Iterator[Path]:
+def _entries(directory: Path, depth: int) -> Iterator[Path]:
     """All that is below the directory. Unlike rglob, raises OSError for a folder it can't read."""
+    if not depth:
+        raise UserError(f"{directory}: folders too deeply nested; name another directory")
     for entry in directory.iterdir():
         yield entry
         if entry.is_dir() and not entry.is_symlink():
-            yield from _entries(entry)
+            yield from _entries(entry, depth - 1)
 
 
 def _sha256(file: Path) -> str:

@@ -1,10 +1,11 @@
 """Reports 1 and 4: a convolutional network is trained, then the scratch MLP on its features."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
@@ -32,6 +33,7 @@ from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.config import TrainingConfig
 from fmnist_jax.training.epoch import DeviceSplit, in_batches
 from fmnist_jax.training.optimizers import cosine
+from fmnist_jax.training.snapshots import Snapshots
 
 MAIN_NETWORK = FiveConv(filters=(16, 32, 64, 128, 256), hidden=512)
 """The network of the main job, `fmnist-jax train`."""
@@ -141,6 +143,10 @@ class PipelineAssessment(NamedTuple):
     """The scratch MLP on the features."""
 
 
+NO_SNAPSHOTS: Mapping[str, Snapshots] = MappingProxyType({})
+"""Nothing is kept of a training that is cut short."""
+
+
 def ignore_features(network: Trained, features: Features) -> None:
     """Do nothing between the two trainings."""
 
@@ -152,18 +158,20 @@ def train_pipeline(
     on_mlp_epoch: OnEpoch = ignore,
     on_features: Callable[[Trained, Features], None] = ignore_features,
     network: Trained | None = None,
+    snapshots: Mapping[str, Snapshots] = NO_SNAPSHOTS,
 ) -> TrainedPipeline:
     """Train the network, extract every split's features, train the scratch MLP on them.
 
     `on_features` is called between the two. With `network`, trained before as `run.network_run` says,
-    only the MLP is trained.
+    only the MLP is trained. `snapshots` are, as `runs.train` takes them, of the parts `network` and
+    `mlp`: a network that had been trained to its end isn't trained again.
 
     Raises UserError where the network isn't the configured one or doesn't fit the images, and where
     a loss stops being finite.
     """
     runs.check_sizes(run.model.network, dataset)
     if network is None:
-        network = runs.train(run.network_run, dataset, on_network_epoch)
+        network = runs.train(run.network_run, dataset, on_network_epoch, snapshots.get("network"))
     else:
         _check_network(network, run)
     begun = time.perf_counter()
@@ -177,6 +185,7 @@ def train_pipeline(
         features.validation,
         run.model.feature_scaling,
         on_mlp_epoch,
+        snapshots.get("mlp"),
     )
     return TrainedPipeline(network, features, mlp, fingerprint(network.parameters), seconds)
 

@@ -1,23 +1,27 @@
 """A run's directory: configuration, history, figures, pictures and checkpoint.
 
 configuration.json   everything that the run was told
+origin.json          the images' checksum, the version of JAX, and the network that a pipeline was given
 metrics.jsonl        a line an epoch, written as it ends; of a pipeline metrics_network.jsonl and
                      metrics_mlp.jsonl
-result.json          figures on every split, when training is done
-pictures/*.png       curves, confusion matrix, predictions, mistakes, first layer, feature maps
 checkpoint/          the best epoch's weights, for `predict` and `evaluate`
+pictures/*.png       curves, confusion matrix, predictions, mistakes, first layer, feature maps
+result.json          figures on every split; the last to be written, so that it says: finished
 tensorboard/         the history once more, where asked for
+
+Until it is finished, `unfinished/` holds what the next epoch depends on, and `.lock` is held by the
+process that is at it. Cut short at any moment, the same run goes on and leaves the same.
 """
 
-import itertools
+import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Collection, Iterator
-from contextlib import ExitStack, contextmanager
-from datetime import datetime
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from fmnist_jax import pictures
 from fmnist_jax.checkpoint import Checkpoint, save_checkpoint
@@ -25,13 +29,25 @@ from fmnist_jax.configuration import encode
 from fmnist_jax.data.dataset import Dataset
 from fmnist_jax.errors import UserError
 from fmnist_jax.evaluation import figures
-from fmnist_jax.files import write_json, writing
-from fmnist_jax.kinds import kind_of
+from fmnist_jax.files import write_bytes, write_json, writing
 from fmnist_jax.parts import Assessments, Outcome, Run, parts, titled, trainings
 from fmnist_jax.pipeline import TrainedPipeline
 from fmnist_jax.pipeline_model import PipelineConfig
+from fmnist_jax.run_claims import (
+    CHECKPOINT,
+    CONFIGURATION,
+    LOCK,
+    ORIGIN,
+    RESULT,
+    Origin,
+    Stage,
+    claimed,
+)
 from fmnist_jax.runs import NAMES, Trained
 from fmnist_jax.training.fit import EpochRecord
+from fmnist_jax.training.snapshots import Snapshots, ignore, never
+
+UNFINISHED = "unfinished"
 
 
 class Write(Protocol):
@@ -42,102 +58,159 @@ class Write(Protocol):
         ...
 
 
+class Opened(NamedTuple):
+    """A run's directory while this process is at it."""
+
+    path: Path
+    write: Write
+    snapshots: Mapping[str, Snapshots]
+    """By part."""
+    finished: bool
+    """All is there already: nothing is to be written."""
+
+
+def no_epoch(record: EpochRecord, part: str = "") -> None:
+    """Of a finished run no line is written."""
+    raise AssertionError("the run is finished")
+
+
 @contextmanager
-def created(
+def opened(
     directory: Path | None,
     run: Run,
+    origin: Origin,
     tensorboard: bool = False,
     trained: Collection[str] | None = None,
-) -> Iterator[tuple[Path, Write]]:
-    """A new directory for `run` (by default under runs/), and a function that writes an epoch's line.
+    log: Callable[[str], None] = ignore,
+    asked: Callable[[], BaseException | None] = never,
+) -> Iterator[Opened]:
+    """The directory for `run`, new or the one it was begun in, as `run_claims.claimed` finds it.
 
-    `trained` names the parts that are trained, by default all. What fails before the first epoch is
-    done leaves things as they were. Raises UserError where the directory can't be made, something is
-    in it already, or TensorBoard's extra is asked for and isn't installed.
+    `trained` names the parts that are trained, by default all; `log` and `asked` are as `Snapshots` has
+    them. What fails before the first epoch is done leaves things as they were. Raises UserError where
+    the directory can't be had, or TensorBoard's extra is asked for and isn't installed.
     """
     was_there = directory is not None and directory.exists()
-    directory = _new_directory(kind_of(run.model)) if directory is None else _claimed(directory)
-    try:
-        with writing(directory):
-            write_json(directory / "configuration.json", encode(run, NAMES))
-        with ExitStack() as stack:
-            histories = {
-                part: stack.enter_context(_history(directory, part, tensorboard))
-                for part in (trainings(run) if trained is None else trained)
+    with claimed(directory, run, origin, log) as (path, stage):
+        if stage is Stage.FINISHED:
+            _forget(path)
+            yield Opened(path, no_epoch, {}, finished=True)
+            return
+        try:
+            names = trainings(run) if trained is None else trained
+            snapshots = {
+                part: Snapshots(
+                    path / UNFINISHED / titled("state", part), _key(run, origin, part), log, asked
+                )
+                for part in names
             }
+            with writing(path):
+                if stage is Stage.NEW:
+                    write_json(path / ORIGIN, asdict(origin))
+                    write_json(path / CONFIGURATION, encode(run, NAMES))
+                (path / UNFINISHED).mkdir(exist_ok=True)
+            with ExitStack() as stack:
+                histories = {
+                    part: stack.enter_context(
+                        _history(
+                            path, part, tensorboard, kept.newest.history if kept.newest else ()
+                        )
+                    )
+                    for part, kept in snapshots.items()
+                }
 
-            def write(record: EpochRecord, part: str = "") -> None:
-                histories[part](record)
+                def write(record: EpochRecord, part: str = "") -> None:
+                    histories[part](record)
 
-            yield directory, write
-    except BaseException:
-        if not any(path.stat().st_size for path in directory.glob("metrics*.jsonl")):
-            shutil.rmtree(directory, ignore_errors=True)
-            if was_there:
-                directory.mkdir(exist_ok=True)
-        raise
+                yield Opened(path, write, snapshots, finished=False)
+        except BaseException:
+            if stage is Stage.NEW and not _epochs_done(path):
+                shutil.rmtree(path, ignore_errors=True)
+                if was_there:
+                    with suppress(OSError):
+                        path.mkdir(exist_ok=True)
+            raise
+
+
+def _key(run: Run, origin: Origin, part: str) -> str:
+    """Of all that the training of `part` depends on, beside JAX's version."""
+    told = [encode(run, NAMES), origin.data_checksum, origin.network, part]
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
+def _epochs_done(directory: Path) -> bool:
+    return any(path.stat().st_size for path in directory.glob("metrics*.jsonl"))
+
+
+def _line(record: EpochRecord) -> bytes:
+    return (json.dumps(record._asdict()) + "\n").encode()
 
 
 @contextmanager
 def _history(
-    directory: Path, part: str, tensorboard: bool
+    directory: Path, part: str, tensorboard: bool, done: Sequence[EpochRecord]
 ) -> Iterator[Callable[[EpochRecord], None]]:
+    """A function that adds an epoch's line to those of the epochs `done`, whatever the file held."""
     path = directory / f"{titled('metrics', part)}.jsonl"
     with ExitStack() as stack:
-        summaries = None
+        summarise: Callable[[EpochRecord], None] = _no_summary
         if tensorboard:
-            summaries = _summary_writer(directory / "tensorboard" / part)
-            stack.callback(summaries.close)
+            summarise = stack.enter_context(_summaries(directory / "tensorboard" / part))
         with writing(path):
-            file = stack.enter_context(path.open("x", encoding="utf-8"))
+            write_bytes(path, b"".join(map(_line, done)))
+        for record in done:
+            summarise(record)
 
         def write(record: EpochRecord) -> None:
             with writing(path):
-                file.write(json.dumps(record._asdict()) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            if summaries is not None:
-                for name, value in record._asdict().items():
-                    if name != "epoch":
-                        summaries.add_scalar(name, value, record.epoch)
+                _append(path, _line(record))
+            summarise(record)
 
         yield write
 
 
-def _new_directory(kind: str) -> Path:
-    """A directory named by the time; by a number too where several runs begin in one second."""
-    name = datetime.now().strftime(f"{kind}-%Y%m%d-%H%M%S")
-    for suffix in itertools.chain([""], (f"-{count}" for count in itertools.count(2))):
-        directory = Path("runs") / (name + suffix)
-        with writing(directory):
-            try:
-                directory.mkdir(parents=True)
-                return directory
-            except FileExistsError:
-                continue
-    raise AssertionError("there is always a next number")
+def _append(path: Path, line: bytes) -> None:
+    """Add `line` to the file, which must be there still: what isn't is told at once, not at the end."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
+    try:
+        while line:
+            line = line[os.write(descriptor, line) :]
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
-def _claimed(directory: Path) -> Path:
-    with writing(directory):
-        directory.mkdir(parents=True, exist_ok=True)
-        if any(directory.iterdir()):
-            raise UserError(f"{directory} isn't empty: name a new directory for this run")
-    return directory
+def _no_summary(record: EpochRecord) -> None:
+    """TensorBoard wasn't asked for."""
 
 
-def _summary_writer(directory: Path) -> Any:
+@contextmanager
+def _summaries(directory: Path) -> Iterator[Callable[[EpochRecord], None]]:
+    """A function that writes an epoch's figures for TensorBoard, in place of an earlier process's."""
     try:
         from tensorboardX import SummaryWriter
     except ImportError:
         raise UserError(
             "tensorboard was asked for and isn't installed: pip install 'fmnist-jax[tensorboard]'"
         ) from None
-    return SummaryWriter(str(directory))
+    with writing(directory):
+        for file in directory.glob("events.*"):
+            file.unlink()
+    writer = SummaryWriter(str(directory))
+
+    def write(record: EpochRecord) -> None:
+        for name, value in record._asdict().items():
+            if name != "epoch":
+                writer.add_scalar(name, value, record.epoch)
+
+    try:
+        yield write
+    finally:
+        writer.close()
 
 
-def write_result(directory: Path, trained: Outcome, assessments: Assessments) -> dict[str, Any]:
-    """Write and return result.json: best epoch, seconds, and each split's loss and metrics.
+def result_of(trained: Outcome, assessments: Assessments) -> dict[str, Any]:
+    """What result.json says: best epoch, seconds, and each split's loss and metrics.
 
     Of a pipeline all that under `network` and `mlp`, and the seconds of the features beside.
     """
@@ -152,9 +225,21 @@ def write_result(directory: Path, trained: Outcome, assessments: Assessments) ->
     result = results.get("", results)
     if isinstance(trained, TrainedPipeline):
         result["extraction_seconds"] = round(trained.extraction_seconds, 3)
-    with writing(directory):
-        write_json(directory / "result.json", result)
     return result
+
+
+def finish(directory: Path, result: Mapping[str, Any]) -> None:
+    """Write result.json, with which the run is finished, and remove what it would have gone on from."""
+    with writing(directory):
+        write_json(directory / RESULT, result)
+    _forget(directory)
+
+
+def _forget(directory: Path) -> None:
+    """Remove what a finished run would have gone on from, if it is still there and may be removed."""
+    shutil.rmtree(directory / UNFINISHED, ignore_errors=True)
+    with suppress(OSError):
+        (directory / LOCK).unlink()
 
 
 def _training_result(trained: Trained) -> dict[str, Any]:
@@ -201,7 +286,7 @@ def write_checkpoint(
     dataset: Dataset,
 ) -> Path:
     """Save the best epoch's weights with all that `predict` needs; returns the checkpoint's path."""
-    path = directory / "checkpoint"
+    path = directory / CHECKPOINT
     save_checkpoint(
         path,
         Checkpoint(

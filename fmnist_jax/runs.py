@@ -27,8 +27,9 @@ from fmnist_jax.scratch.initializers import random
 from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.config import TrainingConfig
 from fmnist_jax.training.epoch import DeviceSplit, predict_logits
-from fmnist_jax.training.fit import EpochRecord, FitState, fit
+from fmnist_jax.training.fit import EpochRecord, FitState, finished, fit, steps_per_epoch
 from fmnist_jax.training.optimizers import adam
+from fmnist_jax.training.snapshots import Snapshots, restored
 
 MADE_BY = {
     TrainingConfig: "as TrainingConfig() is",
@@ -98,7 +99,7 @@ class CNNRun:
 
 
 OnEpoch = Callable[[FitState, EpochRecord], None]
-"""Called after each epoch; the state it gets is donated to the next one."""
+"""Called after each epoch."""
 
 
 def ignore(state: FitState, record: EpochRecord) -> None:
@@ -116,7 +117,7 @@ class Trained(NamedTuple):
     best_epoch: int
     """The epoch whose weights are kept, counted from 1."""
     seconds: float
-    """Wall time of the training loop, compilation included."""
+    """Wall time of the training loop, compilation included; of all processes that had a part in it."""
 
 
 class Assessment(NamedTuple):
@@ -129,10 +130,16 @@ class Assessment(NamedTuple):
     predictions: Int[np.ndarray, " n"]
 
 
-def train(run: MLPRun | CNNRun, dataset: Dataset, on_epoch: OnEpoch = ignore) -> Trained:
+def train(
+    run: MLPRun | CNNRun,
+    dataset: Dataset,
+    on_epoch: OnEpoch = ignore,
+    snapshots: Snapshots | None = None,
+) -> Trained:
     """Train `run` on `dataset`'s training split, choosing the epoch on its validation split.
 
-    Raises UserError when the network doesn't fit the images or the loss stops being finite.
+    With `snapshots` it goes on from the newest of them and adds its own; the outcome is the same to
+    the bit. Raises UserError when the network doesn't fit the images or the loss stops being finite.
     """
     check_sizes(run.model, dataset)
     model = (
@@ -145,6 +152,7 @@ def train(run: MLPRun | CNNRun, dataset: Dataset, on_epoch: OnEpoch = ignore) ->
         on_device(dataset.validation),
         run.scaling,
         on_epoch,
+        snapshots,
     )
 
 
@@ -155,15 +163,27 @@ def train_model(
     validation: DeviceSplit,
     scaling: Scaling,
     on_epoch: OnEpoch = ignore,
+    snapshots: Snapshots | None = None,
 ) -> Trained:
     """Train any model on any inputs: images, or what another network made of them."""
     begun = time.perf_counter()
     statistics = jax.device_put(scaling.fit(np.asarray(train.images)))
     history: list[EpochRecord] = []
-    state = None
-    for state, record in fit(model, config, train, validation, scaling, statistics):
+    begin, state = None, None
+    if snapshots is not None:
+        snapshots.check()
+        newest = snapshots.newest
+        if newest is not None:
+            steps = steps_per_epoch(train, config)
+            begin = state = restored(newest, model, config, steps, snapshots.stem.parent)
+            history.extend(newest.history)
+            begun -= newest.seconds
+    for state, record in fit(model, config, train, validation, scaling, statistics, begin):
         history.append(record)
         on_epoch(state, record)
+        if snapshots is not None:
+            seconds = time.perf_counter() - begun
+            snapshots.after(state, history, seconds, last=finished(state, config))
     assert state is not None  # epochs is at least 1
     return Trained(
         model,

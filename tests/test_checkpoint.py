@@ -2,8 +2,6 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fmnist_jax import checkpoint as checkpoint_module
+from fmnist_jax import checkpoint_places
 from fmnist_jax.checkpoint import (
     METADATA,
     Checkpoint,
@@ -147,35 +145,6 @@ def test_no_file_tells_where_it_was_written(original: Path) -> None:
         assert str(original.parent.parent).encode() not in file.read_bytes(), file
 
 
-def test_one_and_four_devices_read_each_other(original: Path, tmp_path: Path) -> None:
-    """Saved on one device, restored and sharded on four, saved there, restored on one."""
-    program = """
-import sys
-from dataclasses import replace
-import jax
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
-from fmnist_jax.checkpoint import restore_checkpoint, save_checkpoint
-checkpoint = restore_checkpoint(sys.argv[1])
-mesh = Mesh(jax.devices(), ("devices",))
-assert mesh.size == 4
-first, *others = checkpoint.parameters
-split = jax.device_put(first.W, NamedSharding(mesh, PartitionSpec("devices")))
-rest = jax.device_put(others, NamedSharding(mesh, PartitionSpec()))
-assert len(split.addressable_shards) == 4
-parameters = (first._replace(W=split), *rest)
-save_checkpoint(sys.argv[2], replace(checkpoint, parameters=parameters))
-"""
-    environment = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=4"}
-    subprocess.run(
-        [sys.executable, "-c", program, original, tmp_path / "four"],
-        check=True,
-        cwd=Path(__file__).parent.parent,
-        env=environment,
-        timeout=300,
-    )
-    assert_same(restore_checkpoint(tmp_path / "four"), trained())
-
-
 @pytest.mark.parametrize("damage", ["truncated", "emptied", "flipped", "longer", "deleted"])
 def test_damage_to_any_file_is_found_and_the_file_named(copied: Path, damage: str) -> None:
     for file in files(copied):
@@ -193,20 +162,6 @@ def test_damage_to_any_file_is_found_and_the_file_named(copied: Path, damage: st
         # The manifest's own last byte is a line's end: nothing is lost with that.
         if not (damage == "truncated" and file.name == MANIFEST):
             assert str(file) in refusal(copied), file
-        file.write_bytes(content)
-    restore_checkpoint(copied)
-
-
-def test_drawn_bit_flips_are_all_found(copied: Path) -> None:
-    generator = np.random.default_rng(5)
-    for _ in range(100):
-        file = files(copied)[generator.integers(len(files(copied)))]
-        content = file.read_bytes()
-        position, bit = generator.integers(len(content)), 1 << int(generator.integers(8))
-        damaged = bytearray(content)
-        damaged[position] ^= bit
-        file.write_bytes(damaged)
-        refusal(copied)
         file.write_bytes(content)
     restore_checkpoint(copied)
 
@@ -231,7 +186,10 @@ def test_what_is_not_a_checkpoint_is_refused(copied: Path, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"format_version": 2}, "format_version is 2, this fmnist-jax reads 1"),
+        (
+            {"format_version": 1},
+            "format_version is 1, this fmnist-jax reads 2; use the fmnist-jax that",
+        ),
         ({"format_version": ...}, "format_version is None"),
         ({"model": {"kind": "transformer", "configuration": {}}}, "unknown kind of model"),
         ({"scaling": "log"}, "unknown scaling 'log': known are symmetric, unit, z-score"),
@@ -267,12 +225,6 @@ def test_metadata_that_is_no_object_or_no_json_is_refused(copied: Path) -> None:
         (copied / METADATA).write_text(text)
         seal(copied)
         assert METADATA in refusal(copied)
-
-
-def test_arrays_that_cannot_be_read_are_refused(copied: Path) -> None:
-    (copied / "arrays" / "manifest.ocdbt").write_bytes(b"not a database")
-    seal(copied)
-    assert "the arrays can't be read" in refusal(copied)
 
 
 def test_parameters_that_are_not_finite_are_not_saved(tmp_path: Path) -> None:
@@ -367,7 +319,7 @@ def test_find_takes_a_checkpoint_or_its_run(copied: Path, monkeypatch: pytest.Mo
 def test_find_takes_the_name_of_a_shipped_checkpoint(
     original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(checkpoint_module, "__file__", str(tmp_path / "package" / "checkpoint.py"))
+    monkeypatch.setattr(checkpoint_places, "__file__", str(tmp_path / "package" / "places.py"))
     monkeypatch.chdir(tmp_path)
     clone = Path(shutil.copytree(original, tmp_path / "checkpoints" / "one"))
     wheel = Path(shutil.copytree(original, tmp_path / "package" / "checkpoints" / "two"))

@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +9,17 @@ import pytest
 
 from fmnist_jax import manifest
 from fmnist_jax.errors import UserError
-from fmnist_jax.manifest import is_sealed, present, sealed_directory, verify
+from fmnist_jax.manifest import (
+    MAX_DEPTH,
+    is_sealed,
+    parse_json,
+    present,
+    read_verified,
+    sealed_directory,
+    verify,
+)
+
+LARGEST = 1 << 20
 
 
 def write(path: Path, text: str) -> None:
@@ -18,7 +29,7 @@ def write(path: Path, text: str) -> None:
 
 
 def read(path: Path) -> str:
-    verify(present(path))
+    verify(present(path), LARGEST)
     return (present(path) / "folder" / "file").read_text()
 
 
@@ -125,11 +136,11 @@ def test_what_may_not_be_read_is_not_replaced(
     path = tmp_path / "directory"
     write(path, "old")
 
-    def forbidden(self: Path) -> bytes:
+    def forbidden(self: Path, mode: str) -> None:
         raise PermissionError(13, "Permission denied", str(self))
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "read_bytes", forbidden)
+        patch.setattr(Path, "open", forbidden)
         with pytest.raises(
             UserError, match=r"^\S+/manifest.json: can't be read \(Permission denied"
         ):
@@ -149,3 +160,65 @@ def test_nothing_but_a_sealed_directory_is_replaced(tmp_path: Path) -> None:
     assert (path / "manifest.json").read_text() == '{"name": "an app"}'
     with pytest.raises(UserError, match="can't be written"):
         write(tmp_path / "file" / "below", "new")
+
+
+def test_what_is_read_has_the_checksum_though_it_was_altered_since_verified(tmp_path: Path) -> None:
+    write(tmp_path / "directory", "good")
+    sums = verify(tmp_path / "directory", LARGEST)
+    assert read_verified(tmp_path / "directory", "folder/file", sums, 4) == b"good"
+    with pytest.raises(UserError, match="folder/file: holds more than 3 bytes"):
+        read_verified(tmp_path / "directory", "folder/file", sums, 3)
+    with pytest.raises(UserError, match="folder/other: missing"):
+        read_verified(tmp_path / "directory", "folder/other", sums, 4)
+    (tmp_path / "directory" / "folder" / "file").write_text("evil")
+    with pytest.raises(UserError, match="folder/file: altered"):
+        read_verified(tmp_path / "directory", "folder/file", sums, 4)
+
+
+def test_a_directory_that_would_take_long_to_read_is_refused_unread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "directory"
+    write(path, "text")
+    with (path / "folder" / "sparse").open("wb") as file:
+        file.truncate(1 << 43)
+    with pytest.raises(UserError, match=r"holds 8796093022[0-9]* bytes, more than the 1048576"):
+        verify(path, LARGEST)
+    (path / "folder" / "sparse").unlink()
+    deep = path.joinpath(*"d" * MAX_DEPTH)
+    deep.mkdir(parents=True)
+    with pytest.raises(UserError, match="too deeply nested"):
+        verify(path, LARGEST)
+    shutil.rmtree(path / "d")
+    monkeypatch.setattr(manifest, "MAX_FILES", 1)
+    with pytest.raises(UserError, match="holds more than 1 files"):
+        verify(path, LARGEST)
+
+
+def test_a_pipe_in_a_files_place_is_not_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "directory"
+    write(path, "text")
+    (path / "manifest.json").unlink()
+    os.mkfifo(path / "manifest.json")
+    assert not is_sealed(path)
+    with pytest.raises(UserError, match="neither a file nor a folder"):
+        verify(path, LARGEST)
+
+
+def test_names_that_cannot_be_printed_are_escaped(tmp_path: Path) -> None:
+    path = tmp_path / "directory"
+    write(path, "text")
+    (path / "a\n\x1b[2Jb").touch()
+    with pytest.raises(
+        UserError, match=r"^[^\n\x1b]*a\\n\\x1b\[2Jb: not in the directory's manifest"
+    ):
+        verify(path, LARGEST)
+
+
+@pytest.mark.parametrize(
+    "text", ["NaN", "[Infinity]", '{"a": -Infinity}', "[" * 100_000, "1" * 5000, "{", "", "\xff"]
+)
+def test_what_is_no_json_is_refused(text: str) -> None:
+    with pytest.raises(UserError, match=r"^file: can't be read as JSON") as caught:
+        parse_json(text.encode("latin-1"), Path("file"))
+    assert "\n" not in str(caught.value)

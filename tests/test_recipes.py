@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from experiments import report2_cnn, report3_lenet, report4_backbone
+from experiments import report2_cnn, report3_lenet, report4_backbone, smallest_network
 from experiments.protocol import REPORTED
 from fmnist_jax.networks.architectures import BACKBONE, LENET, SMALL_CNN
-from fmnist_jax.recipes import BACKBONE_RUN, LENET_RUN, SMALL_CNN_RUN
+from fmnist_jax.recipes import BACKBONE_RUN, LENET_RUN, SMALL_CNN_RUN, SMALLEST_RUN
 from fmnist_jax.scratch.initializers import he_normal
 from fmnist_jax.training.optimizers import adam, sgd
 
@@ -38,6 +38,7 @@ def test_experiments_have_a_row_of_each():
         (SMALL_CNN_RUN, report2_cnn),
         (LENET_RUN, report3_lenet),
         (BACKBONE_RUN, report4_backbone),
+        (SMALLEST_RUN, smallest_network),
     ):
         runs = [row.run for row in module.EXPERIMENT.rows]
         assert recipe in [getattr(run, "network_run", run) for run in runs]

@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from fmnist_jax.errors import UserError, unknown_name
+from fmnist_jax.errors import UserError, printable, unknown_name
 
 COMMANDS = {
     "train": "train a network (by default the pipeline), evaluate it, save a checkpoint and pictures",
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if debug:
             traceback.print_exc()
         message = "not enough memory: ask for less" if short else error
-        print(f"fmnist-jax: {' '.join(str(message).split())}", file=sys.stderr)
+        print(f"fmnist-jax: {printable(' '.join(str(message).split()))}", file=sys.stderr)
         return 2
 
 

@@ -1,5 +1,6 @@
 """The main job for any kind of run: data, training, figures, pictures, checkpoint, restored predictions."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,14 +11,19 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from fmnist_jax import run_directory, runs
 from fmnist_jax.cli.arguments import json_text
 from fmnist_jax.cli.console import Console
+from fmnist_jax.cli.interruption import Interruption, Stopped, listening
 from fmnist_jax.data.dataset import Dataset
 from fmnist_jax.data.loading import load_dataset
 from fmnist_jax.inference.classifier import Classifier
 from fmnist_jax.parts import Outcome, Run, assess_parts, parts, trainings
 from fmnist_jax.pipeline import Features
+from fmnist_jax.pipeline_model import fingerprint
+from fmnist_jax.run_claims import CHECKPOINT, RESULT, Origin
+from fmnist_jax.run_directory import Opened
 from fmnist_jax.runs import OnEpoch, Trained
 from fmnist_jax.training.config import TrainingConfig
 from fmnist_jax.training.fit import EpochRecord, FitState
+from fmnist_jax.training.snapshots import Snapshots
 
 
 @dataclass(frozen=True)
@@ -25,7 +31,8 @@ class Output:
     """Where a run's results go."""
 
     run_dir: Path | None = None
-    """Directory for configuration, metrics, pictures and checkpoint; a new one under runs/ without it."""
+    """Directory for configuration, metrics, pictures and checkpoint; without it a new one under runs/.
+    The same command again goes on with a run that was cut short."""
     json: bool = False
     """Print the result as JSON to standard output and everything else to standard error."""
     tensorboard: bool = False
@@ -33,50 +40,91 @@ class Output:
 
 
 class Hooks(NamedTuple):
-    """What a training calls on its way."""
+    """What a training calls on its way, and where it keeps its state."""
 
     on_epoch: Mapping[str, OnEpoch]
     """By part."""
     on_features: Callable[[Trained, Features], None]
     """Between the two trainings of a pipeline."""
+    snapshots: Mapping[str, Snapshots]
+    """By part."""
 
 
 Train = Callable[[Dataset, Hooks], Outcome]
 
 
-def perform(run: Run, train: Train, output: Output, given: str | None = None) -> int:
-    """Do the whole job, `train` being its training; the exit code. `given` is a part trained before."""
+def perform(run: Run, train: Train, output: Output, given: Trained | None = None) -> int:
+    """Do the whole job, `train` being its training; the exit code. `given` is a network trained before.
+
+    Raises Stopped where SIGTERM or Ctrl-C asked for an end.
+    """
     console = Console(stderr=output.json, highlight=False, soft_wrap=True)
     dataset = load_dataset(run.data, console.print)
     runs.check_sizes(run.model, dataset)
-    told = {part: config for part, config in trainings(run).items() if part != given}
-    with run_directory.created(output.run_dir, run, output.tensorboard, told) as (directory, write):
-        trained = _train_with_progress(told, train, dataset, write, console)
-    trained_parts = parts(trained)
-    *others, last = trained_parts
-    console.print(ending_line(trained_parts[last], told[last]))
+    told = {part: how for part, how in trainings(run).items() if not (given and part == "network")}
+    origin = Origin(dataset.checksum, given and fingerprint(given.parameters))
+    with (
+        listening(console.print, console.show_cursor) as interruption,
+        run_directory.opened(
+            output.run_dir, run, origin, output.tensorboard, told, console.print, interruption.asked
+        ) as opened,
+    ):
+        try:
+            if opened.finished:
+                console.print(f"Finished already, nothing is trained: {opened.path}")
+            else:
+                _complete(run, train, told, dataset, opened, interruption, console)
+        except Stopped:
+            console.print(f"Stopped; what is done so far: {opened.path}")
+            raise
+        result = json.loads((opened.path / RESULT).read_text("utf-8"))
 
-    assessments = assess_parts(trained, dataset)
-    result = run_directory.write_result(directory, trained, assessments)
-    checkpoint = run_directory.write_checkpoint(directory, run, trained, result, dataset)
-    run_directory.write_pictures(directory, run, trained, assessments, dataset)
-    console.print(f"Configuration, metrics, pictures and checkpoint: {directory}")
-
-    classifier = Classifier.from_checkpoint(checkpoint)
+    classifier = Classifier.from_checkpoint(opened.path / CHECKPOINT)
     console.print("Restored from the checkpoint, on the first test images:")
     for index, prediction in enumerate(classifier.classify(dataset.test.images[:5])):
         console.print(
             f"  image {index}: predicted {prediction.label} ({prediction.probability:.1%}), "
             f"correct {dataset.class_names[dataset.test.labels[index]]}"
         )
+    *others, last = trainings(run)
     for name in others:
-        accuracy = assessments[name]["test"].metrics.accuracy
+        accuracy = result[name]["test"]["accuracy"]
         console.print(f"Test accuracy of the {name} itself: {accuracy:.4f}")
     if output.json:
-        print(json_text({"run_dir": str(directory), **result}))
+        print(json_text({"run_dir": str(opened.path), **result}))
     else:
-        print(f"Test accuracy: {assessments[last]['test'].metrics.accuracy:.4f}")
+        print(f"Test accuracy: {result.get(last, result)['test']['accuracy']:.4f}")
     return 0
+
+
+def _complete(
+    run: Run,
+    train: Train,
+    told: Mapping[str, TrainingConfig],
+    dataset: Dataset,
+    opened: Opened,
+    interruption: Interruption,
+    console: Console,
+) -> None:
+    """Train, and write all that a run leaves."""
+    for part, kept in opened.snapshots.items():
+        if kept.newest is not None:
+            of = f" of the {part}" if part else ""
+            epoch = len(kept.newest.history)
+            console.print(f"Goes on after epoch {epoch}{of}, unfinished: {opened.path}")
+    trained = _train_with_progress(told, train, dataset, opened, console)
+    *_, last = trained_parts = parts(trained)
+    console.print(ending_line(trained_parts[last], told[last]))
+    interruption.check()
+    assessments = assess_parts(trained, dataset)
+    interruption.check()
+    result = run_directory.result_of(trained, assessments)
+    run_directory.write_checkpoint(opened.path, run, trained, result, dataset)
+    interruption.check()
+    run_directory.write_pictures(opened.path, run, trained, assessments, dataset)
+    interruption.check()
+    run_directory.finish(opened.path, result)
+    console.print(f"Configuration, metrics, pictures and checkpoint: {opened.path}")
 
 
 def log_line(record: EpochRecord, config: TrainingConfig) -> str:
@@ -109,7 +157,7 @@ def _train_with_progress(
     told: Mapping[str, TrainingConfig],
     train: Train,
     dataset: Dataset,
-    write: run_directory.Write,
+    opened: Opened,
     console: Console,
 ) -> Outcome:
     columns = (
@@ -120,10 +168,12 @@ def _train_with_progress(
     ) as progress:
 
         def on_epoch(part: str, config: TrainingConfig) -> OnEpoch:
-            task = progress.add_task(f"{part} epochs".strip(), total=config.epochs)
+            newest = opened.snapshots[part].newest
+            done = len(newest.history) if newest else 0
+            task = progress.add_task(f"{part} epochs".strip(), total=config.epochs, completed=done)
 
             def after(state: FitState, record: EpochRecord) -> None:
-                write(record, part)
+                opened.write(record, part)
                 progress.console.print(log_line(record, config))
                 progress.update(task, completed=record.epoch)
 
@@ -135,4 +185,4 @@ def _train_with_progress(
             progress.console.print(features_line(features))
 
         by_part = {part: on_epoch(part, config) for part, config in told.items()}
-        return train(dataset, Hooks(by_part, on_features))
+        return train(dataset, Hooks(by_part, on_features, opened.snapshots))

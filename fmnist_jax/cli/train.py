@@ -1,10 +1,13 @@
 """`fmnist-jax train`: the main job, from the data to predictions of the restored checkpoint."""
 
+import shlex
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 
 from fmnist_jax import runs
 from fmnist_jax.cli.arguments import Unprefixed, call
+from fmnist_jax.cli.interruption import Stopped
 from fmnist_jax.cli.job import Hooks, Output, perform
 from fmnist_jax.data.dataset import Dataset
 from fmnist_jax.data.loading import DataConfig
@@ -22,8 +25,8 @@ from fmnist_jax.pipeline import (
     train_pipeline,
 )
 from fmnist_jax.pipeline_model import PipelineConfig
-from fmnist_jax.recipes import BACKBONE_RUN, LENET_RUN, SMALL_CNN_RUN
-from fmnist_jax.runs import CNN_TRAINING, CNNRun, MLPRun
+from fmnist_jax.recipes import BACKBONE_RUN, LENET_RUN, SMALL_CNN_RUN, SMALLEST_RUN
+from fmnist_jax.runs import CNN_TRAINING, CNNRun, MLPRun, Trained
 from fmnist_jax.scratch.activations import RELU, Activation
 from fmnist_jax.scratch.initializers import Initializer, random
 from fmnist_jax.scratch.losses import Loss
@@ -37,7 +40,12 @@ def main(arguments: Sequence[str]) -> int:
     name = words.pop(0) if words and not words[0].startswith("-") else "pipeline"
     if name not in NETWORKS:
         raise unknown_name("network", name, NETWORKS)
-    return call(NETWORKS[name], f"train {name}", words, runs.NAMES, prefixes=name == "pipeline")
+    try:
+        return call(NETWORKS[name], f"train {name}", words, runs.NAMES, prefixes=name == "pipeline")
+    except Stopped as stopped:
+        command = shlex.join(["fmnist-jax", "train", *arguments])
+        print(f"To go on, give the same command again: {command}", file=sys.stderr)
+        return stopped.exit_code
 
 
 def mlp(run: MLPRun, output: Output) -> int:
@@ -104,7 +112,10 @@ def named(run: CNNRun, description: str) -> Callable[..., int]:
 
 
 def _train(run: MLPRun | CNNRun, output: Output) -> int:
-    return perform(run, lambda dataset, hooks: runs.train(run, dataset, hooks.on_epoch[""]), output)
+    def train(dataset: Dataset, hooks: Hooks) -> Trained:
+        return runs.train(run, dataset, hooks.on_epoch[""], hooks.snapshots[""])
+
+    return perform(run, train, output)
 
 
 @dataclass(frozen=True)
@@ -143,8 +154,8 @@ def pipeline(
 ) -> int:
     """Train five convolutions, then the scratch MLP on their features: the main job of report 1.
 
-    `fmnist-jax train` alone is this. The other networks: fmnist-jax train mlp, cnn, small-cnn, lenet
-    or backbone.
+    `fmnist-jax train` alone is this. The other networks: fmnist-jax train mlp, cnn, small-cnn, lenet,
+    backbone or smallest.
 
     Args:
         data: Which images.
@@ -155,8 +166,8 @@ def pipeline(
         network_training: How the convolutional network is trained.
         scaling: How grey levels become the network's inputs.
         feature_scaling: How features become the MLP's inputs.
-        extractor: A checkpoint of `train cnn`, lenet, small-cnn or backbone, whose features are taken:
-            only the MLP is trained.
+        extractor: A checkpoint of `train cnn`, lenet, small-cnn, backbone or smallest, whose features
+            are taken: only the MLP is trained.
     """
     trained, learned = None, None
     first = CNNRun(network.network, network_training, scaling, data)
@@ -185,9 +196,11 @@ def pipeline(
                 f"not {dataset.checksum}): name its own data, or train it anew"
             )
         on_network, on_mlp = hooks.on_epoch.get("network", runs.ignore), hooks.on_epoch["mlp"]
-        return train_pipeline(run, dataset, on_network, on_mlp, hooks.on_features, trained)
+        return train_pipeline(
+            run, dataset, on_network, on_mlp, hooks.on_features, trained, hooks.snapshots
+        )
 
-    return perform(run, train, output, given="network" if trained else None)
+    return perform(run, train, output, given=trained)
 
 
 NETWORKS = {
@@ -197,4 +210,5 @@ NETWORKS = {
     "small-cnn": named(SMALL_CNN_RUN, "Train report 2's small convolutional network."),
     "lenet": named(LENET_RUN, "Train report 3's LeNet."),
     "backbone": named(BACKBONE_RUN, "Train report 4's five-block backbone."),
+    "smallest": named(SMALLEST_RUN, "Train the smallest network over 90 %."),
 }

@@ -13,8 +13,8 @@ from fmnist_jax.data.checksums import check_digest, content_digest, raw_data
 from fmnist_jax.data.dataset import IMAGE_SHAPE, RawData, make_split
 from fmnist_jax.errors import UserError
 
-MAX_BYTES = 1 << 31
-"""The largest file that is read, far above the size of the training file."""
+MAX_BYTES = 1 << 29
+"""The largest file that is read, four times the training file's size."""
 
 _PIXELS = math.prod(IMAGE_SHAPE)
 _FILES = {"train": "fashion-mnist_train.csv", "test": "fashion-mnist_test.csv"}

@@ -20,8 +20,8 @@ from fmnist_jax.data.checksums import check_file, raw_data
 from fmnist_jax.data.dataset import RawData, make_split
 from fmnist_jax.errors import UserError
 
-MAX_BYTES = 1 << 31
-"""The most that a file may hold unpacked: forty times the training images."""
+MAX_BYTES = 1 << 29
+"""The most that a file may hold unpacked: eleven times the training images."""
 
 # No DEFLATE stream grows by more: 258 bytes from two bits.
 _MAX_DEFLATE_RATIO = 1032

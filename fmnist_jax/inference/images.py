@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from fmnist_jax.data.dataset import IMAGE_SHAPE
-from fmnist_jax.errors import UserError
+from fmnist_jax.errors import UserError, printable
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -29,6 +29,10 @@ PICTURE_SUFFIXES = tuple(suffix for suffixes in PICTURE_FORMATS.values() for suf
 
 MAX_PIXELS = 64 * 1024 * 1024
 """A picture that claims more is refused before its pixels are decoded."""
+
+
+MAX_NPY_BYTES = 1 << 29
+"""The most that a NPY file may hold: eight times the test images as float64."""
 
 
 class NamedImages(NamedTuple):
@@ -59,19 +63,13 @@ def read_images(paths: Sequence[Path], *, invert: bool = False) -> NamedImages:
             # A single (28, 28) array goes by its file's path alone.
             alone = batch.shape == IMAGE_SHAPE
             batch = _as_images(path, batch)
-            name = _printable(path)
+            name = printable(path)
             names += [name] if alone else [f"{name}[{i}]" for i in range(len(batch))]
             batches.append(255 - batch if invert else batch)
         else:
-            names.append(_printable(path))
+            names.append(printable(path))
             batches.append(read_picture(path, invert=invert)[None])
     return NamedImages(tuple(names), np.concatenate(batches))
-
-
-def _printable(path: Path) -> str:
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in str(path)
-    )
 
 
 def _files(given: Path) -> list[Path]:
@@ -149,7 +147,10 @@ def _as_images(path: Path, array: np.ndarray) -> UInt8[np.ndarray, "n 28 28"]:
         # Written so that NaN fails too.
         if not ((array >= 0) & (array <= 1)).all():
             raise UserError(f"{path}: floats must lie in 0..1; divide by 255, or save as uint8")
-        array = np.rint(array.astype(np.float64) * 255).astype(np.uint8)
+        floats, array = array, np.empty(array.shape, np.uint8)
+        for start in range(0, len(floats), 1024):  # all at once would take three more of its size
+            rows = slice(start, start + 1024)
+            array[rows] = np.rint(floats[rows].astype(np.float64) * 255)
     elif array.dtype != np.uint8:
         raise UserError(
             f"{path}: expected uint8, or floats in 0..1, found {array.dtype}; "
@@ -201,6 +202,10 @@ def read_npy(path: Path) -> np.ndarray:
         raise UserError(
             f"{path}: its header promises {promised} bytes of images and the file holds {found}; "
             "copy it or save it again"
+        )
+    if promised > MAX_NPY_BYTES:
+        raise UserError(
+            f"{path}: holds {promised} bytes, more than the {MAX_NPY_BYTES} that are read; split it"
         )
     flat = np.fromfile(path, dtype=dtype, count=count, offset=start)
     return flat.reshape(shape, order="F" if fortran_order else "C")
@@ -268,7 +273,8 @@ def _grey(image: "Image.Image", background: int) -> "Image.Image":
 
     if image.mode.startswith("I"):
         # 16-bit grey: Pillow's own conversion would cut off, or drop the low byte without rounding.
-        return Image.fromarray(np.rint(np.asarray(image) / 257.0).clip(0, 255).astype(np.uint8))
+        grey = np.asarray(image, np.int32).clip(0, 65535)
+        return Image.fromarray(((grey + 128) // 257).astype(np.uint8))
     if "A" in image.getbands() or "transparency" in image.info:
         ground = Image.new("RGBA", image.size, (background, background, background, 255))
         image = Image.alpha_composite(ground, image.convert("RGBA"))
@@ -281,4 +287,4 @@ def _cannot_read(path: Path, error: Exception) -> UserError:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -8,7 +8,7 @@ from fmnist_jax.networks import pooling
 from fmnist_jax.networks.config import Block, ConvNetConfig
 from fmnist_jax.networks.pooling import Pooling
 from fmnist_jax.scratch.activations import RELU, Activation
-from fmnist_jax.scratch.initializers import Initializer, random
+from fmnist_jax.scratch.initializers import Initializer, he_uniform, random
 from fmnist_jax.scratch.losses import SOFTMAX_CROSS_ENTROPY, Loss
 
 
@@ -127,3 +127,8 @@ BACKBONE = ConvNetConfig(
 )
 """Report 4's five blocks, filters doubling: maps of 28, 15, 8, 5, 3 before pooling, 784 features as an
 image has pixels; the standalone head is one hidden layer of 128."""
+
+SMALLEST = ConvNetConfig(
+    (Block(8), Block(16), Block(24, pooling=pooling.GLOBAL)), hidden=(), initializer=he_uniform
+)
+"""A network of few parameters: three 3x3 convolutions, the mean of each last map, one dense layer."""

@@ -1,7 +1,7 @@
 """Activation functions g(Z), each with its backward dZ = dA * g'(Z) beneath it.
 
 At a kink the derivative is the one from the left: g'(0) = 0 for ReLU and the slope for Leaky-ReLU,
-as `jax.grad` finds for the `where` written here (`jnp.maximum` would give 1/2).
+as `jax.grad` finds for the `where` written here (`jnp.maximum` would give 1/2). NaN stays NaN.
 """
 
 from collections.abc import Callable
@@ -19,12 +19,12 @@ LEAK = 0.01
 
 def relu(Z: Units) -> Units:
     """max(Z, 0)."""
-    return jnp.where(Z > 0, Z, jnp.zeros_like(Z))
+    return jnp.where(Z <= 0, jnp.zeros_like(Z), Z)  # not Z > 0, which would make NaN 0
 
 
 def relu_backward(dA: Units, Z: Units) -> Units:
     """dZ = dA where Z > 0, else 0."""
-    return jnp.where(Z > 0, dA, jnp.zeros_like(dA))
+    return jnp.where(Z <= 0, jnp.zeros_like(dA), dA)
 
 
 def leaky_relu(Z: Units) -> Units:

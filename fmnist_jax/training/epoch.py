@@ -61,25 +61,14 @@ def train_epoch(
     """
     count = data.labels.shape[0]
     full, rest = divmod(count, batch_size)
-    order_key, dropout_key = jax.random.split(key)
-    order = jax.random.permutation(order_key, count)
-    keys = jax.random.split(dropout_key, full + 1)
+    order, keys = drawn(key, count, batch_size)
 
     def step(
         state: TrainState, batch: tuple[Int[Array, " batch"], Key[Array, ""]]
     ) -> tuple[TrainState, StepMetrics]:
-        indices, step_key = batch
-        labels = data.labels[indices]
-        inputs = scaling.apply(statistics, data.images[indices])
-        (_, logits), gradients = model.value_and_grad(state.parameters, inputs, labels, step_key)
-        updates, optimizer_state = optimizer.update(
-            gradients, state.optimizer_state, state.parameters
+        return training_step(
+            state, *batch, data, statistics, model=model, scaling=scaling, optimizer=optimizer
         )
-        parameters = optax.apply_updates(state.parameters, updates)
-        metrics = StepMetrics(
-            model.losses(logits, labels).sum(), (logits.argmax(axis=-1) == labels).sum()
-        )
-        return TrainState(parameters, optimizer_state), metrics
 
     batches = order[: full * batch_size].reshape(full, batch_size)
     state, metrics = jax.lax.scan(step, state, (batches, keys[:full]))
@@ -87,6 +76,38 @@ def train_epoch(
         state, last = step(state, (order[full * batch_size :], keys[full]))
         metrics = jax.tree.map(lambda all_, one: jnp.append(all_, one), metrics, last)
     return state, metrics
+
+
+def drawn(
+    key: Key[Array, ""], count: int, batch_size: int
+) -> tuple[Int[Array, " count"], Key[Array, " steps"]]:
+    """An epoch's order of the images, and each step's key, with one to spare where none is left over."""
+    order_key, dropout_key = jax.random.split(key)
+    order = jax.random.permutation(order_key, count)
+    return order, jax.random.split(dropout_key, count // batch_size + 1)
+
+
+def training_step(
+    state: TrainState,
+    indices: Int[Array, " batch"],
+    key: Key[Array, ""],
+    data: DeviceSplit,
+    statistics: Statistics,
+    *,
+    model: Model,
+    scaling: Scaling,
+    optimizer: optax.GradientTransformation,
+) -> tuple[TrainState, StepMetrics]:
+    """Learn from the images of `indices`."""
+    labels = data.labels[indices]
+    inputs = scaling.apply(statistics, data.images[indices])
+    (_, logits), gradients = model.value_and_grad(state.parameters, inputs, labels, key)
+    updates, optimizer_state = optimizer.update(gradients, state.optimizer_state, state.parameters)
+    parameters = optax.apply_updates(state.parameters, updates)
+    metrics = StepMetrics(
+        model.losses(logits, labels).sum(), (logits.argmax(axis=-1) == labels).sum()
+    )
+    return TrainState(parameters, optimizer_state), metrics
 
 
 @partial(jax.jit, static_argnames=("model", "scaling"))

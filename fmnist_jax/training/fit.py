@@ -8,9 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from fmnist_jax.data.scaling import Scaling, Statistics
-from fmnist_jax.errors import UserError
+from fmnist_jax.errors import DivergedError
 from fmnist_jax.models import Model, Parameters
 from fmnist_jax.training.config import TrainingConfig, learning_rate_of, optimizer_of
+from fmnist_jax.training.diagnosis import failing_layer, failing_layer_of_inference
 from fmnist_jax.training.early_stopping import EarlyStopping, update
 from fmnist_jax.training.epoch import (
     DeviceSplit,
@@ -44,12 +45,17 @@ class FitState(NamedTuple):
     """All that the next epoch depends on, beside the configuration and the data."""
 
     train: TrainState
-    """Donated to the next epoch: copy what you want to keep."""
+    """What the next epoch's steps change, in a copy."""
     best_parameters: Parameters
     """The weights of the best epoch."""
     stopping: EarlyStopping
     epoch: int
     """Epochs done."""
+
+
+def steps_per_epoch(train: DeviceSplit, config: TrainingConfig) -> int:
+    """Batches that the training split makes, the last one of what is left over."""
+    return -(-len(train.labels) // config.batch_size)
 
 
 def start(model: Model, config: TrainingConfig, steps_per_epoch: int) -> FitState:
@@ -73,17 +79,18 @@ def fit(
     """Train from `state` (from the start without one), yielding after each epoch.
 
     The keys of an epoch depend on the seed and the epoch's number alone, so that a run continued from
-    any of its states goes on exactly as it would have. Raises UserError when a loss or a weight is no
-    longer finite, naming the epoch and the step.
+    any of its states goes on exactly as it would have. Raises DivergedError when a loss or a weight is no
+    longer finite, naming the epoch, the step and the layer.
     """
-    steps_per_epoch = -(-len(train.labels) // config.batch_size)
-    optimizer = optimizer_of(config, steps_per_epoch)
-    state = start(model, config, steps_per_epoch) if state is None else state
+    steps = steps_per_epoch(train, config)
+    optimizer = optimizer_of(config, steps)
+    state = start(model, config, steps) if state is None else state
     while not finished(state, config):
         epoch = state.epoch + 1
         key = jax.random.fold_in(jax.random.key(config.seed), epoch)
+        # A copy: it is donated, and where the epoch fails its beginning is looked at again.
         trained, metrics = train_epoch(
-            state.train,
+            jax.tree.map(jnp.copy, state.train),
             key,
             train,
             statistics,
@@ -95,7 +102,26 @@ def fit(
         loss, correct = evaluate(
             trained.parameters, validation, statistics, model=model, scaling=scaling
         )
-        _check_finite(metrics, trained.parameters, float(loss), epoch, config)
+        wrong = _not_finite(metrics, trained.parameters, float(loss))
+        if wrong is not None:
+            layer = (
+                failing_layer_of_inference(
+                    trained.parameters, validation, statistics, model=model, scaling=scaling
+                )
+                if wrong.step is None
+                else failing_layer(
+                    state.train,
+                    key,
+                    train,
+                    statistics,
+                    wrong.step,
+                    model=model,
+                    scaling=scaling,
+                    optimizer=optimizer,
+                    batch_size=config.batch_size,
+                )
+            )
+            raise _told(wrong, layer, epoch, steps, config)
         accuracy = int(correct) / len(validation.labels)
         value = float(loss) if config.monitor == "loss" else -accuracy
         stopping = update(state.stopping, epoch, value)
@@ -126,28 +152,39 @@ def finished(state: FitState, config: TrainingConfig) -> bool:
     return out_of_patience or state.epoch >= config.epochs
 
 
-def _check_finite(
-    metrics: StepMetrics,
-    parameters: Parameters,
-    validation_loss: float,
-    epoch: int,
-    config: TrainingConfig,
-) -> None:
+class _NotFinite(NamedTuple):
+    """What isn't finite any more."""
+
+    what: str
+    step: int | None
+    """Counted from 0; None after the last."""
+
+
+def _not_finite(
+    metrics: StepMetrics, parameters: Parameters, validation_loss: float
+) -> _NotFinite | None:
     losses = np.asarray(metrics.loss_sum)
     wrong = np.flatnonzero(~np.isfinite(losses))
-    advice = (
-        f"lower learning_rate (now {config.learning_rate}), or look for inputs that aren't finite"
-    )
     if wrong.size:
-        raise UserError(
-            f"the training loss is {losses[wrong[0]]} in epoch {epoch}, step {wrong[0] + 1} of "
-            f"{losses.size}: {advice}"
-        )
+        return _NotFinite(f"the training loss is {losses[wrong[0]]}", int(wrong[0]))
     for path, leaf in jax.tree.leaves_with_path(parameters):
         if not np.isfinite(np.asarray(leaf)).all():
-            raise UserError(
-                f"the weights {jax.tree_util.keystr(path)} aren't finite after epoch {epoch}, step "
-                f"{losses.size} of {losses.size}: {advice}"
-            )
+            name = jax.tree_util.keystr(path)
+            return _NotFinite(f"the weights {name} aren't finite", losses.size - 1)
     if not np.isfinite(validation_loss):
-        raise UserError(f"the validation loss is {validation_loss} after epoch {epoch}: {advice}")
+        return _NotFinite(f"the validation loss is {validation_loss}", None)
+    return None
+
+
+def _told(
+    wrong: _NotFinite, layer: str | None, epoch: int, steps: int, config: TrainingConfig
+) -> DivergedError:
+    if wrong.step is None:
+        when = f"after epoch {epoch}"
+    else:
+        when = f"in epoch {epoch}, step {wrong.step + 1} of {steps}"
+    where = "" if layer is None else f", first in {layer}"
+    return DivergedError(
+        f"{wrong.what} {when}{where}: lower learning_rate (now {config.learning_rate}), or look for "
+        "inputs that aren't finite"
+    )

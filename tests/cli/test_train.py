@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fmnist_jax import runs
 from fmnist_jax.cli import train as train_command
 from fmnist_jax.cli.train import FeatureMLP
 from fmnist_jax.configuration import decode
 from fmnist_jax.errors import UserError
 from fmnist_jax.networks.architectures import LENET
 from fmnist_jax.pipeline import PipelineRun
+from fmnist_jax.run_claims import held
 from fmnist_jax.runs import NAMES, CNNRun, MLPRun
 from fmnist_jax.scratch.losses import SOFTMAX_TWICE
 from fmnist_jax.training.fit import EpochRecord
@@ -71,6 +73,37 @@ def test_the_same_command_gives_the_same_history(cli: Callable, run_dir: Path, t
     assert cli("train", "mlp", *words, "--run-dir", tmp_path / "again").code == 0
     again = (tmp_path / "again/metrics.jsonl").read_bytes()
     assert again == (run_dir / "metrics.jsonl").read_bytes()
+
+
+def test_a_finished_run_is_told_and_nothing_is_trained(
+    cli: Callable, run_dir: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(runs, "train", lambda *words: pytest.fail("trained"))
+    before = {path: path.stat().st_mtime_ns for path in run_dir.rglob("*")}
+    words = "--source synthetic --layer-sizes 784 16 10 --epochs 3 --batch-size 64".split()
+    code, out, _ = cli("train", "mlp", *words, "--run-dir", run_dir)
+    assert code == 0
+    result = json.loads((run_dir / "result.json").read_text())
+    assert f"Finished already, nothing is trained: {run_dir}" in out
+    assert out.splitlines()[-1] == f"Test accuracy: {result['test']['accuracy']:.4f}"
+    code, out, _ = cli("train", "mlp", *words, "--run-dir", run_dir, "--json")
+    assert code == 0
+    assert json.loads(out) == {"run_dir": str(run_dir), **result}
+    assert {path: path.stat().st_mtime_ns for path in run_dir.rglob("*")} == before
+    code, _, err = cli("train", "mlp", *words, "--seed", "1", "--run-dir", run_dir)
+    assert code == 2
+    assert "its run has training.seed 0, not 1; name a new directory" in err
+
+
+def test_a_second_process_leaves_the_run_to_the_first(cli: Callable, tmp_path: Path):
+    with held(tmp_path):
+        words = ["--source", "synthetic", "--run-dir", tmp_path]
+        code, _, err = cli("train", "mlp", *words)
+    assert code == 2
+    assert err == (
+        f"fmnist-jax: {tmp_path}: another process is at this run; wait for it, or name another one\n"
+    )
+    assert [path.name for path in tmp_path.iterdir()] == [".lock"]
 
 
 def test_a_directory_with_something_in_it_is_left_alone(cli: Callable, tmp_path: Path):

@@ -1,18 +1,24 @@
+import io
 import json
 import multiprocessing
+import signal
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from experiments import protocol
 from experiments.protocol import Experiment, Options, Row, Store, run, summary, table
+from fmnist_jax import runs
+from fmnist_jax.cli.interruption import Stopped
 from fmnist_jax.data import checksums
 from fmnist_jax.data.loading import DataConfig, load_dataset
 from fmnist_jax.errors import UserError
 from fmnist_jax.runs import MLPRun
 from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.config import TrainingConfig
+from fmnist_jax.training.snapshots import DIGEST, Snapshots
 
 SMALL = MLPRun(
     model=MLPConfig((784, 10)), training=TrainingConfig(epochs=2, batch_size=100, patience=None)
@@ -117,11 +123,126 @@ def test_a_run_that_fails_does_not_stop_the_others():
     with pytest.raises(UserError, match=r"not finished.*: made: slow, seed 0$"):
         run(made, replace(OPTIONS, seeds=1), lines.append)
     assert any("slow, seed 0: the " in line for line in lines)
-    assert list(Store(made, protocol.RESULTS, "").read()) == ["fast"]
+    store = Store(made, protocol.RESULTS, load_dataset(OPTIONS.data, print).checksum)
+    stored = store.read()
+    assert list(stored["fast"]["runs"]) == ["0"]
+    assert "failed" not in stored["fast"]
+    assert stored["slow"]["runs"] == {}
+    assert "epoch 1, step" in stored["slow"]["failed"]["0"]
+    store.add(made.rows[0], wild, stored["fast"]["runs"]["0"])
+    assert "failed" not in store.read()["slow"]
+
+
+class StopError(Exception):
+    pass
+
+
+def without_clock(stored: dict) -> dict:
+    for row in stored.values():
+        for measured in row["runs"].values():
+            for name in ("seconds", "finished"):
+                del measured[name]
+    return stored
+
+
+def test_a_run_that_was_cut_short_goes_on(results: Path):
+    slow, _ = EXPERIMENT.rows
+    alone = replace(EXPERIMENT, name="alone", rows=(slow,))
+    expected = without_clock(run(alone, replace(OPTIONS, seeds=1), print))
+    (results / "alone.json").unlink()
+    one = replace(EXPERIMENT, rows=(slow,))
+    asked = iter([None, StopError()])  # not before the first epoch, but after it
+    with pytest.raises(StopError):
+        run(one, replace(OPTIONS, seeds=1), print, lambda: next(asked))
+    (folder,) = (results / ".unfinished").iterdir()
+    (kept,) = folder.glob("state_*.npz")
+    assert len(Snapshots(folder / "state", f"{key_in(kept)}").newest.history) == 1  # pyright: ignore
+    epochs = []
+    train_model = runs.train_model
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(
+            runs,
+            "train_model",
+            lambda model, config, train, validation, scaling, on_epoch, kept: train_model(
+                model,
+                config,
+                train,
+                validation,
+                scaling,
+                lambda state, record: epochs.append(record.epoch),
+                kept,
+            ),
+        )
+        stored = run(one, replace(OPTIONS, seeds=1), print)
+    assert epochs == [2]
+    assert without_clock(stored) == expected
+    assert list((results / ".unfinished").iterdir()) == []
+
+
+def test_a_full_disk_is_told_and_what_was_trained_is_kept(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+):
+    slow, _ = EXPERIMENT.rows
+    one, options = replace(EXPERIMENT, rows=(slow,)), replace(OPTIONS, seeds=1)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    lines: list[str] = []
+    with monkeypatch.context() as patched:
+        patched.setattr(protocol, "write_json", full)
+        with pytest.raises(UserError, match="not finished, for the reasons above"):
+            run(one, options, lines.append)
+    assert f"{results / 'made.json'}: can't be written (No space left on device)" in lines[-1]
+    monkeypatch.setattr("fmnist_jax.training.fit.train_epoch", None)  # nothing is trained again
+    assert list(run(one, options, print)["slow"]["runs"]) == ["0"]
+
+
+def key_in(file: Path) -> str:
+    with np.load(io.BytesIO(file.read_bytes()[DIGEST + 1 :])) as archive:
+        return json.loads(archive["told"].tobytes())["key"]
+
+
+def test_a_run_that_another_process_is_at_is_left_to_it(results: Path):
+    slow, _ = EXPERIMENT.rows
+    store = Store(EXPERIMENT, results, checksums.CHECKSUM)
+    options = replace(OPTIONS, seeds=1)
+    lines: list[str] = []
+    with protocol.begun(store, protocol.configure(slow, 0, options), print):
+        stored = run(EXPERIMENT, options, lines.append)
+    assert list(stored) == ["fast"]
+    assert "made: slow, seed 0: another process is at it" in lines
+
+
+def test_a_signal_is_told_with_the_command_that_goes_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
+    monkeypatch.setattr("sys.argv", ["made", "--seeds", "1", "--source", "synthetic"])
+    monkeypatch.setattr(protocol, "run", lambda *words: words[-1]() or _stop(signal.SIGTERM))
+    with pytest.raises(SystemExit) as exit_:
+        protocol.main(EXPERIMENT)
+    assert exit_.value.code == 143
+    assert str(capsys.readouterr().err) == (
+        "Stopped. To go on, give the same command again: "
+        "python -m experiments.made --seeds 1 --source synthetic\n"
+    )
+
+
+def _stop(number: int) -> None:
+    raise Stopped(number)
 
 
 def test_rows_can_be_picked():
     assert list(run(EXPERIMENT, replace(OPTIONS, seeds=1, rows=("fas",)), print)) == ["fast"]
+
+
+def test_a_whole_name_means_its_row_alone():
+    long = replace(EXPERIMENT.rows[1], name="fast and long")
+    experiment = replace(EXPERIMENT, rows=(*EXPERIMENT.rows, long))
+    names = [row.name for row, _ in protocol.planned(experiment, Options(1, rows=("fast",)))]
+    assert names == ["fast"]
+    names = [row.name for row, _ in protocol.planned(experiment, Options(1, rows=("fas",)))]
+    assert names == ["fast", "fast and long"]
 
 
 def test_results_are_of_the_real_images_alone(

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from fmnist_jax.errors import UserError
+from fmnist_jax.errors import UserError, printable
 from fmnist_jax.inference import images as module
 from fmnist_jax.inference.images import NamedImages, read_images
 
@@ -42,7 +42,7 @@ def refused(path, match=None, **options):
     with pytest.raises(UserError, match=match) as caught:
         read_images([path], **options)
     message = str(caught.value)
-    assert message.startswith(f"{path}: ")
+    assert message.startswith(f"{printable(path)}: ")
     assert "\n" not in message
 
 

@@ -1,0 +1,115 @@
+"""Twenty processes at once, one fresh cache: loads, predictions, evaluations and trainings."""
+
+import hashlib
+import json
+import os
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fmnist_jax.checkpoint import restore_checkpoint
+from fmnist_jax.data.loading import DataConfig, load_dataset
+from fmnist_jax.data.synthetic import draw_synthetic
+from fmnist_jax.inference.classifier import Classifier
+
+ROOT = Path(__file__).parents[2]
+
+LOADS, PREDICTIONS, EVALUATIONS, TRAININGS = 13, 4, 1, 2
+
+LOAD = """
+import hashlib, sys
+from fmnist_jax.data.loading import DataConfig, load_dataset
+found = load_dataset(DataConfig(data_dir=sys.argv[1], verify=False), lambda line: None)
+images = b"".join(split.images.tobytes() for split in found.splits.values())
+print(found.checksum, hashlib.sha256(images).hexdigest())
+"""
+
+
+def write_idx(folder: Path) -> None:
+    raw = draw_synthetic(400, 100)
+    for name, split in (("train", raw.train), ("t10k", raw.test)):
+        labels = split.labels.astype(np.uint8)
+        for kind, array in (("images-idx3", split.images), ("labels-idx1", labels)):
+            header = struct.pack(f">4B{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
+            (folder / f"{name}-{kind}-ubyte").write_bytes(header + array.tobytes())
+
+
+def test_twenty_processes_share_a_fresh_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, cache, work = tmp_path / "data", tmp_path / "cache", tmp_path / "work"
+    for folder in (data, work):
+        folder.mkdir()
+    write_idx(data)
+    raw = draw_synthetic(8, 1)
+    np.save(tmp_path / "images.npy", raw.train.images)
+    command = [sys.executable, "-m", "fmnist_jax"]
+    own = ["--data-dir", str(data), "--no-verify"]
+    tiny = "--layer-sizes 784 8 10 --epochs 2 --batch-size 80".split()
+    jobs = [
+        *[[sys.executable, "-c", LOAD, str(data)]] * LOADS,
+        *[[*command, "predict", "report1-mlp", str(tmp_path / "images.npy"), "--json"]]
+        * PREDICTIONS,
+        *[[*command, "evaluate", "report1-mlp", *own, "--json"]] * EVALUATIONS,
+        # All by their default directory, named by the second.
+        *[[*command, "train", "mlp", *own, *tiny]] * TRAININGS,
+    ]
+    assert len(jobs) == 20
+    environment = {
+        **os.environ,
+        "FMNIST_CACHE_DIR": str(cache),
+        "PYTHONPATH": str(ROOT),
+        "JAX_PLATFORMS": "cpu",
+    }
+    environment.pop("FMNIST_DATA_DIR", None)
+    running = [
+        subprocess.Popen(
+            job,
+            cwd=work,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for job in reversed(jobs)  # the slow ones begin first
+    ]
+    outputs = [process.communicate(timeout=900) for process in running][::-1]
+    for job, process, (_, errors) in zip(jobs, running[::-1], outputs, strict=True):
+        assert process.returncode == 0, (job, errors)
+    answers = [out for out, _ in outputs]
+
+    loads, answers = answers[:LOADS], answers[LOADS:]
+    monkeypatch.setenv("FMNIST_CACHE_DIR", str(tmp_path / "another"))
+    expected = load_dataset(DataConfig(data_dir=data, verify=False), lambda line: None)
+    images = b"".join(split.images.tobytes() for split in expected.splits.values())
+    assert set(loads) == {f"{expected.checksum} {hashlib.sha256(images).hexdigest()}\n"}
+
+    predictions, answers = answers[:PREDICTIONS], answers[PREDICTIONS:]
+    classifier = Classifier.from_checkpoint("report1-mlp")
+    labels = [prediction.label for prediction in classifier.classify(raw.train.images)]
+    for answer in predictions:
+        assert [picture["label"] for picture in json.loads(answer)] == labels
+
+    evaluations = answers[:EVALUATIONS]
+    right = classifier.probabilities(expected.test.images).argmax(axis=1) == expected.test.labels
+    for answer in evaluations:
+        assert json.loads(answer)["accuracy"] == right.mean()
+
+    runs = sorted((work / "runs").iterdir())
+    assert len(runs) == TRAININGS
+    histories = {(run / "metrics.jsonl").read_text() for run in runs}
+    assert len(histories) == 1
+    assert histories.pop().count("\n") == 2
+    weights = [np.asarray(restore_checkpoint(run / "checkpoint").parameters[0].W) for run in runs]
+    for other in weights[1:]:
+        np.testing.assert_array_equal(weights[0], other)
+
+    # One content, its index and the lock: no half-written file is left.
+    names = sorted(path.name for path in cache.iterdir())
+    assert len([name for name in names if name.endswith(".bytes")]) == 1
+    assert len([name for name in names if name.endswith(".json")]) == 1
+    assert not [name for name in names if name.startswith(".")]

@@ -1,0 +1,367 @@
+"""A stranger's checkpoint, its manifest made to fit: it is a model or is refused, in bounded memory."""
+
+import functools
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import strategies as st
+
+from fmnist_jax import checkpoint_arrays
+from fmnist_jax.checkpoint import Checkpoint, restore_checkpoint, save_checkpoint
+from fmnist_jax.checkpoint_arrays import METADATA
+from fmnist_jax.errors import UserError
+from fmnist_jax.manifest import MANIFEST
+from tests.robustness.memory import STATUS, peak
+from tests.robustness.small import CONFIG, checkpoint, files, metadata, seal, write_metadata
+
+HEADER = "arrays/parameters.0.W/.zarray"
+CHUNK = "arrays/parameters.0.W/0.0"
+NOTHING_ELSE = (".zarray", "0", "0.0", "0.0.0")
+
+
+def header(directory: Path, **change: Any) -> None:
+    values = json.loads((directory / HEADER).read_text())
+    (directory / HEADER).write_text(json.dumps({**values, **change}))
+
+
+@functools.cache
+def bomb(size: int) -> bytes:
+    return pa.Codec("zstd").compress(bytes(size), asbytes=True)
+
+
+def a_bomb(path: Path) -> None:
+    """A chunk of 40 KB that unpacks to 1 GiB, where 12,544 bytes are meant to be."""
+    header(path, compressor={"id": "zstd", "level": 1})
+    (path / CHUNK).write_bytes(bomb(1 << 30))
+
+
+def a_bomb_without_a_word(path: Path) -> None:
+    (path / CHUNK).write_bytes(bomb(1 << 30))
+
+
+def a_chunk_of_terabytes(path: Path) -> None:
+    header(path, chunks=[1 << 20, 1 << 20])
+
+
+def an_array_of_terabytes(path: Path) -> None:
+    header(path, shape=[1 << 20, 1 << 20], chunks=[1, 1])
+
+
+def an_array_filled_by_its_header(path: Path) -> None:
+    header(path, fill_value=1.0)
+
+
+def a_pickle_filter(path: Path) -> None:
+    header(path, filters=[{"id": "pickle"}], dtype="|O")
+
+
+def big_endian(path: Path) -> None:
+    header(path, dtype=">f4")
+
+
+def a_sparse_chunk(path: Path) -> None:
+    os.truncate(path / CHUNK, 200 << 20)
+
+
+def a_longer_chunk(path: Path) -> None:
+    with (path / CHUNK).open("ab") as file:
+        file.write(b"\0")
+
+
+def a_shorter_chunk(path: Path) -> None:
+    os.truncate(path / CHUNK, 784 * 4 * 4 - 4)
+
+
+def no_chunk(path: Path) -> None:
+    (path / CHUNK).unlink()
+
+
+def one_array_more(path: Path) -> None:
+    shutil.copytree(path / "arrays/parameters.0.W", path / "arrays/x\x1b[2J\n")
+
+
+def a_long_header(path: Path) -> None:
+    (path / HEADER).write_text((path / HEADER).read_text() + " " * 5000)
+
+
+def a_deep_header(path: Path) -> None:
+    (path / HEADER).write_text("[" * 4000)
+
+
+def a_header_that_is_no_object(path: Path) -> None:
+    (path / HEADER).write_text("[1, 2]")
+
+
+def not_a_number(path: Path) -> None:
+    (path / CHUNK).write_bytes(np.full((784, 4), np.nan, np.float32).tobytes())
+
+
+def infinite(path: Path) -> None:
+    (path / CHUNK).write_bytes(np.full((784, 4), np.inf, np.float32).tobytes())
+
+
+def says(**change: Any) -> Callable[[Path], None]:
+    return lambda path: write_metadata(path, {**metadata(path), **change})
+
+
+def model(kind: str = "mlp", **configuration: Any) -> Callable[[Path], None]:
+    return says(model={"kind": kind, "configuration": configuration})
+
+
+def text(content: str) -> Callable[[Path], None]:
+    return lambda path: write_metadata(path, content)
+
+
+BLOCK = {"filters": 1 << 14, "kernel": 28, "pooling": "none"}
+
+HOSTILE: dict[str, Callable[[Path], None]] = {
+    **{
+        alter.__name__: alter
+        for alter in (
+            a_bomb,
+            a_bomb_without_a_word,
+            a_chunk_of_terabytes,
+            an_array_of_terabytes,
+            an_array_filled_by_its_header,
+            a_pickle_filter,
+            big_endian,
+            a_sparse_chunk,
+            a_longer_chunk,
+            a_shorter_chunk,
+            no_chunk,
+            one_array_more,
+            a_long_header,
+            a_deep_header,
+            a_header_that_is_no_object,
+            not_a_number,
+            infinite,
+        )
+    },
+    "a model of terabytes": model(layer_sizes=[784, 1 << 20, 1 << 20, 10]),
+    "a network of terabytes": model("cnn", blocks=[BLOCK] * 3),
+    "a hundred thousand layers": model(layer_sizes=[784] + [1] * 100_000 + [10]),
+    "a thousand blocks": model("cnn", blocks=[{"filters": 1, "pooling": "none"}] * 1000),
+    "a huge size": model(layer_sizes=[784, 10**4000, 10]),
+    "a dropout that is no number": text('{"format_version": 2, "model": {"dropout": NaN}}'),
+    "an infinite size": text('{"format_version": 2, "model": {"layer_sizes": [1e999]}}'),
+    "deep metadata": text('{"format_version": 2, "run": ' + "[" * 200_000),
+    "deep and closed": text('{"format_version": 2, "run": ' + '{"a":' * 9000 + "1" + "}" * 9001),
+    "a class name that moves the cursor": says(class_names=["\x1b[2J"] + ["a"] * 9),
+    "a class name of a megabyte": says(class_names=["a" * 1_000_000] + ["a"] * 9),
+    "a hundred thousand class names": says(class_names=["a"] * 100_000),
+    "a kind by its module": model("os.system"),
+    "an activation by its module": model(layer_sizes=[784, 4, 10], activations=["os.system"]),
+    "an initializer that is code": model(initializer="__import__('os').getcwd()"),
+    "a scaling out of the folder": says(scaling="../../etc/passwd"),
+    "an unknown field": says(__class__="os.system"),
+}
+"""What is done to a good checkpoint, before its manifest is made to fit."""
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("original") / "checkpoint"
+    save_checkpoint(path, checkpoint())
+    return path
+
+
+@pytest.fixture
+def copied(original: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(original, tmp_path / "checkpoint"))
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(UserError) as caught:
+        restore_checkpoint(path)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 1500
+    return str(caught.value)
+
+
+def restore_each(folders: list[str]) -> None:
+    """In a process of its own: MiB of memory that refusing each one took, as JSON."""
+    with pytest.raises(UserError):  # imports and first allocations aren't the checkpoints'
+        restore_checkpoint(folders[0])
+    costs = {}
+    for folder in folders:
+        with peak() as grown:
+            refusal(Path(folder))
+        costs[Path(folder).name] = round(grown[0])
+    print(json.dumps(costs))
+
+
+@pytest.mark.skipif(not STATUS.exists(), reason="needs /proc to measure memory")
+def test_hostile_checkpoints_are_refused_in_bounded_memory(original: Path, tmp_path: Path) -> None:
+    folders = []
+    for name, alter in HOSTILE.items():
+        folder = Path(shutil.copytree(original, tmp_path / name))
+        alter(folder)
+        if name != "a_sparse_chunk":
+            seal(folder)
+        folders.append(folder)
+    sparse = tmp_path / "a_sparse_chunk"
+    sums = json.loads((sparse / MANIFEST).read_text())["sha256"]
+    zeros = subprocess.run(
+        ["sha256sum", sparse / CHUNK], capture_output=True, text=True, check=True
+    )
+    sums[CHUNK] = zeros.stdout.split()[0]
+    (sparse / MANIFEST).write_text(json.dumps({"sha256": sums}))
+    command = [sys.executable, "-c", PROGRAM, *folders]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=900
+    )
+    assert done.returncode == 0, done.stderr
+    costs = json.loads(done.stdout)
+    assert costs.keys() == HOSTILE.keys()
+    print(costs)
+    assert {name: grown for name, grown in costs.items() if grown > 64} == {}
+
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = (
+    "import sys; from tests.robustness.test_hostile import restore_each; restore_each(sys.argv[1:])"
+)
+
+
+@pytest.mark.parametrize("name", ["../outside", "/etc/passwd", "arrays/../../outside", "a\0b", ""])
+def test_a_manifest_cannot_name_files_outside(copied: Path, name: str) -> None:
+    (copied.parent / "outside").write_text("secret")
+    sums = json.loads((copied / MANIFEST).read_text())["sha256"]
+    for change in ({name: "0" * 64}, {name: ["0" * 64]}, {name: None}):
+        (copied / MANIFEST).write_text(json.dumps({"sha256": {**sums, **change}}))
+        assert "missing, though the manifest has it" in refusal(copied)
+    # In the place of a file that is needed.
+    (copied / METADATA).unlink()
+    renamed = {name if file == METADATA else file: digest for file, digest in sums.items()}
+    (copied / MANIFEST).write_text(json.dumps({"sha256": renamed}))
+    assert "missing, though the manifest has it" in refusal(copied)
+
+
+@pytest.mark.parametrize("name", [METADATA, CHUNK, "arrays", "arrays/parameters.0.W", MANIFEST])
+def test_a_link_is_refused(copied: Path, name: str) -> None:
+    outside = copied.parent / "outside"
+    (copied / name).rename(outside)
+    (copied / name).symlink_to(outside)
+    assert f"{copied / name}: neither a file nor a folder" in refusal(copied)
+
+
+def test_a_pipe_is_refused_and_not_waited_for(copied: Path) -> None:
+    (copied / CHUNK).unlink()
+    os.mkfifo(copied / CHUNK)
+    assert f"{copied / CHUNK}: neither a file nor a folder" in refusal(copied)
+
+
+def test_more_files_than_a_checkpoint_has_are_refused(copied: Path) -> None:
+    for number in range(4096):
+        (copied / "arrays" / str(number)).touch()
+    assert "holds more than 4096 files" in refusal(copied)
+
+
+def test_a_model_too_large_is_not_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoint_arrays, "MAX_BYTES", 19_000)
+    with pytest.raises(
+        UserError, match=r"the model's arrays take 19\d\d\d bytes, more than the 19000"
+    ):
+        save_checkpoint(tmp_path / "checkpoint", checkpoint())
+    assert not (tmp_path / "checkpoint").exists()
+
+
+JUNK = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=20)
+    | st.sampled_from(
+        ["relu", "mlp", "cnn", "pipeline", "unit", "identity", "none", "max", 784, 10]
+    ),
+    lambda children: (
+        st.lists(children, max_size=4) | st.dictionaries(st.text(max_size=10), children, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+PLACES = (
+    ("format_version",),
+    ("model",),
+    ("model", "kind"),
+    ("model", "configuration"),
+    *(("model", "configuration", name) for name in CONFIG.__dataclass_fields__),
+    ("model", "configuration", "layer_sizes", 1),
+    ("model", "configuration", "blocks"),
+    ("model", "configuration", "network"),
+    ("scaling",),
+    ("class_names",),
+    ("class_names", 3),
+    ("metrics",),
+    ("run",),
+    ("data_checksum",),
+    ("versions",),
+    ("versions", "jax"),
+    ("extractor",),
+    ("stranger",),
+)
+
+
+@hypothesis.settings(max_examples=120, deadline=None, derandomize=True, database=None)
+@hypothesis.given(place=st.sampled_from(PLACES), junk=JUNK)
+def test_drawn_metadata_is_a_model_or_refused(
+    original: Path, tmp_path_factory: pytest.TempPathFactory, place: tuple[Any, ...], junk: Any
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "drawn"
+    shutil.rmtree(path, ignore_errors=True)
+    shutil.copytree(original, path)
+    values = metadata(path)
+    inner = values
+    for step in place[:-1]:
+        inner = inner[step]
+    inner[place[-1]] = junk
+    write_metadata(path, values)
+    check(path)
+
+
+@hypothesis.settings(max_examples=60, deadline=None, derandomize=True, database=None)
+@hypothesis.given(
+    field=st.sampled_from([*checkpoint_arrays._header(np.zeros(0)), "stranger"]), junk=JUNK
+)
+def test_drawn_headers_of_arrays_are_a_model_or_refused(
+    original: Path, tmp_path_factory: pytest.TempPathFactory, field: str, junk: Any
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "drawn-header"
+    shutil.rmtree(path, ignore_errors=True)
+    shutil.copytree(original, path)
+    header(path, **{field: junk})
+    seal(path)
+    check(path)
+
+
+def check(path: Path) -> None:
+    found = refused = None
+    try:
+        found = restore_checkpoint(path)
+    except UserError as error:
+        refused = str(error)
+    if refused is not None:
+        assert refused.isprintable()
+        return
+    assert isinstance(found, Checkpoint)
+    images = np.zeros((2, 28, 28), np.uint8)
+    logits = found.network.apply(found.parameters, found.scaling.apply(found.statistics, images))
+    assert logits.shape == (2, len(found.class_names))
+
+
+def test_a_good_one_has_no_other_files_than_are_told(original: Path) -> None:
+    """Nothing that a reader would have to unpack, and nothing that is code."""
+    names = {file.relative_to(original).as_posix() for file in files(original)}
+    others = {name for name in names if name.rpartition("/")[2] not in NOTHING_ELSE}
+    assert others == {MANIFEST, METADATA, "_CHECKPOINT_METADATA", "arrays/_METADATA"}

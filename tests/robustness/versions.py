@@ -1,0 +1,131 @@
+"""Checkpoints between two Pythons with their own versions of JAX, both ways:
+
+    python -m tests.robustness.versions --other /path/to/another/python
+
+Each saves an MLP, a convolutional network and a pipeline; the other restores them: the weights must
+be the same to the bit, predictions and two more epochs of the MLP's training equal to rounding.
+"""
+
+import argparse
+import platform
+import subprocess
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from fmnist_jax.checkpoint import Checkpoint, restore_checkpoint, save_checkpoint
+from fmnist_jax.data.scaling import UNIT
+from fmnist_jax.inference.classifier import Classifier
+from fmnist_jax.kinds import KINDS, kind_of
+from fmnist_jax.models import scratch_mlp
+from fmnist_jax.networks.architectures import FiveConv
+from fmnist_jax.pipeline_model import PipelineConfig, fingerprint
+from fmnist_jax.scratch.initializers import he_uniform
+from fmnist_jax.scratch.mlp import MLPConfig
+from fmnist_jax.training.config import TrainingConfig
+from fmnist_jax.training.epoch import DeviceSplit
+from fmnist_jax.training.fit import fit, start
+from fmnist_jax.training.optimizers import adam
+from tests.robustness.small import checkpoint
+
+ROOT = Path(__file__).parents[2]
+
+MLP = MLPConfig((784, 32, 10), initializer=he_uniform)
+NETWORK = FiveConv(filters=(4, 4, 8, 8, 16), hidden=16, initializer=he_uniform).network
+PIPELINE = PipelineConfig(NETWORK, MLPConfig((NETWORK.features, 16, 10), initializer=he_uniform))
+TRAINING = TrainingConfig(epochs=2, batch_size=50, optimizer=adam, learning_rate=0.001)
+
+IMAGES = np.random.default_rng(1).integers(0, 256, (200, 28, 28)).astype(np.uint8)
+LABELS = np.random.default_rng(2).integers(0, 10, 200).astype(np.int32)
+
+
+def models() -> dict[str, Checkpoint]:
+    """An untrained model of each kind."""
+    found = {"mlp": checkpoint(config=MLP)}
+    for name, model in (("cnn", NETWORK), ("pipeline", PIPELINE)):
+        kind = KINDS[kind_of(model)]
+        parameters = kind.build(model).init(jax.random.key(3))
+        extractor = kind.extractor and fingerprint(kind.extractor(parameters))
+        found[name] = replace(
+            found["mlp"],
+            model=model,
+            parameters=parameters,
+            extractor=extractor,
+            scaling=UNIT,
+            statistics={},
+        )
+    return found
+
+
+def results(saved: Checkpoint) -> dict[str, Any]:
+    """Weights, what the model predicts, and of an MLP the weights two epochs on."""
+    leaves = jax.tree.leaves((saved.parameters, saved.statistics))
+    found: dict[str, Any] = {
+        f"exact-{index}": np.asarray(leaf) for index, leaf in enumerate(leaves)
+    }
+    found["predictions"] = Classifier(saved).probabilities(IMAGES)
+    if isinstance(saved.model, MLPConfig):
+        model = scratch_mlp(saved.model)
+        state = start(model, TRAINING, 4)
+        begun: Any = jax.tree.map(jax.numpy.array, saved.parameters)
+        state = state._replace(train=state.train._replace(parameters=begun))
+        split = DeviceSplit(jax.numpy.asarray(IMAGES), jax.numpy.asarray(LABELS))
+        *_, (last, _) = fit(model, TRAINING, split, split, saved.scaling, saved.statistics, state)
+        trained = jax.tree.leaves(last.train.parameters)
+        found |= {f"trained-{index}": np.asarray(leaf) for index, leaf in enumerate(trained)}
+    return found
+
+
+def save(folder: Path) -> None:
+    """Save each model, and beside it what it gives here."""
+    for name, saved in models().items():
+        save_checkpoint(folder / name, saved)
+        np.savez(folder / f"{name}.npz", **results(saved))
+
+
+def check(folder: Path) -> None:
+    """Restore what `save` left; raises AssertionError where it gives something else here."""
+    for name in models():
+        found, expected = (
+            results(restore_checkpoint(folder / name)),
+            np.load(folder / f"{name}.npz"),
+        )
+        assert found.keys() == set(expected.files)
+        for key, array in found.items():
+            if key.startswith("exact"):
+                np.testing.assert_array_equal(array, expected[key])
+            else:
+                np.testing.assert_allclose(array, expected[key], rtol=1e-4, atol=1e-5)
+        worst = max(np.abs(array - expected[key]).max() for key, array in found.items())
+        print(f"  {name}: {len(found)} arrays, largest difference {worst:.1e}")
+
+
+def main() -> None:
+    """Save with each of the two Pythons and restore with the other."""
+    parser = argparse.ArgumentParser(description="Checkpoints between two Pythons.")
+    parser.add_argument("--other", help="the other Python")
+    parser.add_argument("--save", type=Path, help="(one side) save to this folder")
+    parser.add_argument("--check", type=Path, help="(one side) restore from this folder")
+    options = parser.parse_args()
+    here = f"Python {platform.python_version()}, JAX {jax.__version__}"
+    if options.save:
+        print(f"saved with {here}", flush=True)
+        save(options.save)
+    elif options.check:
+        print(f"restored with {here}", flush=True)
+        check(options.check)
+    else:
+        for first, second in ((sys.executable, options.other), (options.other, sys.executable)):
+            with tempfile.TemporaryDirectory() as folder:
+                for python, task in ((first, "--save"), (second, "--check")):
+                    command = [python, "-m", "tests.robustness.versions", task, folder]
+                    subprocess.run(command, cwd=ROOT, check=True)
+
+
+if __name__ == "__main__":
+    main()
