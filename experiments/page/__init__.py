@@ -1,0 +1,1 @@
+"""The page of results: `build.build` draws it from `experiments/results/` alone."""

@@ -1,0 +1,225 @@
+"""The page's charts, in Altair: records in, a chart out; the README's pictures are the same charts.
+
+Each is one view, as wide as its place on the page; `rows` has those of a line a row. Colours come from
+`theme`, in the order of each chart's series.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import altair as alt
+
+Record = Mapping[str, Any]
+
+DIGITS = 4
+"""Significant digits of what charts are drawn of; tables have their own."""
+CURVE_HEIGHT = 260
+HIDDEN = 0.12
+"""Opacity of what the legend's choice leaves out."""
+DASHES = ((1, 0), (6, 3), (2, 2), (8, 2, 2, 2), (1, 4), (10, 4))
+"""So that series differ by more than colour."""
+
+
+class Scales(NamedTuple):
+    """What tells series apart."""
+
+    colour: alt.Color
+    dash: alt.StrokeDash
+
+
+def data(records: Sequence[Record]) -> alt.InlineData:
+    """The records as CSV, a third of what JSON takes; numbers to `DIGITS` digits."""
+    fields = list(records[0])
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(fields)
+    writer.writerows([_shown(record[field]) for field in fields] for record in records)
+    numbers = {
+        field: "number"
+        for field in fields
+        if not any(isinstance(record[field], str) for record in records)
+    }
+    return alt.InlineData(text.getvalue(), format=alt.CsvDataFormat(type="csv", parse=numbers))
+
+
+def _shown(value: Any) -> Any:
+    if value is None:
+        return ""
+    return f"{value:.{DIGITS}g}" if isinstance(value, float) else value
+
+
+def series_of(records: Sequence[Record]) -> list[str]:
+    """The records' series, in their order."""
+    return list(dict.fromkeys(record["series"] for record in records))
+
+
+def _scales(names: Sequence[str]) -> Scales:
+    legend = alt.Legend(
+        title=None,
+        columns=1,
+        symbolStrokeWidth=2,
+        symbolOpacity=1,
+        symbolType="stroke",
+        symbolSize=400,
+    )
+    return Scales(
+        colour_of(names, legend),
+        alt.StrokeDash("series:N", legend=legend).scale(
+            domain=list(names), range=[list(dash) for dash in DASHES[: len(names)]]
+        ),
+    )
+
+
+def colour_of(names: Sequence[str], legend: alt.Legend | None = None) -> alt.Color:
+    """The series' colours, with a legend."""
+    legend = legend or alt.Legend(title=None, columns=1)
+    return alt.Color("series:N", legend=legend).scale(domain=list(names))
+
+
+def curves(
+    records: Sequence[Record], quantity: str, *, percent: bool = False, chosen: int | None = None
+) -> alt.LayerChart:
+    """A quantity by epoch: the mean over the runs that reached it, and from the lowest to the highest.
+
+    `records` have `row`, `series`, `epoch`, `mean`, `low` and `high` (None of one run) and `runs`. Where
+    `chosen` names one, a single row is shown. The legend's entries choose; the pointer tells the figures.
+    """
+    scales = _scales(series_of(records))
+    legend = alt.selection_point(fields=["series"], bind="legend", name="series_chosen")
+    near = alt.selection_point(
+        fields=["epoch", "series"], nearest=True, on="pointerover", clear="pointerout", empty=False,
+        name="near",
+    )  # fmt: skip
+    shown = alt.when(legend).then(alt.value(1)).otherwise(alt.value(HIDDEN))
+    number = ".2f" if percent else ".4f"
+    # A band as wide as its line where there's one run.
+    bands = {side: f"isValid(datum.{side}) ? datum.{side} : datum.mean" for side in ("low", "high")}
+    base = (
+        alt.Chart(data(records))
+        .transform_calculate(**bands)
+        .encode(
+            x=alt.X("epoch:Q", title="Epoch")
+            .axis(grid=False, tickMinStep=1, format="d")
+            .scale(nice=False),
+            color=scales.colour,
+        )
+    )
+    y = alt.Y("mean:Q", title=quantity).scale(zero=False)
+    band = base.mark_area(opacity=0.2, interpolate="linear").encode(
+        y=alt.Y("low:Q", title=quantity).scale(zero=False),
+        y2="high:Q",
+        opacity=alt.when(legend).then(alt.value(0.2)).otherwise(alt.value(0.03)),
+    )
+    line = base.mark_line(strokeWidth=2).encode(y=y, strokeDash=scales.dash, opacity=shown)
+    points = (
+        base.mark_point(filled=True, size=60)
+        .encode(
+            y=y,
+            opacity=alt.when(near).then(alt.value(1)).otherwise(alt.value(0)),
+            tooltip=[
+                alt.Tooltip("series:N", title="Curve"),
+                alt.Tooltip("epoch:Q", title="Epoch"),
+                alt.Tooltip("mean:Q", title="Mean", format=number),
+                alt.Tooltip("low:Q", title="Lowest run", format=number),
+                alt.Tooltip("high:Q", title="Highest run", format=number),
+                alt.Tooltip("runs:Q", title="Runs"),
+            ],
+        )
+        .add_params(near)
+    )
+    chart = alt.LayerChart(layer=[band, line.add_params(legend), points])
+    return of_row(chart, chosen).properties(width="container", height=CURVE_HEIGHT)
+
+
+def class_bars(records: Sequence[Record], chosen: int | None = None) -> alt.LayerChart:
+    """Accuracy by class, a bar a series.
+
+    `records` have `row`, `class`, `series`, `value`, `low` and `high`.
+    """
+    names, classes = series_of(records), list(dict.fromkeys(one["class"] for one in records))
+    legend = alt.selection_point(fields=["series"], bind="legend", name="series_chosen")
+    base = alt.Chart(data(records)).encode(
+        y=alt.Y("class:N", title=None, sort=classes).axis(ticks=False, domain=False),
+        yOffset=alt.YOffset("series:N").scale(domain=names),
+        color=colour_of(names),
+        opacity=alt.when(legend).then(alt.value(1)).otherwise(alt.value(HIDDEN)),
+    )
+    title = "Accuracy on the class, %"
+    bars = base.mark_bar().encode(
+        x=alt.X("value:Q", title=title).scale(domain=[0, 100]).axis(tickCount=10),
+        tooltip=[
+            alt.Tooltip("class:N", title="Class"),
+            alt.Tooltip("series:N", title="What"),
+            alt.Tooltip("value:Q", title="Accuracy, %", format=".1f"),
+            alt.Tooltip("low:Q", title="Lowest run", format=".1f"),
+            alt.Tooltip("high:Q", title="Highest run", format=".1f"),
+        ],
+    )
+    spread = base.mark_rule(strokeWidth=1.5).encode(
+        x=alt.X("low:Q", title=title), x2="high:Q", color=alt.value(alt.ExprRef("ink"))
+    )
+    chart = alt.LayerChart(layer=[bars.add_params(legend), *[spread] * has_spread(records)])
+    height = len(classes) * (14 * len(names) + 10)
+    return of_row(chart, chosen).properties(width="container", height=height)
+
+
+def confusion(
+    records: Sequence[Record], classes: Sequence[str], chosen: int | None = None
+) -> alt.LayerChart:
+    """Correct against predicted class, in percent of the correct class.
+
+    `records` have `row`, `c` and `p`, the indices of the correct and the predicted class, and `images`.
+    """
+    names = json.dumps(list(classes))
+    counted = (
+        alt.Chart(data(records))
+        .transform_calculate(correct=f"{names}[datum.c]", predicted=f"{names}[datum.p]")
+        .transform_joinaggregate(total="sum(images)", groupby=["row", "c"])
+        .transform_calculate(percent="datum.total ? 100 * datum.images / datum.total : 0")
+    )
+    base = counted.encode(
+        x=alt.X("predicted:N", title="Predicted", sort=list(classes)).axis(
+            labelAngle=-40, ticks=False, domain=False
+        ),
+        y=alt.Y("correct:N", title="Correct", sort=list(classes)).axis(ticks=False, domain=False),
+    )
+    cells = base.mark_rect(stroke=alt.ExprRef("ground"), strokeWidth=1).encode(
+        color=alt.Color("percent:Q", legend=None).scale(
+            type="pow", exponent=0.5, domain=[0, 100], range="heatmap"
+        ),
+        tooltip=[
+            alt.Tooltip("correct:N", title="Correct"),
+            alt.Tooltip("predicted:N", title="Predicted"),
+            alt.Tooltip("percent:Q", title="Of the correct class, %", format=".2f"),
+            alt.Tooltip("images:Q", title="Images, all runs", format=",d"),
+        ],
+    )
+    figures = base.mark_text(fontSize=10).encode(
+        text=alt.Text("percent:Q", format=".0f"),
+        color=alt.when("datum.percent > 25")
+        .then(alt.value(alt.ExprRef("ground")))
+        .otherwise(alt.value(alt.ExprRef("ink"))),
+        opacity=alt.when("datum.percent < 0.5").then(alt.value(0)).otherwise(alt.value(1)),
+    )
+    chart = alt.LayerChart(layer=[cells, figures])
+    return of_row(chart, chosen).properties(width="container", height=30 * len(classes))
+
+
+def has_spread(records: Sequence[Record]) -> bool:
+    """Whether any record goes from a low to a high; of none Vega would find no extent."""
+    return any(record["low"] is not None for record in records)
+
+
+def of_row(chart: alt.LayerChart, chosen: int | None) -> alt.LayerChart:
+    """The chart with the colours it may name, showing one row where there's a choice."""
+    chart = chart.add_params(
+        alt.param(name="ink", value="#000"), alt.param(name="ground", value="#fff")
+    )
+    if chosen is None:
+        return chart
+    return chart.add_params(alt.param(name="row", value=chosen)).transform_filter(
+        "datum.row === row"
+    )

@@ -1,0 +1,77 @@
+"""How charts look, light and dark: Vega's `config` for each, and the colours that specs name.
+
+The series' colours are Okabe and Ito's, darkened or lightened until each stands out from its ground by
+3 to 1; nothing is told by colour alone.
+"""
+
+from typing import Any, NamedTuple
+
+
+class Theme(NamedTuple):
+    """Colours of one ground."""
+
+    ground: str
+    ink: str
+    faint: str
+    """Grid lines."""
+    series: tuple[str, ...]
+    """In the order in which a chart's series take them."""
+    heat: tuple[str, str, str]
+    """From nothing to all."""
+
+
+LIGHT = Theme(
+    "#ffffff",
+    "#1f2328",
+    "#d9dde2",
+    ("#0072b2", "#c44f00", "#00805d", "#a8497f", "#7a6000", "#5c6370"),
+    ("#f3f6f9", "#5aa5d6", "#08426b"),
+)
+DARK = Theme(
+    "#12161c",
+    "#e6e9ed",
+    "#333a44",
+    ("#5bb8f0", "#ff9152", "#2fc99f", "#e79cc8", "#dcc04a", "#a9b1bd"),
+    ("#1c232c", "#2f7cb0", "#bfe3fb"),
+)
+THEMES = {"light": LIGHT, "dark": DARK}
+
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
+
+
+def config(theme: Theme) -> dict[str, Any]:
+    """Vega's `config`: what all charts share."""
+    return {
+        "background": None,
+        "font": FONT,
+        "view": {"stroke": None},
+        "axis": {
+            "labelColor": theme.ink,
+            "titleColor": theme.ink,
+            "gridColor": theme.faint,
+            "domainColor": theme.faint,
+            "tickColor": theme.faint,
+            "labelFontSize": 11,
+            "titleFontSize": 12,
+            "titleFontWeight": "normal",
+        },
+        "legend": {
+            "labelColor": theme.ink,
+            "titleColor": theme.ink,
+            "labelFontSize": 12,
+            "orient": "top",
+            "direction": "vertical",
+            "title": None,
+            "labelLimit": 400,
+            "symbolSize": 120,
+        },
+        "title": {"color": theme.ink, "fontSize": 13, "anchor": "start"},
+        "text": {"color": theme.ink, "fontSize": 12},
+        "rule": {"color": theme.ink},
+        "range": {"category": list(theme.series), "heatmap": list(theme.heat)},
+    }
+
+
+def colours(theme: Theme) -> dict[str, str]:
+    """The parameters that specs read where a config doesn't reach."""
+    return {"ink": theme.ink, "ground": theme.ground}

@@ -1,0 +1,96 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from experiments import report2_program, report3_program, restored
+from experiments.report2_program import Report2
+from experiments.report3_program import Report3
+from fmnist_jax import run_directory
+from fmnist_jax.data.loading import DataConfig, load_dataset
+from fmnist_jax.errors import UserError
+from fmnist_jax.recipes import LENET_RUN
+from fmnist_jax.runs import CNNRun, MLPRun
+from fmnist_jax.scratch.losses import SOFTMAX_TWICE
+from fmnist_jax.scratch.mlp import MLPConfig
+from fmnist_jax.training.config import TrainingConfig
+
+DATA = DataConfig(source="synthetic")
+TRAINING = TrainingConfig(epochs=5, batch_size=100, learning_rate=0.01, patience=None)
+MLP = MLPRun(MLPConfig((784, 10)), TRAINING)
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to be in; the pictures of every run, which have tests of their own, aren't drawn."""
+    monkeypatch.setattr(run_directory, "write_pictures", lambda *_: None)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_report_2_trains_once_and_restores_ever_after(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
+    other = replace(MLP, training=replace(TRAINING, learning_rate=0.02))
+    names = ("multi-layer-net", "convolution-neural-net")
+    assert tuple(report2_program.NETWORKS) == names
+    monkeypatch.setattr(report2_program, "NETWORKS", dict(zip(names, (MLP, other), strict=True)))
+    report2_program.write(Report2(folder=here / "out", quick=True, data=DATA))
+    labels = load_dataset(DATA, print).test.labels
+    texts = {name: (here / "out" / f"{name}.txt").read_text() for name in names}
+    for text in texts.values():
+        loss, accuracy, *lines = text.splitlines()
+        assert 0 < float(loss.removeprefix("Loss: ")) < 10
+        assert len(lines) == len(labels)
+        words = [line.partition(": label ")[2].split(", prediction ") for line in lines]
+        right = sum(label == predicted for label, predicted in words)
+        assert accuracy == f"Accuracy: {right / len(labels):.4f}"
+        assert lines[0].startswith("Image 0: label ")
+    assert len(set(texts.values())) == 2
+    capsys.readouterr()
+
+    (here / "out/multi-layer-net.txt").unlink()
+    monkeypatch.setattr(restored.runs, "train", None)
+    report2_program.write(Report2(folder=here / "out", quick=True, data=DATA))
+    assert (here / "out/multi-layer-net.txt").read_text() == texts["multi-layer-net"]
+    assert "Finished already" in capsys.readouterr().out
+    with pytest.raises(UserError, match="multi-layer-net"):
+        report2_program.write(Report2(folder=here / "out", data=DATA))
+
+
+def test_the_networks_are_the_experiments_own():
+    mlp, cnn = report2_program.NETWORKS.values()
+    assert isinstance(mlp, MLPRun)
+    assert isinstance(cnn, CNNRun)
+    assert (mlp.training.monitor, cnn.training.monitor) == ("accuracy", "accuracy")
+    assert (mlp.training.epochs, cnn.training.epochs) == (50, 200)
+    assert restored.told(cnn, DATA, quick=True).training.epochs == 2
+
+
+def test_report_3_leaves_text_curve_and_pictures(here: Path, monkeypatch: pytest.MonkeyPatch):
+    small = replace(
+        LENET_RUN.model, blocks=(replace(LENET_RUN.model.blocks[0], filters=2),), hidden=()
+    )
+    run = replace(LENET_RUN, model=small, training=TRAINING)
+    monkeypatch.setattr(report3_program, "LENET_RUN", run)
+    report3_program.write(Report3(loss=SOFTMAX_TWICE, quick=True, data=DATA))
+    folder = here / "runs/quick/report3/softmax-twice"
+    lines = (folder / "output.txt").read_text().splitlines()
+    # No less than the second softmax lets it be.
+    assert float(lines[0].removeprefix("Loss: ")) > 1.46
+    assert len([line for line in lines if line.startswith("Accuracy of ")]) == 10
+    assert len([line for line in lines if line.startswith("Image ")]) == report3_program.SAMPLE
+    for name in ("training_loss", "predictions"):
+        assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_program_tells_what_can_be_mended_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
+    monkeypatch.setattr("sys.argv", ["made", "--data-dir", "no/such/place"])
+    with pytest.raises(SystemExit) as exit_:
+        restored.program("report2_program", Report2, report2_program.write, {})
+    assert exit_.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith("experiments.report2_program: ")
+    assert error.count("\n") == 1
