@@ -46,7 +46,7 @@ NAMES = kinds.NAMES | training.NAMES
 class MLPRun:
     """A training of the scratch MLP; the defaults are the best row of report 1's table 1.
 
-    Best by validation accuracy, mean over three seeds: `experiments/report1_table1.py`.
+    Best by validation accuracy, mean over four seeds: `experiments/report1_table1.py`.
     """
 
     model: MLPConfig = field(

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments import protocol
+from experiments import protocol, store
 from experiments.protocol import Experiment, Options, Row, Store, run, summary, table
 from fmnist_jax import runs
 from fmnist_jax.cli.interruption import Stopped
@@ -190,7 +190,7 @@ def test_a_full_disk_is_told_and_what_was_trained_is_kept(
 
     lines: list[str] = []
     with monkeypatch.context() as patched:
-        patched.setattr(protocol, "write_json", full)
+        patched.setattr(store, "write_json", full)
         with pytest.raises(UserError, match="not finished, for the reasons above"):
             run(one, options, lines.append)
     assert f"{results / 'made.json'}: can't be written (No space left on device)" in lines[-1]

@@ -16,7 +16,7 @@ from fmnist_jax.scratch.losses import SOFTMAX_CROSS_ENTROPY, SOFTMAX_TWICE
 
 NAMES = (
     "report1_choices", "report1_kernels", "report1_table1", "report1_table2", "report1_table2_choices",
-    "report2_mlp", "report3_choices", "report3_lenet", "report4_backbone", "report4_mlp",
+    "report2_cnn", "report2_mlp", "report3_choices", "report3_lenet", "report4_backbone", "report4_mlp",
     "smallest_network",
 )  # fmt: skip
 
