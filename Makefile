@@ -13,7 +13,7 @@ study: .venv/study.stamp  ## every experiment, for hours, then the page; resumes
 	@$(BIN)/python -m experiments study; code=$$?; $(BIN)/python -m experiments report && exit $$code
 
 test: .venv/test.stamp  ## every test
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 check: .venv/dev.stamp  ## formatting, lint and types
 	$(BIN)/ruff format --check .
