@@ -76,11 +76,10 @@ def run_one(name: str, words: Sequence[str]) -> None:
     entries = {entry.name: entry for entry in CATALOGUE}
     if name not in (*entries, *PROGRAMS):
         raise unknown_name("experiment or command", name, [*entries, *PROGRAMS, *COMMANDS])
-    sys.argv = [name, *words]
     if name in entries:
-        protocol.main(entries[name].experiment)
+        protocol.main(entries[name].experiment, words)
     else:
-        importlib.import_module(f"experiments.{name}").main()
+        importlib.import_module(f"experiments.{name}").main(words)
 
 
 def show_list(words: Sequence[str]) -> int:
@@ -127,7 +126,13 @@ def run_study(words: Sequence[str]) -> int:
         for line in failed:
             console.print(f"  {line}")
         return 1
-    console.print("All rows are there.")
+    left = study.unfinished(CATALOGUE, options)
+    console.print(
+        f"Rows that lack seeds still, which other processes are at or which took less time than "
+        f"expected and so deserve more: {len(left)}. The same command goes on."
+        if left
+        else "All rows are there."
+    )
     return 0
 
 

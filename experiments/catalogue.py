@@ -79,6 +79,8 @@ CATALOGUE = (
     Entry("report3_choices", "report 3: what it leaves open of table 3", 150, 1),
     Entry("report1_table2_choices", "report 1: what it leaves open of table 2", 150, 1),
     Entry("report1_tuned_choices", "report 1: the pipeline, tuned on validation", 150, 1),
+    Entry("report1_tuned", "report 1: the tuned pipeline, tested", 900),
+    Entry("report2_choices", "report 2: what it leaves open of its CNN", 360, 1),
     Entry("report2_cnn", "report 2: the CNN", 480),
     Entry("report1_kernels", "report 1: kernels of 2x2, 3x3 and 5x5", 240),
     Entry("report1_table2", "report 1, table 2: five convolutions, the MLP on their features", 180),

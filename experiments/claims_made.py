@@ -25,23 +25,28 @@ FIRST_ROW = (TABLE_1, f"{SHALLOW} relu dropout 0.2")
 
 RATES = {rate: (MLP_RUNS, f"learning rate {rate:g}") for rate in (0.0001, 0.01, 0.1)}
 
+
+def in_table_1(name: str, more: str, less: str) -> Comparison:
+    """One row of table 1 over another, by test accuracy."""
+    return greater(name, pair(TEST, TABLE_1, more, less))
+
+
 REPORT_1_MLP = (
     Claim(
         1, "Deeper is better", "table 1; the deeper networks are wider too",
         (
-            greater(f"relu, dropout 0.2: {DEEP} over {SHALLOW}",
-                    pair(TEST, TABLE_1, f"{DEEP} relu dropout 0.2", FIRST_ROW[1])),
-            greater(f"gelu, dropout 0.2: 784,256,128,10 over {SHALLOW}",
-                    pair(TEST, TABLE_1, "784,256,128,10 gelu dropout 0.2", f"{SHALLOW} gelu dropout 0.2")),
-            greater(f"gelu, dropout 0.2: {DEEP} over {SHALLOW}",
-                    pair(TEST, TABLE_1, f"{DEEP} gelu dropout 0.2", f"{SHALLOW} gelu dropout 0.2")),
+            in_table_1(f"relu, dropout 0.2: {DEEP} over {SHALLOW}",
+                       f"{DEEP} relu dropout 0.2", FIRST_ROW[1]),
+            in_table_1(f"gelu, dropout 0.2: 784,256,128,10 over {SHALLOW}",
+                       "784,256,128,10 gelu dropout 0.2", f"{SHALLOW} gelu dropout 0.2"),
+            in_table_1(f"gelu, dropout 0.2: {DEEP} over {SHALLOW}",
+                       f"{DEEP} gelu dropout 0.2", f"{SHALLOW} gelu dropout 0.2"),
         ),
     ),
     Claim(
         1, "Dropout 0.2 generalises better than none", f"table 1, {SHALLOW}",
         tuple(
-            greater(f"{g}: dropout 0.2 over 0",
-                    pair(TEST, TABLE_1, f"{SHALLOW} {g} dropout 0.2", f"{SHALLOW} {g} dropout 0"))
+            in_table_1(f"{g}: dropout 0.2 over 0", f"{SHALLOW} {g} dropout 0.2", f"{SHALLOW} {g} dropout 0")
             for g in ("relu", "gelu")
         ),
     ),
@@ -56,14 +61,13 @@ REPORT_1_MLP = (
     ),
     Claim(
         1, "GELU is slightly better than ReLU in deep networks", f"table 1, {DEEP}, dropout 0.2",
-        (greater("gelu over relu",
-                 pair(TEST, TABLE_1, f"{DEEP} gelu dropout 0.2", f"{DEEP} relu dropout 0.2")),),
+        (in_table_1("gelu over relu", f"{DEEP} gelu dropout 0.2", f"{DEEP} relu dropout 0.2"),),
     ),
     Claim(
         1, "GELU is better than ReLU (its table, shallow networks)", f"table 1, {SHALLOW}",
         tuple(
-            greater(f"dropout {rate}: gelu over relu",
-                    pair(TEST, TABLE_1, f"{SHALLOW} gelu dropout {rate}", f"{SHALLOW} relu dropout {rate}"))
+            in_table_1(f"dropout {rate}: gelu over relu",
+                       f"{SHALLOW} gelu dropout {rate}", f"{SHALLOW} relu dropout {rate}")
             for rate in ("0.2", "0")
         ),
     ),

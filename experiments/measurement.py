@@ -3,37 +3,44 @@
 import dataclasses
 import platform
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any, TypeVar
 
 import jax
 
 from fmnist_jax import runs
+from fmnist_jax.at_once import train_seeds
 from fmnist_jax.data.dataset import Dataset
-from fmnist_jax.pipeline import NO_SNAPSHOTS, Features, PipelineRun, train_pipeline
-from fmnist_jax.runs import CNNRun, MLPRun, Trained
+from fmnist_jax.errors import DivergedError
+from fmnist_jax.parts import Outcome, Run, trainings
+from fmnist_jax.pipeline import (
+    NO_SNAPSHOTS,
+    Features,
+    PipelineRun,
+    TrainedPipeline,
+    train_pipeline,
+)
+from fmnist_jax.runs import Trained
 from fmnist_jax.training.config import TrainingConfig
-from fmnist_jax.training.snapshots import Snapshots
+from fmnist_jax.training.snapshots import Snapshots, never
 
-Run = MLPRun | CNNRun | PipelineRun
-
-RunT = TypeVar("RunT", bound=MLPRun | CNNRun | PipelineRun)
+RunT = TypeVar("RunT", bound=Run)
 
 SOFTWARE = ("jax", "jaxlib", "flax", "numpy", "optax")
 """Packages whose versions are stored with each run."""
 
 
-def trainings(run: Run) -> dict[str, TrainingConfig]:
-    """The run's trainings, by the names of their fields."""
-    fields = {field.name: getattr(run, field.name) for field in dataclasses.fields(run)}
-    return {name: value for name, value in fields.items() if isinstance(value, TrainingConfig)}
+def training_fields(run: Run) -> list[str]:
+    """The names of the fields that hold the run's trainings."""
+    names = [field.name for field in dataclasses.fields(run)]
+    return [name for name in names if isinstance(getattr(run, name), TrainingConfig)]
 
 
 def with_trainings(run: RunT, **changes: Any) -> RunT:
     """The run with these fields of every training changed."""
     changed = {
-        name: dataclasses.replace(training, **changes) for name, training in trainings(run).items()
+        name: dataclasses.replace(getattr(run, name), **changes) for name in training_fields(run)
     }
     return dataclasses.replace(run, **changed)
 
@@ -56,22 +63,48 @@ def measure(
     are by part, as `parts.trainings` names them: training goes on from these.
     """
     if isinstance(run, PipelineRun):
-        pipeline = train_pipeline(run, dataset, snapshots=snapshots)
-        network, mlp = pipeline.network, pipeline.mlp
+        outcome = train_pipeline(run, dataset, snapshots=snapshots)
+    else:
+        outcome = runs.train(run, dataset, snapshots=snapshots.get(""))
+    return _measured(outcome, dataset, splits)
+
+
+def measure_seeds(
+    run: Run,
+    seeds: Sequence[int],
+    dataset: Dataset,
+    splits: Sequence[str],
+    asked: Callable[[], BaseException | None] = never,
+) -> tuple[dict[str, Any] | DivergedError, ...]:
+    """`measure` for each of `seeds`, trained at once; in place of a failed one's figures its error.
+
+    Beside the figures stands how many were trained at once: each has its share of their seconds. `asked`
+    is as `train_seeds` has it.
+    """
+    return tuple(
+        outcome
+        if isinstance(outcome, DivergedError)
+        else _measured(outcome, dataset, splits) | {"seeds_at_once": len(seeds)}
+        for outcome in train_seeds(run, seeds, dataset, asked)
+    )
+
+
+def _measured(outcome: Outcome, dataset: Dataset, splits: Sequence[str]) -> dict[str, Any]:
+    if isinstance(outcome, TrainedPipeline):
+        network, mlp = outcome.network, outcome.mlp
         measured = (
             _prefixed("cnn", _figures(network, dataset, splits, dataset.class_names))
-            | _prefixed("mlp", _figures(mlp, pipeline.features, splits, dataset.class_names))
+            | _prefixed("mlp", _figures(mlp, outcome.features, splits, dataset.class_names))
             | {
                 "cnn_seconds": network.seconds,
-                "extraction_seconds": pipeline.extraction_seconds,
+                "extraction_seconds": outcome.extraction_seconds,
                 "mlp_seconds": mlp.seconds,
             }
         )
-        seconds = network.seconds + pipeline.extraction_seconds + mlp.seconds
+        seconds = network.seconds + outcome.extraction_seconds + mlp.seconds
     else:
-        trained = runs.train(run, dataset, snapshots=snapshots.get(""))
-        measured = _figures(trained, dataset, splits, dataset.class_names)
-        seconds = trained.seconds
+        measured = _figures(outcome, dataset, splits, dataset.class_names)
+        seconds = outcome.seconds
     return measured | {
         "data_checksum": dataset.checksum,
         "seconds": seconds,

@@ -2,34 +2,35 @@
 
 import dataclasses
 import hashlib
-import io
 import json
-import shlex
 import shutil
 import statistics
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax
-from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from experiments.measurement import Run, measure, seed_of, with_trainings
+from experiments import command, tables
+from experiments.measurement import RunT, measure, measure_seeds, seed_of, with_trainings
 from experiments.store import Experiment, Row, Store, configuration_of
 from fmnist_jax import parts
-from fmnist_jax.cli.arguments import parse
-from fmnist_jax.cli.interruption import Stopped, listening
+from fmnist_jax.cli.interruption import listening
 from fmnist_jax.data import checksums
 from fmnist_jax.data.dataset import Dataset, Split
 from fmnist_jax.data.loading import DataConfig, load_dataset
 from fmnist_jax.errors import DivergedError, UserError
 from fmnist_jax.files import writing
+from fmnist_jax.kinds import kind_of
+from fmnist_jax.parts import Run
 from fmnist_jax.run_claims import HeldError, held
+from fmnist_jax.training.seeds import Policy, where_it_gains
 from fmnist_jax.training.snapshots import Snapshots, never
 
 REPORTED: dict[str, Any] = json.loads(Path(__file__).with_name("reported.json").read_text("utf-8"))
@@ -37,9 +38,6 @@ REPORTED: dict[str, Any] = json.loads(Path(__file__).with_name("reported.json").
 
 RESULTS = Path(__file__).with_name("results")
 """Where results are kept, a JSON file an experiment."""
-
-WIDTH = 400
-"""Characters that a table may take; rich would fold its columns to the terminal's."""
 
 CACHED_RUNS = 16
 """Runs after which compiled programs are dropped: each configuration's take 30 to 45 MiB."""
@@ -67,21 +65,15 @@ class Options:
             raise UserError(f"seeds must be at least 1, found {self.seeds}")
 
 
-def main(experiment: Experiment) -> None:
-    """Run the experiment as the command line says and print its table; exits with 2 on UserError."""
+def main(experiment: Experiment, arguments: Sequence[str] | None = None) -> None:
+    """Run the experiment as the words say, and print its table; ends as `command.perform` does."""
+    command.perform(experiment.name, Options, partial(_run_and_print, experiment), {}, arguments)
+
+
+def _run_and_print(experiment: Experiment, options: Options) -> None:
     console = Console(highlight=False, soft_wrap=True)
-    program = f"python -m experiments.{experiment.name}"
-    try:
-        options = parse(Options, program, None, {})
-        with listening(console.print, sys.stdout.flush) as interruption:
-            stored = run(experiment, options, console.print, interruption.asked)
-    except UserError as error:
-        print(f"experiments.{experiment.name}: {error}", file=sys.stderr)
-        sys.exit(2)
-    except Stopped as stopped:
-        again = f"{program} {shlex.join(sys.argv[1:])}"
-        print(f"Stopped. To go on, give the same command again: {again}", file=sys.stderr)
-        sys.exit(stopped.exit_code)
+    with listening(console.print, sys.stdout.flush) as interruption:
+        stored = run(experiment, options, console.print, interruption.asked)
     console.print(f"\n{experiment.title}: measured, mean ± standard deviation (reported)\n")
     console.print(table(experiment, stored), markup=False)
 
@@ -91,13 +83,14 @@ def run(
     options: Options,
     log: Callable[[str], None],
     asked: Callable[[], BaseException | None] = never,
+    at_once: Policy = where_it_gains,
 ) -> dict[str, Any]:
     """Run what isn't stored yet, storing each run as it ends; returns all that is stored.
 
     Rows of the same configuration, of any experiment, are run once. A run that was cut short goes on
-    from its last saved epoch; one that another process is at is left to it. `asked` is as `Snapshots`
-    has it. Raises UserError for rows that the experiment doesn't have, for data that can't be had,
-    and, after all others, for runs that couldn't be finished.
+    from its last saved epoch, but for a row's seeds that were trained `at_once`; one that another process
+    is at is left to it. `asked` is as `Snapshots` has it. Raises UserError for rows that the experiment
+    doesn't have, for data that can't be had, and, after all others, for runs that couldn't be finished.
     """
     plan = list(planned(experiment, options))
     dataset = load_dataset(options.data, log)
@@ -109,37 +102,89 @@ def run(
         )
     store = Store(experiment, Path("runs/quick") if options.quick else RESULTS, dataset.checksum)
     failed: list[str] = []
-    for number, (row, seed) in enumerate(plan, 1):
+    for number, (row, seeds) in enumerate(grouped(plan, at_once), 1):
         if number % CACHED_RUNS == 0:
             jax.clear_caches()
-        configured = configure(row, seed, options)
-        name = f"{experiment.name}: {row.name}, seed {seed}"
-        if store.has(row, configured):
-            forget(store, configured)
-            log(f"{name}: stored already")
-            continue
-        try:
-            with begun(store, configured, log, asked) as snapshots:
-                if store.has(row, configured):  # by now
-                    continue
-                measured = store.equal(configured)
-                if measured is None:
-                    measured = measure(configured, dataset, experiment.splits, snapshots)
-                store.add(row, configured, measured)
-        except HeldError:
-            log(f"{name}: another process is at it")
-            continue
-        except UserError as error:
-            if isinstance(error, DivergedError):
-                store.add_failed(row, configured, str(error))
-            log(f"{name}: {error}")
-            failed.append(name)
-            continue
-        figures = ", ".join(f"{column} {measured[column]:.4g}" for column in experiment.columns)
-        log(f"{name}: {figures} ({measured['seconds']:.0f} s)")
+        failed += _run_seeds(store, row, seeds, options, dataset, log, asked)
     if failed:
         raise UserError(f"not finished, for the reasons above: {'; '.join(failed)}")
     return store.read()
+
+
+def grouped(plan: Iterable[tuple[Row, int]], at_once: Policy) -> list[tuple[Row, list[int]]]:
+    """The seeds that are trained together: all of a row where that is done `at_once`, else each alone."""
+    groups: dict[tuple[str, int | None], tuple[Row, list[int]]] = {}
+    for row, seed in plan:
+        together = at_once(kind_of(row.run.model), jax.default_backend())
+        groups.setdefault((row.name, None if together else seed), (row, []))[1].append(seed)
+    return list(groups.values())
+
+
+def _run_seeds(
+    store: Store,
+    row: Row,
+    seeds: Sequence[int],
+    options: Options,
+    dataset: Dataset,
+    log: Callable[[str], None],
+    asked: Callable[[], BaseException | None],
+) -> list[str]:
+    """Run and store those of a row's seeds that aren't stored; the names of those that failed."""
+    splits, columns = store.experiment.splits, store.experiment.columns
+    missing: dict[str, Run] = {}
+    snapshots: dict[str, Mapping[str, Snapshots]] = {}
+    failed: list[str] = []
+
+    def keep(name: str, measured: Mapping[str, Any]) -> None:
+        store.add(row, missing[name], measured)
+        del missing[name]
+        figures = ", ".join(f"{column} {measured[column]:.4g}" for column in columns)
+        log(f"{name}: {figures} ({measured['seconds']:.0f} s)")
+
+    def fail(name: str, error: UserError) -> None:
+        run = missing.pop(name)
+        if isinstance(error, DivergedError):
+            store.add_failed(row, run, str(error))
+        log(f"{name}: {error}")
+        failed.append(name)
+
+    try:
+        with ExitStack() as all_begun:
+            for seed in seeds:
+                run = configure(row, seed, options)
+                name = f"{store.experiment.name}: {row.name}, seed {seed}"
+                if store.has(row, run):
+                    forget(store, run)
+                    log(f"{name}: stored already")
+                    continue
+                missing[name] = run
+                try:
+                    snapshots[name] = all_begun.enter_context(begun(store, run, log, asked))
+                except HeldError:
+                    log(f"{name}: another process is at it")
+                    del missing[name]
+                    continue
+                if store.has(row, run):  # by now
+                    del missing[name]
+                elif (measured := store.equal(run)) is not None:
+                    keep(name, measured)
+            if len(missing) == 1:
+                ((name, run),) = missing.items()
+                keep(name, measure(run, dataset, splits, snapshots[name]))
+            elif missing:
+                log(f"{'; '.join(missing)}: at once")
+                one, *_ = missing.values()
+                chosen = [seed_of(run) for run in missing.values()]
+                outcomes = measure_seeds(one, chosen, dataset, splits, asked)
+                for name, outcome in zip(tuple(missing), outcomes, strict=True):
+                    if isinstance(outcome, DivergedError):
+                        fail(name, outcome)
+                    else:
+                        keep(name, outcome)
+    except UserError as error:
+        for name in tuple(missing):
+            fail(name, error)
+    return failed
 
 
 @contextmanager
@@ -201,14 +246,18 @@ def planned(experiment: Experiment, options: Options) -> Iterator[tuple[Row, int
 
 def configure(row: Row, seed: int, options: Options) -> Run:
     """The row's configuration with this seed; the split of the data stays the same for all seeds."""
-    run = dataclasses.replace(row.run, data=options.data)
-    return with_trainings(run, seed=seed, **({"epochs": QUICK_EPOCHS} if options.quick else {}))
+    return with_trainings(told(row.run, options.data, options.quick), seed=seed)
+
+
+def told(run: RunT, data: DataConfig, quick: bool) -> RunT:
+    """The run on these images; of a quick one two epochs."""
+    run = dataclasses.replace(run, data=data)
+    return with_trainings(run, epochs=QUICK_EPOCHS) if quick else run
 
 
 def table(experiment: Experiment, stored: Mapping[str, Any]) -> str:
     """Measured (reported), mean and standard deviation over seeds, a line a row, as Markdown."""
     lines = Table("", *(name.replace("_", " ") for name in experiment.columns), "seeds")
-    lines.box = box.MARKDOWN
     for row in experiment.rows:
         measured = list(stored.get(row.name, {}).get("runs", {}).values())
         cells = []
@@ -217,10 +266,7 @@ def table(experiment: Experiment, stored: Mapping[str, Any]) -> str:
             beside = "" if reported is None else f" ({reported:g})"
             cells.append(summary([one[column] for one in measured]) + beside)
         lines.add_row(row.name, *cells, str(len(measured)))
-    console = Console(file=io.StringIO(), width=WIDTH)
-    with console.capture() as capture:
-        console.print(lines)
-    return "\n".join(line.rstrip() for line in capture.get().strip().splitlines())
+    return tables.markdown(lines)
 
 
 def summary(values: list[float]) -> str:
@@ -228,9 +274,8 @@ def summary(values: list[float]) -> str:
     if not values:
         return "not run"
     mean = statistics.fmean(values)
-    digits = 2 if abs(mean) >= 2 else 4
-    spread = f" ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else ""
-    return f"{mean:.{digits}f}{spread}"
+    spread = f" ± {tables.number(statistics.stdev(values), like=mean)}" if len(values) > 1 else ""
+    return tables.number(mean) + spread
 
 
 def _cut(dataset: Dataset) -> Dataset:

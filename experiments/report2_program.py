@@ -9,14 +9,15 @@ runs/report2/convolution-neural-net, where its learning curves and confusion mat
 command goes on with a training that was cut short.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from experiments import report2_cnn, report2_mlp
-from experiments.protocol import Experiment
-from experiments.restored import answers, program, scores, told, trained_and_restored
+from experiments import command, report2_cnn, report2_mlp
+from experiments.protocol import Experiment, told
+from experiments.restored import answers, scores, trained_and_restored
 from fmnist_jax import runs
 from fmnist_jax.data.loading import DataConfig, load_dataset
 from fmnist_jax.files import write_bytes, writing
@@ -63,9 +64,9 @@ def write(options: Report2) -> None:
         print(f"Written: {path} ({', '.join(lines[:2])})\n")
 
 
-def main() -> None:
-    """Do as the command line says."""
-    program("report2_program", Report2, write, {})
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Do as the words say."""
+    command.perform("report2_program", Report2, write, {}, arguments, stopped="")
 
 
 if __name__ == "__main__":

@@ -10,12 +10,15 @@ once into runs/report3/lenet; the same command goes on with a training that was 
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from experiments.restored import answers, program, scores, told, trained_and_restored
+from experiments import command
+from experiments.protocol import told
+from experiments.restored import answers, scores, trained_and_restored
 from fmnist_jax import runs
 from fmnist_jax.data.loading import DataConfig, load_dataset
 from fmnist_jax.evaluation import figures
@@ -85,9 +88,9 @@ def write(options: Report3) -> None:
     print(f"Written: output.txt, {', '.join(f'{name}.png' for name in drawn)} in {folder}")
 
 
-def main() -> None:
-    """Do as the command line says."""
-    program("report3_program", Report3, write, {Loss: LOSSES})
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Do as the words say."""
+    command.perform("report3_program", Report3, write, {Loss: LOSSES}, arguments, stopped="")
 
 
 if __name__ == "__main__":

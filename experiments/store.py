@@ -10,10 +10,12 @@ from typing import Any
 
 from filelock import FileLock
 
-from experiments.measurement import Run, seed_of, trainings
+from experiments.measurement import seed_of, training_fields
 from fmnist_jax import runs
-from fmnist_jax.configuration import encode
+from fmnist_jax.configuration import decode, encode
+from fmnist_jax.errors import UserError
 from fmnist_jax.files import write_json, writing
+from fmnist_jax.parts import Run
 
 SPLITS = ("train", "validation", "test")
 
@@ -87,9 +89,7 @@ class Store:
             rows, seed = self.read(), str(seed_of(run))
             before = rows.get(row.name, {})
             configuration = configuration_of(run)
-            failed = (
-                before.get("failed", {}) if before.get("configuration") == configuration else {}
-            )
+            failed = before.get("failed", {}) if _same(before.get("configuration"), run) else {}
             entry = {
                 "configuration": configuration,
                 "reported": dict(row.reported),
@@ -119,13 +119,24 @@ class Store:
 
     def _alike(self, stored: Mapping[str, Any], run: Run) -> dict[str, Any]:
         """Of a row as it is stored, the runs by seed that were made as `run` would be."""
-        if stored.get("configuration") != configuration_of(run):
+        if not _same(stored.get("configuration"), run):
             return {}
         return {
             seed: measured
             for seed, measured in stored["runs"].items()
             if measured["data_checksum"] == self.data_checksum
         }
+
+
+def _same(stored: Mapping[str, Any] | None, run: Run) -> bool:
+    """Whether a stored configuration is the run's: a field that is younger has its default."""
+    wanted = configuration_of(run)
+    if stored == wanted:
+        return True
+    try:
+        return configuration_of(decode(type(run), stored, runs.NAMES, "results")) == wanted
+    except UserError:  # another kind of run
+        return False
 
 
 def without_splits(measured: Mapping[str, Any], kept: Sequence[str]) -> dict[str, Any]:
@@ -141,7 +152,7 @@ def without_splits(measured: Mapping[str, Any], kept: Sequence[str]) -> dict[str
 def configuration_of(run: Run) -> dict[str, Any]:
     """The configuration without what differs from seed to seed or from machine to machine."""
     configuration = encode(run, runs.NAMES)
-    for name in trainings(run):
+    for name in training_fields(run):
         del configuration[name]["seed"]
     for name in ("source", "data_dir"):
         del configuration["data"][name]

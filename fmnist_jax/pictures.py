@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from fmnist_jax.data.dataset import Dataset
 from fmnist_jax.data.scaling import Scaling, Statistics
-from fmnist_jax.evaluation import figures
+from fmnist_jax.evaluation import figures, layer_figures
 from fmnist_jax.evaluation.metrics import most_confident_mistakes
 from fmnist_jax.models import Parameters
 from fmnist_jax.networks.config import ConvNetConfig
@@ -65,7 +65,7 @@ def of_layers(
     """What the first layer looks for, and a convolutional network's maps of a few test images."""
     if isinstance(config, MLPConfig):
         weights = np.asarray(trained.parameters[0].W)
-        return {"first_layer_weights": figures.first_layer_weights(weights)}
+        return {"first_layer_weights": layer_figures.first_layer_weights(weights)}
     labels = dataset.test.labels
     chosen = np.sort(np.unique(labels, return_index=True)[1][:MAPPED])
     images = dataset.test.images[chosen]
@@ -73,8 +73,8 @@ def of_layers(
         trained.parameters, images, trained.statistics, config=config, scaling=trained.scaling
     )
     kernel = np.asarray(trained.parameters["blocks"][0]["kernel"])
-    return {"first_layer_filters": figures.convolution_filters(kernel)} | {
-        f"feature_maps_{number}": figures.feature_maps(
+    return {"first_layer_filters": layer_figures.convolution_filters(kernel)} | {
+        f"feature_maps_{number}": layer_figures.feature_maps(
             image,
             tuple(np.asarray(block[..., column]) for block in maps),
             dataset.class_names[label],

@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, UInt8
 from fmnist_jax import runs
 from fmnist_jax.checkpoint import find_checkpoint, restore_checkpoint
 from fmnist_jax.checkpoint_arrays import by_name, check_layout
-from fmnist_jax.checks import check_type, shown_array
+from fmnist_jax.checks import check_type, shown, shown_array
 from fmnist_jax.configuration import decode
 from fmnist_jax.data.dataset import IMAGE_SHAPE, Dataset
 from fmnist_jax.data.loading import DataConfig
@@ -30,6 +30,7 @@ from fmnist_jax.pipeline_model import PipelineConfig, PipelineParameters, finger
 from fmnist_jax.runs import CNN_TRAINING, NAMES, Assessment, CNNRun, OnEpoch, Trained, ignore
 from fmnist_jax.scratch.initializers import random
 from fmnist_jax.scratch.mlp import MLPConfig
+from fmnist_jax.training.augmentation import unchanged
 from fmnist_jax.training.config import TrainingConfig
 from fmnist_jax.training.epoch import DeviceSplit, in_batches
 from fmnist_jax.training.optimizers import cosine
@@ -86,6 +87,12 @@ class PipelineRun:
             scaling=Scaling,
             data=DataConfig,
         )
+        if self.mlp_training.augmentation is not unchanged:
+            raise UserError(
+                "mlp_training: augmentation must be none, features being no images, found "
+                f"{shown(self.mlp_training.augmentation)}; give it to "
+                "network_training"
+            )
 
     @classmethod
     def of(cls, network: FiveConv, **others: Any) -> "PipelineRun":

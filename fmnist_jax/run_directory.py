@@ -15,9 +15,8 @@ process that is at it. Cut short at any moment, the same run goes on and leaves 
 
 import hashlib
 import json
-import os
 import shutil
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -27,9 +26,8 @@ from fmnist_jax import pictures
 from fmnist_jax.checkpoint import Checkpoint, save_checkpoint
 from fmnist_jax.configuration import encode
 from fmnist_jax.data.dataset import Dataset
-from fmnist_jax.errors import UserError
 from fmnist_jax.evaluation import figures
-from fmnist_jax.files import write_bytes, write_json, writing
+from fmnist_jax.files import write_json, writing
 from fmnist_jax.parts import Assessments, Outcome, Run, parts, titled, trainings
 from fmnist_jax.pipeline import TrainedPipeline
 from fmnist_jax.pipeline_model import PipelineConfig
@@ -43,6 +41,7 @@ from fmnist_jax.run_claims import (
     Stage,
     claimed,
 )
+from fmnist_jax.run_history import history
 from fmnist_jax.runs import NAMES, Trained
 from fmnist_jax.training.fit import EpochRecord
 from fmnist_jax.training.snapshots import Snapshots, ignore, never
@@ -112,9 +111,7 @@ def opened(
             with ExitStack() as stack:
                 histories = {
                     part: stack.enter_context(
-                        _history(
-                            path, part, tensorboard, kept.newest.history if kept.newest else ()
-                        )
+                        history(path, part, tensorboard, kept.newest.history if kept.newest else ())
                     )
                     for part, kept in snapshots.items()
                 }
@@ -140,73 +137,6 @@ def _key(run: Run, origin: Origin, part: str) -> str:
 
 def _epochs_done(directory: Path) -> bool:
     return any(path.stat().st_size for path in directory.glob("metrics*.jsonl"))
-
-
-def _line(record: EpochRecord) -> bytes:
-    return (json.dumps(record._asdict()) + "\n").encode()
-
-
-@contextmanager
-def _history(
-    directory: Path, part: str, tensorboard: bool, done: Sequence[EpochRecord]
-) -> Iterator[Callable[[EpochRecord], None]]:
-    """A function that adds an epoch's line to those of the epochs `done`, whatever the file held."""
-    path = directory / f"{titled('metrics', part)}.jsonl"
-    with ExitStack() as stack:
-        summarise: Callable[[EpochRecord], None] = _no_summary
-        if tensorboard:
-            summarise = stack.enter_context(_summaries(directory / "tensorboard" / part))
-        with writing(path):
-            write_bytes(path, b"".join(map(_line, done)))
-        for record in done:
-            summarise(record)
-
-        def write(record: EpochRecord) -> None:
-            with writing(path):
-                _append(path, _line(record))
-            summarise(record)
-
-        yield write
-
-
-def _append(path: Path, line: bytes) -> None:
-    """Add `line` to the file, which must be there still: what isn't is told at once, not at the end."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
-    try:
-        while line:
-            line = line[os.write(descriptor, line) :]
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _no_summary(record: EpochRecord) -> None:
-    """TensorBoard wasn't asked for."""
-
-
-@contextmanager
-def _summaries(directory: Path) -> Iterator[Callable[[EpochRecord], None]]:
-    """A function that writes an epoch's figures for TensorBoard, in place of an earlier process's."""
-    try:
-        from tensorboardX import SummaryWriter
-    except ImportError:
-        raise UserError(
-            "tensorboard was asked for and isn't installed: pip install 'fmnist-jax[tensorboard]'"
-        ) from None
-    with writing(directory):
-        for file in directory.glob("events.*"):
-            file.unlink()
-    writer = SummaryWriter(str(directory))
-
-    def write(record: EpochRecord) -> None:
-        for name, value in record._asdict().items():
-            if name != "epoch":
-                writer.add_scalar(name, value, record.epoch)
-
-    try:
-        yield write
-    finally:
-        writer.close()
 
 
 def result_of(trained: Outcome, assessments: Assessments) -> dict[str, Any]:

@@ -1,10 +1,21 @@
-"""Strictness for every test, and the door to the real data."""
+"""Strictness for every test, the door to the real data, and what many tests need, made once."""
 
+import functools
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import jax
 import pytest
+
+from fmnist_jax import gradcheck, gradcheck_gradients
+from fmnist_jax.checkpoint import save_checkpoint
+from fmnist_jax.data import sources
+from tests import once
+from tests.checkpoints import checkpoint
+from tests.compiling import quick_jit
+from tests.once import MakeOnce
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -17,3 +28,60 @@ def real_data_dir() -> Path:
     if not directory:
         pytest.skip("needs the real data: set FMNIST_DATA_DIR to a directory that holds it")
     return Path(directory)
+
+
+@pytest.fixture(scope="session")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small checkpoint on disk, to be left as it is."""
+    path = tmp_path_factory.mktemp("original") / "checkpoint"
+    save_checkpoint(path, checkpoint())
+    return path
+
+
+@pytest.fixture
+def copied(original: Path, tmp_path: Path) -> Path:
+    """A copy of it, to be altered."""
+    return Path(shutil.copytree(original, tmp_path / "checkpoint"))
+
+
+@pytest.fixture(scope="session")
+def make_once(tmp_path_factory: pytest.TempPathFactory) -> MakeOnce:
+    """`once.make_once`, below the session's folder."""
+    return functools.partial(once.make_once, base=tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def synthetic_pictures() -> Iterator[None]:
+    """The synthetic data set is the same each time, so it is drawn once."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sources, "draw_synthetic", once.drawn)
+        yield
+
+
+@pytest.fixture(scope="module")
+def few_pictures() -> Iterator[None]:
+    """The synthetic data set is a small one: of 0.3333 for validation there are 400, as for the test."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sources, "draw_synthetic", once.few)
+        yield
+
+
+@pytest.fixture
+def blank_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run's pictures are there, and blank."""
+    from tests.blank_pictures import draw_blank  # which takes matplotlib a second
+
+    draw_blank(monkeypatch.setattr)
+
+
+@pytest.fixture(scope="module")
+def quick_gradcheck() -> Iterator[None]:
+    """The gradient check's programs, compiled quickly."""
+    with pytest.MonkeyPatch.context() as patched:
+        for module, name, static in (
+            (gradcheck_gradients, "_gradients", ("config", "value_and_grad")),
+            (gradcheck, "central_differences", ("config",)),
+        ):
+            function = getattr(module, name).__wrapped__
+            patched.setattr(module, name, quick_jit(function, static_argnames=static))
+        yield

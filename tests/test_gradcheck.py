@@ -1,35 +1,22 @@
-"""The gradient check passes what is right and fails what is broken, leaf by leaf."""
-
-import io
-import json
-from collections.abc import Callable
-from unittest import mock
+"""The gradient check passes what is right: the reports' networks, drawn ones, kinks, ties, dead units."""
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from rich.console import Console
 
 from experiments import report1_table1, report2_mlp, report4_mlp
 from fmnist_jax.errors import UserError
-from fmnist_jax.gradcheck import CheckConfig, ValueAndGrad, check, check_at
-from fmnist_jax.gradcheck_report import Report, Row, render
-from fmnist_jax.scratch import activations, mlp
-from fmnist_jax.scratch.activations import (
-    ACTIVATIONS,
-    GELU,
-    LEAKY_RELU,
-    RELU,
-    SIGMOID,
-    TANH,
-    Activation,
-)
+from fmnist_jax.gradcheck import CheckConfig, check, check_at
+from fmnist_jax.gradcheck_report import Report
+from fmnist_jax.scratch.activations import ACTIVATIONS, GELU, LEAKY_RELU, RELU, Activation
 from fmnist_jax.scratch.initializers import INITIALIZERS
-from fmnist_jax.scratch.losses import LOSSES, SOFTMAX_CROSS_ENTROPY, SOFTMAX_TWICE, Loss
+from fmnist_jax.scratch.losses import LOSSES, SOFTMAX_TWICE, Loss
 from fmnist_jax.scratch.mlp import Dense, MLPConfig
+from tests.gradcheck_cases import SMALL, rendered, row, then
+
+pytestmark = pytest.mark.usefixtures("quick_gradcheck")
 
 REPORTED = {
     row.run.model: f"{experiment.name}: {row.name}"
@@ -46,14 +33,6 @@ def worst(report: Report, dtype: str, reference: str) -> float:
         for comparison in row.comparisons
         if (comparison.dtype, comparison.reference) == (dtype, reference)
     )
-
-
-def failed(report: Report) -> set[str]:
-    return {row.path for row in report.rows if not row.passed}
-
-
-def row(report: Report, path: str) -> Row:
-    return next(row for row in report.rows if row.path == path)
 
 
 def assert_right(report: Report) -> None:
@@ -121,9 +100,6 @@ def test_a_mistake_below_the_rounding_of_float32_fails_in_float64() -> None:
         assert (float64.passed, float32.passed) == (False, True)
 
 
-# --- kinks, ties and dead units
-
-SMALL = MLPConfig((3, 4, 3))
 X_INTEGER = jnp.array([[1.0, -1.0, 0.0], [2.0, 0.0, 1.0], [0.0, 1.0, 1.0]])
 LABELS = jnp.array([0, 2, 0], jnp.int32)
 W_INTEGER = jnp.array([[1.0, 1.0, -1.0, 2.0], [1.0, -1.0, -1.0, 2.0], [-2.0, 0.0, 1.0, -3.0]])
@@ -196,210 +172,6 @@ def test_a_unit_that_float32_rounds_across_a_kink_is_left_out_of_float32_differe
     assert (float32.dtype, float32.entries, float32.kinks) == ("float32", 0, 2)
 
 
-# --- broken backwards
-
-SQUARE = MLPConfig((5, 5, 5, 5), (TANH, GELU), l2=0.1)
-MASKED = MLPConfig((5, 5, 5, 5), (TANH, GELU), dropout=0.4)
-LAYERS = ("layer 1", "layer 2", "layer 3")
-ALL = {f"{layer} {parameter}" for layer in LAYERS for parameter in "Wb"}
-WEIGHTS = {f"{layer} W" for layer in LAYERS}
-BELOW_THE_LAST = {path for path in ALL if not path.startswith("layer 3")}
-BELOW_THE_SECOND = {"layer 1 W", "layer 1 b"}
-
-
-def with_part(name: str, part: Callable) -> ValueAndGrad:
-    """`mlp.value_and_grad` with one of its parts replaced."""
-
-    def value_and_grad(*arguments):
-        with mock.patch.object(mlp, name, part):
-            return mlp.value_and_grad(*arguments)
-
-    return value_and_grad
-
-
-def then(change: Callable) -> ValueAndGrad:
-    """`mlp.value_and_grad` with a change to its gradients."""
-
-    def value_and_grad(*arguments):
-        value, gradients = mlp.value_and_grad(*arguments)
-        return value, change(gradients)
-
-    return value_and_grad
-
-
-def missing_one_over_m(parameters, X, labels, config, key):
-    (value, logits), gradients = mlp.value_and_grad(parameters, X, labels, config, key)
-    undone = jax.tree.map(lambda dp: dp * X.shape[0], gradients)
-    return (value, logits), undone
-
-
-def entry_off(gradients, factor):
-    first, *rest = gradients
-    return (first._replace(W=first.W.at[2, 3].multiply(factor)), *rest)
-
-
-BROKEN: dict[str, tuple[ValueAndGrad, set[str]]] = {
-    "1/m missing": (missing_one_over_m, ALL),
-    "W not transposed": (
-        with_part(
-            "dense_backward", lambda dZ, A, layer: (Dense(A.T @ dZ, dZ.sum(0)), dZ @ layer.W)
-        ),
-        BELOW_THE_LAST,
-    ),
-    "A not transposed": (
-        with_part(
-            "dense_backward",
-            lambda dZ, A, layer: (Dense((A.T @ dZ).T, dZ.sum(0)), dZ @ layer.W.T),
-        ),
-        WEIGHTS,
-    ),
-    "L2 left out": (with_part("l2_penalty_backward", lambda gradients, *_: gradients), WEIGHTS),
-    "L2 on b": (
-        with_part(
-            "l2_penalty_backward",
-            lambda gradients, parameters, c: jax.tree.map(
-                lambda dp, p: dp + c * p, gradients, parameters
-            ),
-        ),
-        ALL - WEIGHTS,
-    ),
-    "db a mean": (
-        with_part(
-            "dense_backward",
-            lambda dZ, A, layer: (Dense(A.T @ dZ, dZ.mean(0)), dZ @ layer.W.T),
-        ),
-        ALL - WEIGHTS,
-    ),
-    "layers swapped": (then(lambda g: (g[1], g[0], g[2])), BELOW_THE_LAST),
-    "sign": (then(lambda g: jax.tree.map(jnp.negative, g)), ALL),
-    "one entry": (then(lambda g: entry_off(g, 1.01)), {"layer 1 W"}),
-    "NaN": (then(lambda g: entry_off(g, jnp.nan)), {"layer 1 W"}),
-    "infinity": (then(lambda g: entry_off(g, jnp.inf)), {"layer 1 W"}),
-    "zero": (then(lambda g: jax.tree.map(jnp.zeros_like, g)), ALL),
-    "a layer missing": (then(lambda g: g[:2]), {"layer 3 W", "layer 3 b"}),
-    "a layer too many": (then(lambda g: (*g, g[0])), {"layer 4 W", "layer 4 b"}),
-    "wrong shape": (then(lambda g: (*g[:2], g[2]._replace(b=g[2].b[:1]))), {"layer 3 b"}),
-    "wrong dtype": (
-        then(lambda g: (*g[:2], g[2]._replace(b=g[2].b.astype(jnp.float16)))),
-        {"layer 3 b"},
-    ),
-}
-
-
-@pytest.mark.parametrize(("broken", "leaves"), BROKEN.values(), ids=BROKEN.keys())
-def test_fails_a_broken_backward_on_its_leaves(broken: ValueAndGrad, leaves: set[str]) -> None:
-    report = check(SQUARE, value_and_grad=broken)
-
-    assert not report.passed
-    assert failed(report) == leaves
-
-
-@pytest.mark.parametrize(
-    "backward",
-    [lambda dA, mask: dA, lambda dA, mask: jnp.where(mask > 0, dA, 0.0)],
-    ids=["mask not applied", "mask without its scale"],
-)
-def test_fails_a_wrong_mask_below_it(backward: Callable) -> None:
-    report = check(MASKED, value_and_grad=with_part("dropout_backward", backward))
-
-    assert failed(report) == BELOW_THE_LAST
-
-
-def test_another_pytree_fails_though_its_leaves_agree() -> None:
-    report = check(SQUARE, value_and_grad=then(list))
-
-    assert not report.passed
-    assert failed(report) == set()
-    assert "expected" in report.problems[0]
-
-
-def test_fails_a_wrong_derivative() -> None:
-    broken = Activation("broken", activations.tanh, activations.sigmoid_backward)
-
-    report = check(MLPConfig((5, 4, 3, 5), (broken, SIGMOID)))
-    assert failed(report) == BELOW_THE_SECOND
-
-
-def test_fails_a_wrong_loss_backward() -> None:
-    broken = Loss("broken", SOFTMAX_CROSS_ENTROPY.forward, SOFTMAX_TWICE.backward)
-
-    assert len(failed(check(MLPConfig((5, 4, 3), loss=broken)))) == 4
-
-
-@jax.custom_jvp
-def cube(Z):
-    return Z**3
-
-
-@cube.defjvp
-def wrong_rule(primals, tangents):
-    return cube(*primals), 2 * primals[0] ** 2 * tangents[0]
-
-
-def test_central_differences_catch_a_mistake_that_autodiff_shares() -> None:
-    shared = Activation("cube", cube, lambda dA, Z: dA * 2 * Z**2)
-
-    report = check(MLPConfig((5, 4, 3), (shared,)))
-
-    assert failed(report) == BELOW_THE_SECOND
-    autodiff, differences = row(report, "layer 1 W").comparisons[:2]
-    assert autodiff.passed
-    assert not differences.passed
-
-
-def test_differences_see_an_error_in_one_entry_of_a_big_layer() -> None:
-    def drop_one(gradients):
-        first, *rest = gradients
-        size = jnp.abs(first.W)
-        return (first._replace(W=jnp.where(size == size.max(), 0.0, first.W)), *rest)
-
-    report = check(MLPConfig((100, 30, 3)), CheckConfig(entries=2), value_and_grad=then(drop_one))
-
-    assert not row(report, "layer 1 W").comparisons[1].passed
-
-
-def test_nothing_to_check_is_no_pass() -> None:
-    report = check(MLPConfig((3, 2, 1)))  # with one class the loss is always 0
-
-    assert failed(report) == set()
-    assert not report.passed
-    assert "zero everywhere" in report.problems[0]
-    assert rendered(report).splitlines()[-1].startswith("FAILED: jax.grad is zero everywhere")
-
-
-# --- the report
-
-
-def rendered(report: Report) -> str:
-    console = Console(file=io.StringIO(), width=80)
-    console.print(render(report))
-    assert isinstance(console.file, io.StringIO)
-    return console.file.getvalue()
-
-
-def test_the_table_fits_a_terminal_and_names_what_failed() -> None:
-    text = rendered(check(SQUARE, value_and_grad=BROKEN["layers swapped"][0]))
-
-    lines = [line.split() for line in text.splitlines()]
-    verdicts = {" ".join(words[:3]): words[-1] for words in lines if words[:1] == ["layer"]}
-    assert verdicts == {path: "FAIL" if path in BELOW_THE_LAST else "pass" for path in ALL}
-    assert "FAILED: 4 of 6 leaves disagree" in text
-    assert "h^2" in text
-    assert "…" not in text
-
-
-def test_the_report_as_json_says_what_the_report_says() -> None:
-    report = check(SQUARE, value_and_grad=BROKEN["NaN"][0])
-
-    read = json.loads(json.dumps(report.to_dict(), allow_nan=False))
-
-    assert read["passed"] is False
-    assert {row["path"] for row in read["rows"] if not row["passed"]} == {"layer 1 W"}
-    assert read["rows"][0]["comparisons"][0]["relative"] is None
-    b = report.rows[1].comparisons[0]
-    assert read["rows"][1]["comparisons"][0]["threshold"] == b.threshold
-
-
 def test_seeds_repeat_and_differ() -> None:
     assert check(SMALL, CheckConfig(seed=3)) == check(SMALL, CheckConfig(seed=3))
     assert check(SMALL, CheckConfig(seed=3)) != check(SMALL, CheckConfig(seed=4))
@@ -421,10 +193,3 @@ def test_counts_that_cannot_be(field: str, least: int, most: int) -> None:
 
 def test_the_largest_seed() -> None:
     assert check(SMALL, CheckConfig(seed=2**32 - 1)).passed
-
-
-def test_relative_error_is_by_the_leaf_s_largest() -> None:
-    report = check(SMALL, value_and_grad=then(lambda g: jax.tree.map(lambda dp: dp * 2, g)))
-
-    for comparison in (comparison for row in report.rows for comparison in row.comparisons):
-        np.testing.assert_allclose(comparison.relative, 0.5, rtol=1e-6)

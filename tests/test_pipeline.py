@@ -32,11 +32,13 @@ from fmnist_jax.scratch.initializers import he_normal, random
 from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.config import TrainingConfig
 from fmnist_jax.training.optimizers import momentum
+from tests.compiling import quick_jit
 
 NETWORK = FiveConv(filters=(4, 4, 6, 6, 12), hidden=16, initializer=he_normal)
 TRAINING = TrainingConfig(
     epochs=3, batch_size=40, optimizer=momentum, learning_rate=0.03, patience=None
 )
+by_functional = quick_jit(functional.features, static_argnames="config")
 RUN = PipelineRun.of(NETWORK, network_training=TRAINING, mlp_training=replace(TRAINING, epochs=6))
 
 
@@ -88,24 +90,24 @@ def test_every_image_gets_its_own_features(
     for split, found in zip(dataset.splits.values(), features, strict=True):
         ends = np.array([0, len(split.labels) - 1])
         inputs = jax.numpy.asarray(SYMMETRIC.apply({}, split.images[ends]))
-        expected = functional.features(network.parameters, inputs, RUN.model.network)
+        expected = by_functional(network.parameters, inputs, RUN.model.network)
         np.testing.assert_allclose(found.images[ends], expected, rtol=1e-4, atol=1e-5)
     assert np.ptp(np.asarray(features.test.images), axis=0).max() > 0.1
 
 
 def test_features_of_any_number_of_images() -> None:
-    config = FiveConv(filters=(1, 1, 1, 1, 2), hidden=2).network
+    config = FiveConv(filters=(1, 1, 1, 1, 2), kernels=(1,), hidden=2).network
     parameters = functional.init(jax.random.key(0), config)
     images = draw_synthetic(train=1001, test=1).train.images
     inputs = jax.numpy.asarray(UNIT.apply({}, images))
-    expected = functional.features(parameters, inputs, config)
+    expected = by_functional(parameters, inputs, config)
     for count in (1, 999, 1001):
         found = extract_features(parameters, images[:count], {}, config=config, scaling=UNIT)
         np.testing.assert_allclose(found, expected[:count], rtol=1e-4, atol=1e-6)
 
 
 def test_no_images_have_no_features_and_other_images_are_refused() -> None:
-    config = FiveConv(filters=(1, 1, 1, 1, 2), hidden=2).network
+    config = FiveConv(filters=(1, 1, 1, 1, 2), kernels=(1,), hidden=2).network
     parameters = functional.init(jax.random.key(0), config)
 
     def features(images: Any) -> jax.Array:

@@ -14,8 +14,9 @@ from fmnist_jax.pipeline_model import (
     pipeline_model,
 )
 from fmnist_jax.scratch.mlp import MLPConfig
+from tests.compiling import quick_jit
 
-NETWORK = FiveConv(filters=(2, 2, 3, 3, 4), hidden=5).network
+NETWORK = FiveConv(filters=(2, 2, 3, 3, 4), kernels=(3, 1, 1, 1, 1), hidden=5).network
 CONFIG = PipelineConfig(NETWORK, MLPConfig((4, 6, 10)))
 
 
@@ -54,12 +55,14 @@ def test_it_is_the_network_then_the_scaling_then_the_mlp() -> None:
     }
     parameters = parameters._replace(feature_statistics=statistics)
     images = jax.random.normal(jax.random.key(1), (3, 28, 28))
-    features = np.asarray(functional.features(parameters.network, images, NETWORK), np.float64)
+    features = quick_jit(functional.features, static_argnames="config")
+    features = np.asarray(features(parameters.network, images, NETWORK), np.float64)
     scaled = (features / 255 - 0.1) / np.array([0.5, 1, 2, 3])
     hidden, output = parameters.mlp
     expected = np.maximum(scaled @ np.asarray(hidden.W) + np.asarray(hidden.b), 0)
     expected = expected @ np.asarray(output.W) + np.asarray(output.b)
-    np.testing.assert_allclose(model.apply(parameters, images), expected, rtol=1e-4, atol=1e-5)
+    found = quick_jit(model.apply)(parameters, images)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
     assert np.ptp(expected, axis=0).max() > 0
 
 

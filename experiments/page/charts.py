@@ -19,6 +19,8 @@ DIGITS = 4
 CURVE_HEIGHT = 260
 HIDDEN = 0.12
 """Opacity of what the legend's choice leaves out."""
+NAMES, MEASURED = ("row", "series", "class"), ("mean", "value", "low", "high")
+"""Fields of records; the others are counts."""
 DASHES = ((1, 0), (6, 3), (2, 2), (8, 2, 2, 2), (1, 4), (10, 4))
 """So that series differ by more than colour."""
 
@@ -79,6 +81,26 @@ def colour_of(names: Sequence[str], legend: alt.Legend | None = None) -> alt.Col
     return alt.Color("series:N", legend=legend).scale(domain=list(names))
 
 
+def legend_choice() -> alt.Parameter:
+    """The series that the reader picks in the legend."""
+    return alt.selection_point(fields=["series"], bind="legend", name="series_chosen")
+
+
+def chosen_alone(legend: alt.Parameter, opacity: float) -> Any:
+    """The opacity of what the reader picks; the rest fades."""
+    return alt.when(legend).then(alt.value(opacity)).otherwise(alt.value(HIDDEN))
+
+
+def told(number: str, **titles: str) -> list[alt.Tooltip]:
+    """What the pointer tells of a mark: fields and their titles; `MEASURED` in the format `number`."""
+    return [
+        alt.Tooltip(f"{field}:Q", title=title, format=number)
+        if field in MEASURED
+        else alt.Tooltip(f"{field}:{'N' if field in NAMES else 'Q'}", title=title)
+        for field, title in titles.items()
+    ]
+
+
 def curves(
     records: Sequence[Record], quantity: str, *, percent: bool = False, chosen: int | None = None
 ) -> alt.LayerChart:
@@ -88,12 +110,12 @@ def curves(
     `chosen` names one, a single row is shown. The legend's entries choose; the pointer tells the figures.
     """
     scales = _scales(series_of(records))
-    legend = alt.selection_point(fields=["series"], bind="legend", name="series_chosen")
+    legend = legend_choice()
     near = alt.selection_point(
         fields=["epoch", "series"], nearest=True, on="pointerover", clear="pointerout", empty=False,
         name="near",
     )  # fmt: skip
-    shown = alt.when(legend).then(alt.value(1)).otherwise(alt.value(HIDDEN))
+    shown = chosen_alone(legend, 1)
     number = ".2f" if percent else ".4f"
     # A band as wide as its line where there's one run.
     bands = {side: f"isValid(datum.{side}) ? datum.{side} : datum.mean" for side in ("low", "high")}
@@ -119,14 +141,15 @@ def curves(
         .encode(
             y=y,
             opacity=alt.when(near).then(alt.value(1)).otherwise(alt.value(0)),
-            tooltip=[
-                alt.Tooltip("series:N", title="Curve"),
-                alt.Tooltip("epoch:Q", title="Epoch"),
-                alt.Tooltip("mean:Q", title="Mean", format=number),
-                alt.Tooltip("low:Q", title="Lowest run", format=number),
-                alt.Tooltip("high:Q", title="Highest run", format=number),
-                alt.Tooltip("runs:Q", title="Runs"),
-            ],
+            tooltip=told(
+                number,
+                series="Curve",
+                epoch="Epoch",
+                mean="Mean",
+                low="Lowest run",
+                high="Highest run",
+                runs="Runs",
+            ),
         )
         .add_params(near)
     )
@@ -140,23 +163,24 @@ def class_bars(records: Sequence[Record], chosen: int | None = None) -> alt.Laye
     `records` have `row`, `class`, `series`, `value`, `low` and `high`.
     """
     names, classes = series_of(records), list(dict.fromkeys(one["class"] for one in records))
-    legend = alt.selection_point(fields=["series"], bind="legend", name="series_chosen")
+    legend = legend_choice()
     base = alt.Chart(data(records)).encode(
         y=alt.Y("class:N", title=None, sort=classes).axis(ticks=False, domain=False),
         yOffset=alt.YOffset("series:N").scale(domain=names),
         color=colour_of(names),
-        opacity=alt.when(legend).then(alt.value(1)).otherwise(alt.value(HIDDEN)),
+        opacity=chosen_alone(legend, 1),
     )
     title = "Accuracy on the class, %"
     bars = base.mark_bar().encode(
         x=alt.X("value:Q", title=title).scale(domain=[0, 100]).axis(tickCount=10),
-        tooltip=[
-            alt.Tooltip("class:N", title="Class"),
-            alt.Tooltip("series:N", title="What"),
-            alt.Tooltip("value:Q", title="Accuracy, %", format=".1f"),
-            alt.Tooltip("low:Q", title="Lowest run", format=".1f"),
-            alt.Tooltip("high:Q", title="Highest run", format=".1f"),
-        ],
+        tooltip=told(
+            ".1f",
+            **{"class": "Class"},
+            series="What",
+            value="Accuracy, %",
+            low="Lowest run",
+            high="Highest run",
+        ),
     )
     spread = base.mark_rule(strokeWidth=1.5).encode(
         x=alt.X("low:Q", title=title), x2="high:Q", color=alt.value(alt.ExprRef("ink"))

@@ -14,7 +14,7 @@ from PIL import Image
 
 from fmnist_jax.checkpoint import Checkpoint
 from fmnist_jax.data.dataset import Dataset
-from fmnist_jax.evaluation.figures import MOST_MAPS, MOST_UNITS
+from fmnist_jax.evaluation.layer_figures import MOST_MAPS, MOST_UNITS
 from fmnist_jax.evaluation.metrics import most_confident_mistakes
 from fmnist_jax.inference.classifier import Classifier
 from fmnist_jax.networks.config import ConvNetConfig

@@ -7,7 +7,17 @@ from collections.abc import Sequence
 
 import altair as alt
 
-from experiments.page.charts import HIDDEN, Record, colour_of, data, has_spread, of_row, series_of
+from experiments.page.charts import (
+    Record,
+    chosen_alone,
+    colour_of,
+    data,
+    has_spread,
+    legend_choice,
+    of_row,
+    series_of,
+    told,
+)
 
 NAME_HEIGHT, MARK_HEIGHT = 22, 18
 """Pixels of a row's name, and of what stands beneath it: one line, or one a series."""
@@ -25,8 +35,7 @@ def beside(records: Sequence[Record], quantity: str) -> alt.LayerChart:
     `records` have `row`, `series` (of `BESIDE`), `value`, and `low` and `high`, which only the first
     series has, and only of several runs.
     """
-    shapes = ["circle", "M-0.12,-0.8H0.12V0.8H-0.12Z", "diamond"]
-    legend = alt.selection_point(fields=["series"], bind="legend", name="series_chosen")
+    legend = legend_choice()
     base = alt.Chart(data(records)).encode(y=_rows_axis(), color=colour_of(BESIDE))
     x = alt.X("value:Q", title=quantity).scale(zero=False).axis(tickCount=6)
     interval = base.mark_rule(strokeWidth=3, opacity=0.55, yOffset=BELOW).encode(
@@ -34,17 +43,11 @@ def beside(records: Sequence[Record], quantity: str) -> alt.LayerChart:
     )
     points = base.mark_point(filled=True, size=120, yOffset=BELOW).encode(
         x=x,
-        shape=alt.Shape("series:N", legend=alt.Legend(title=None, columns=1)).scale(
-            domain=list(BESIDE), range=shapes
+        shape=_shapes(BESIDE, ("circle", "M-0.12,-0.8H0.12V0.8H-0.12Z", "diamond")),
+        opacity=chosen_alone(legend, 0.95),
+        tooltip=told(
+            ".2f", row="Row", series="What", value=quantity, low="95 % from", high="95 % to"
         ),
-        opacity=alt.when(legend).then(alt.value(0.95)).otherwise(alt.value(HIDDEN)),
-        tooltip=[
-            alt.Tooltip("row:N", title="Row"),
-            alt.Tooltip("series:N", title="What"),
-            alt.Tooltip("value:Q", title=quantity, format=".2f"),
-            alt.Tooltip("low:Q", title="95 % from", format=".2f"),
-            alt.Tooltip("high:Q", title="95 % to", format=".2f"),
-        ],
     )
     layers = [interval] * has_spread(records)
     return _with_names(alt.LayerChart(layer=[*layers, points.add_params(legend)]), records)
@@ -55,10 +58,9 @@ def effects(records: Sequence[Record], quantity: str, verdicts: Sequence[str]) -
 
     `records` have `row` (the claim), `series` (the verdict), `value`, `low`, `high` and `runs`.
     """
-    shapes = ["circle", "square", "triangle-up", "diamond"]
-    legend = alt.selection_point(fields=["series"], bind="legend", name="series_chosen")
+    legend = legend_choice()
     base = alt.Chart(data(records)).encode(y=_rows_axis(), color=colour_of(verdicts))
-    faded = alt.when(legend).then(alt.value(0.9)).otherwise(alt.value(HIDDEN))
+    faded = chosen_alone(legend, 0.9)
     # From tenths of a point to tens: a straight scale would leave no room for the tenths.
     scale = alt.Scale(type="symlog", constant=0.3, zero=True)
     x = alt.X("value:Q", title=quantity, scale=scale).axis(values=list(TICKS))
@@ -68,17 +70,16 @@ def effects(records: Sequence[Record], quantity: str, verdicts: Sequence[str]) -
     points = base.mark_point(filled=True, size=120, yOffset=BELOW).encode(
         x=x,
         opacity=faded,
-        shape=alt.Shape("series:N", legend=alt.Legend(title=None, columns=1)).scale(
-            domain=list(verdicts), range=shapes[: len(verdicts)]
+        shape=_shapes(verdicts, ("circle", "square", "triangle-up", "diamond")),
+        tooltip=told(
+            "+.2f",
+            row="Claim",
+            series="Verdict",
+            value="Effect",
+            low="95 % from",
+            high="95 % to",
+            runs="Pairs of runs",
         ),
-        tooltip=[
-            alt.Tooltip("row:N", title="Claim"),
-            alt.Tooltip("series:N", title="Verdict"),
-            alt.Tooltip("value:Q", title="Effect", format="+.2f"),
-            alt.Tooltip("low:Q", title="95 % from", format="+.2f"),
-            alt.Tooltip("high:Q", title="95 % to", format="+.2f"),
-            alt.Tooltip("runs:Q", title="Pairs of runs"),
-        ],
     )
     layers = [interval] * has_spread(records)
     return _with_names(
@@ -92,7 +93,7 @@ def ratios(records: Sequence[Record], quantity: str) -> alt.LayerChart:
     `records` have `row`, `series` (the other), `value`, `low` and `high`.
     """
     names = series_of(records)
-    legend = alt.selection_point(fields=["series"], bind="legend", name="series_chosen")
+    legend = legend_choice()
     base = alt.Chart(data(records)).encode(
         y=_rows_axis(),
         yOffset=alt.YOffset("series:N").scale(
@@ -101,7 +102,7 @@ def ratios(records: Sequence[Record], quantity: str) -> alt.LayerChart:
         ),
         color=colour_of(names),
     )
-    faded = alt.when(legend).then(alt.value(0.9)).otherwise(alt.value(HIDDEN))
+    faded = chosen_alone(legend, 0.9)
     scale = alt.Scale(type="log", nice=False)
     interval = base.mark_rule(strokeWidth=2).encode(
         x=alt.X("low:Q", title=quantity, scale=scale), x2="high:Q", opacity=faded
@@ -109,16 +110,20 @@ def ratios(records: Sequence[Record], quantity: str) -> alt.LayerChart:
     points = base.mark_point(filled=True, size=70).encode(
         x=alt.X("value:Q", title=quantity, scale=scale).axis(tickCount=6, format="~g"),
         opacity=faded,
-        tooltip=[
-            alt.Tooltip("row:N", title="Network"),
-            alt.Tooltip("series:N", title="Against"),
-            alt.Tooltip("value:Q", title="Median", format=".2f"),
-            alt.Tooltip("low:Q", title="Least", format=".2f"),
-            alt.Tooltip("high:Q", title="Most", format=".2f"),
-        ],
+        tooltip=told(
+            ".2f", row="Network", series="Against", value="Median", low="Least", high="Most"
+        ),
     )
     chart = alt.LayerChart(layer=[_zero(1), interval, points.add_params(legend)])
     return _with_names(chart, records, len(names))
+
+
+def _shapes(names: Sequence[str], shapes: Sequence[str]) -> alt.Shape:
+    """The series' shapes, in their order, so that they differ by more than colour."""
+    legend = alt.Legend(title=None, columns=1)
+    return alt.Shape("series:N", legend=legend).scale(
+        domain=list(names), range=list(shapes[: len(names)])
+    )
 
 
 def _rows_axis() -> alt.Y:

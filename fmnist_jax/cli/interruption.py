@@ -65,8 +65,9 @@ def listening(say: Callable[[str], None], leave: Callable[[], object]) -> Iterat
 
     thread = threading.Thread(target=listen, daemon=True)
     thread.start()
-    handlers = {number: signal.signal(number, _heard) for number in SIGNALS}
+    # The thread hears before the handlers silence: a signal between the two isn't lost.
     before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    handlers = {number: signal.signal(number, _heard) for number in SIGNALS}
     try:
         yield interruption
     finally:

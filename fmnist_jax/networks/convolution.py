@@ -2,9 +2,9 @@
 
 On GPU and TPU it is XLA's own convolution. On a CPU it is a matrix product of the kernel with patches,
 forward and backward, because XLA's CPU convolutions have gradients many times slower inside a loop
-(`lax.scan`); where patches would be too large for the caches it is XLA's own there too, its gradients
-written as forward convolutions, which are fast in loops. The lowering is chosen when a program is
-compiled for its platform, not when it is traced.
+(`lax.scan`); where the patches of many channels would be too large for the caches it is XLA's own there
+too, its gradients written as forward convolutions, which are fast in loops. The lowering is chosen when
+a program is compiled for its platform, not when it is traced.
 
 With the batch innermost, every copy, sum and maximum on a CPU runs over whole vectors, and the matrix
 products are wide. What else was tried, and gave what: `experiments/throughput_networks.py`.
@@ -37,6 +37,10 @@ class Geometry(NamedTuple):
 
 CACHED = 32 * 2**20
 """Bytes of patches from which on a CPU does without them: 40 MB paid so, 15 MB did not."""
+
+FEW = 16
+"""Channels below which XLA's own convolution is slow on a CPU: report 2's CNN, batches of 1024, took 2.3
+times as long with it (JAX 0.12: 1.6); with 16 channels it was level."""
 
 
 def convolution(x: Maps, kernel: Kernel, stride: int, before: int, size: int) -> Maps:
@@ -85,8 +89,9 @@ _convolution.defvjp(
 
 
 def patches_pay(x: Maps, kernel: Kernel, geometry: Geometry) -> bool:
-    """Whether a CPU does better with patches; with a stride it does, whatever their size."""
-    return geometry.stride > 1 or patch_bytes(x, kernel, geometry) <= CACHED
+    """Whether a CPU does better with patches: with a stride or few channels, whatever their size."""
+    cheap = geometry.stride > 1 or x.shape[0] < FEW
+    return cheap or patch_bytes(x, kernel, geometry) <= CACHED
 
 
 def patch_bytes(x: Maps, kernel: Kernel, geometry: Geometry) -> int:

@@ -8,6 +8,7 @@ import optax
 
 from fmnist_jax.checks import is_number, real, shown, whole
 from fmnist_jax.errors import UserError, unknown_name
+from fmnist_jax.training.augmentation import Augmentation, unchanged
 from fmnist_jax.training.optimizers import (
     Epoch,
     Optimizer,
@@ -45,17 +46,23 @@ class TrainingConfig:
     patience: int | None = 5
     """Stop after so many epochs without a new best; without it all epochs are run."""
     seed: int = 0
-    """Draws the first weights, the order of the images and the dropout masks."""
+    """Draws the first weights, the order of the images, their changes and the dropout masks."""
+    augmentation: Augmentation = unchanged
+    """How training images are changed, anew in every step; validation and test images never are."""
 
     def __post_init__(self) -> None:
         """Refuse what can't be trained with; any library's numbers become ints and floats."""
         if self.monitor not in ("loss", "accuracy"):
             raise unknown_name("monitor", self.monitor, ("loss", "accuracy"))
-        for name in ("optimizer", "schedule"):
+        for name, module in (
+            ("optimizer", "optimizers"),
+            ("schedule", "optimizers"),
+            ("augmentation", "augmentation"),
+        ):
             value = getattr(self, name)
             if not callable(value):
                 raise UserError(
-                    f"{name} must be a function, as training.optimizers has them, found "
+                    f"{name} must be a function, as training.{module} has them, found "
                     f"{shown(value)}"
                 )
         for name in ("epochs", "batch_size", "patience"):

@@ -15,10 +15,12 @@ from jaxtyping import Array, Key
 
 from fmnist_jax.data.scaling import Scaling, Statistics
 from fmnist_jax.models import Model, Parameters
+from fmnist_jax.training.augmentation import Augmentation, unchanged
 from fmnist_jax.training.epoch import (
     EVALUATION_BATCH,
     DeviceSplit,
     TrainState,
+    augmented,
     drawn,
     training_step,
 )
@@ -35,6 +37,7 @@ def failing_layer(
     scaling: Scaling,
     optimizer: optax.GradientTransformation,
     batch_size: int,
+    augmentation: Augmentation = unchanged,
 ) -> str | None:
     """The first layer that isn't finite in `step`, counted from 0, or in the one before, which led there.
 
@@ -48,7 +51,14 @@ def failing_layer(
         state: TrainState, batch: tuple[Array, Key[Array, ""]]
     ) -> tuple[TrainState, tuple[()]]:
         following, _ = training_step(
-            state, *batch, data, statistics, model=model, scaling=scaling, optimizer=optimizer
+            state,
+            *batch,
+            data,
+            statistics,
+            model=model,
+            scaling=scaling,
+            optimizer=optimizer,
+            augmentation=augmentation,
         )
         return following, ()
 
@@ -56,7 +66,8 @@ def failing_layer(
         state, _ = jax.lax.scan(follow, state, (jnp.stack(batches[:before]), keys[:before]))
     for number in (before, step):
         indices = batches[number]
-        inputs = scaling.apply(statistics, data.images[indices])
+        images = augmented(keys[number], data.images[indices], augmentation)
+        inputs = scaling.apply(statistics, images)
         layer = first_layer(
             model.value_and_grad, state.parameters, inputs, data.labels[indices], keys[number]
         )

@@ -11,9 +11,13 @@ from jaxtyping import Array, Float, Int, Key, Num
 
 from fmnist_jax.data.scaling import Scaling, Statistics
 from fmnist_jax.models import Logits, Model, Parameters
+from fmnist_jax.training.augmentation import Augmentation, unchanged
 
 EVALUATION_BATCH = 100
 """Images a step of inference; any split size is padded to a multiple and cut again."""
+
+AUGMENTED = 2**31
+"""Folded into a step's key for its augmentation; dropout folds in a layer's number, and they are fewer."""
 
 
 class DeviceSplit(NamedTuple):
@@ -41,7 +45,7 @@ class StepMetrics(NamedTuple):
 
 @partial(
     jax.jit,
-    static_argnames=("model", "scaling", "optimizer", "batch_size"),
+    static_argnames=("model", "scaling", "optimizer", "batch_size", "augmentation"),
     donate_argnames=("state",),
 )
 def train_epoch(
@@ -54,6 +58,7 @@ def train_epoch(
     scaling: Scaling,
     optimizer: optax.GradientTransformation,
     batch_size: int,
+    augmentation: Augmentation = unchanged,
 ) -> tuple[TrainState, StepMetrics]:
     """One pass over `data` in an order drawn by `key`, in one program; `state` is donated.
 
@@ -67,7 +72,14 @@ def train_epoch(
         state: TrainState, batch: tuple[Int[Array, " batch"], Key[Array, ""]]
     ) -> tuple[TrainState, StepMetrics]:
         return training_step(
-            state, *batch, data, statistics, model=model, scaling=scaling, optimizer=optimizer
+            state,
+            *batch,
+            data,
+            statistics,
+            model=model,
+            scaling=scaling,
+            optimizer=optimizer,
+            augmentation=augmentation,
         )
 
     batches = order[: full * batch_size].reshape(full, batch_size)
@@ -97,10 +109,12 @@ def training_step(
     model: Model,
     scaling: Scaling,
     optimizer: optax.GradientTransformation,
+    augmentation: Augmentation = unchanged,
 ) -> tuple[TrainState, StepMetrics]:
     """Learn from the images of `indices`."""
     labels = data.labels[indices]
-    inputs = scaling.apply(statistics, data.images[indices])
+    images = augmented(key, data.images[indices], augmentation)
+    inputs = scaling.apply(statistics, images)
     (_, logits), gradients = model.value_and_grad(state.parameters, inputs, labels, key)
     updates, optimizer_state = optimizer.update(gradients, state.optimizer_state, state.parameters)
     parameters = optax.apply_updates(state.parameters, updates)
@@ -108,6 +122,13 @@ def training_step(
         model.losses(logits, labels).sum(), (logits.argmax(axis=-1) == labels).sum()
     )
     return TrainState(parameters, optimizer_state), metrics
+
+
+def augmented(
+    key: Key[Array, ""], images: Num[Array, "batch *shape"], augmentation: Augmentation
+) -> Num[Array, "batch *shape"]:
+    """The images that a step learns from; `key` is the step's, of which dropout has its own part."""
+    return augmentation(jax.random.fold_in(key, AUGMENTED), images)
 
 
 @partial(jax.jit, static_argnames=("model", "scaling"))

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float, Int, Key
 
 from fmnist_jax.data.scaling import Scaling, Statistics
 from fmnist_jax.errors import DivergedError
@@ -53,18 +54,30 @@ class FitState(NamedTuple):
     """Epochs done."""
 
 
+class Outcome(NamedTuple):
+    """What an epoch's programs make of one training."""
+
+    trained: TrainState
+    metrics: StepMetrics
+    validation_loss: Float[Array, ""]
+    validation_correct: Int[Array, ""]
+
+
 def steps_per_epoch(train: DeviceSplit, config: TrainingConfig) -> int:
     """Batches that the training split makes, the last one of what is left over."""
     return -(-len(train.labels) // config.batch_size)
 
 
+def key_of(config: TrainingConfig, epoch: int) -> Key[Array, ""]:
+    """What draws an epoch, counted from 1; that of 0 draws the first weights."""
+    return jax.random.fold_in(jax.random.key(config.seed), epoch)
+
+
 def start(model: Model, config: TrainingConfig, steps_per_epoch: int) -> FitState:
     """The state before the first epoch."""
-    parameters = model.init(jax.random.fold_in(jax.random.key(config.seed), 0))
+    parameters = model.init(key_of(config, 0))
     optimizer_state = optimizer_of(config, steps_per_epoch).init(parameters)
-    # A copy: the state's own buffers are donated to the first epoch.
-    best = jax.tree.map(jnp.copy, parameters)
-    return FitState(TrainState(parameters, optimizer_state), best, EarlyStopping(), 0)
+    return FitState(TrainState(parameters, optimizer_state), parameters, EarlyStopping(), 0)
 
 
 def fit(
@@ -86,64 +99,29 @@ def fit(
     optimizer = optimizer_of(config, steps)
     state = start(model, config, steps) if state is None else state
     while not finished(state, config):
-        epoch = state.epoch + 1
-        key = jax.random.fold_in(jax.random.key(config.seed), epoch)
-        # A copy: it is donated, and where the epoch fails its beginning is looked at again.
+        # A copy is donated: `state` may hold the best weights, and is looked at again if the epoch fails.
         trained, metrics = train_epoch(
             jax.tree.map(jnp.copy, state.train),
-            key,
+            key_of(config, state.epoch + 1),
             train,
             statistics,
             model=model,
             scaling=scaling,
             optimizer=optimizer,
             batch_size=config.batch_size,
+            augmentation=config.augmentation,
         )
         loss, correct = evaluate(
             trained.parameters, validation, statistics, model=model, scaling=scaling
         )
-        wrong = _not_finite(metrics, trained.parameters, float(loss))
+        outcome = Outcome(trained, metrics, loss, correct)
+        wrong = not_finite(outcome)
         if wrong is not None:
-            layer = (
-                failing_layer_of_inference(
-                    trained.parameters, validation, statistics, model=model, scaling=scaling
-                )
-                if wrong.step is None
-                else failing_layer(
-                    state.train,
-                    key,
-                    train,
-                    statistics,
-                    wrong.step,
-                    model=model,
-                    scaling=scaling,
-                    optimizer=optimizer,
-                    batch_size=config.batch_size,
-                )
+            raise diverged(
+                wrong, state, outcome, model, config, train, validation, scaling, statistics
             )
-            raise _told(wrong, layer, epoch, steps, config)
-        accuracy = int(correct) / len(validation.labels)
-        value = float(loss) if config.monitor == "loss" else -accuracy
-        stopping = update(state.stopping, epoch, value)
-        best = (
-            jax.tree.map(jnp.copy, trained.parameters)
-            if stopping.best_epoch == epoch
-            else state.best_parameters
-        )
-        state = FitState(trained, best, stopping, epoch)
-        yield (
-            state,
-            EpochRecord(
-                epoch,
-                train_loss=np.asarray(metrics.loss_sum, np.float64).sum().item()
-                / len(train.labels),
-                train_accuracy=np.asarray(metrics.correct).sum().item() / len(train.labels),
-                validation_loss=float(loss),
-                validation_accuracy=accuracy,
-                learning_rate=float(learning_rate_of(config, jnp.int32(epoch - 1))),
-                patience=stopping.waited,
-            ),
-        )
+        state, record = advanced(state, outcome, config, len(train.labels), len(validation.labels))
+        yield state, record
 
 
 def finished(state: FitState, config: TrainingConfig) -> bool:
@@ -152,7 +130,34 @@ def finished(state: FitState, config: TrainingConfig) -> bool:
     return out_of_patience or state.epoch >= config.epochs
 
 
-class _NotFinite(NamedTuple):
+def advanced(
+    state: FitState,
+    outcome: Outcome,
+    config: TrainingConfig,
+    train_count: int,
+    validation_count: int,
+) -> tuple[FitState, EpochRecord]:
+    """The state after the epoch that follows `state`, and what the history says of it."""
+    epoch = state.epoch + 1
+    loss = float(outcome.validation_loss)
+    accuracy = int(outcome.validation_correct) / validation_count
+    stopping = update(state.stopping, epoch, loss if config.monitor == "loss" else -accuracy)
+    is_best = stopping.best_epoch == epoch
+    best = outcome.trained.parameters if is_best else state.best_parameters
+    metrics = outcome.metrics
+    record = EpochRecord(
+        epoch,
+        train_loss=np.asarray(metrics.loss_sum, np.float64).sum().item() / train_count,
+        train_accuracy=np.asarray(metrics.correct).sum().item() / train_count,
+        validation_loss=loss,
+        validation_accuracy=accuracy,
+        learning_rate=float(learning_rate_of(config, jnp.int32(epoch - 1))),
+        patience=stopping.waited,
+    )
+    return FitState(outcome.trained, best, stopping, epoch), record
+
+
+class NotFinite(NamedTuple):
     """What isn't finite any more."""
 
     what: str
@@ -160,29 +165,54 @@ class _NotFinite(NamedTuple):
     """Counted from 0; None after the last."""
 
 
-def _not_finite(
-    metrics: StepMetrics, parameters: Parameters, validation_loss: float
-) -> _NotFinite | None:
-    losses = np.asarray(metrics.loss_sum)
+def not_finite(outcome: Outcome) -> NotFinite | None:
+    """What an epoch has left that isn't finite: the first loss, else a weight, else on validation."""
+    losses = np.asarray(outcome.metrics.loss_sum)
     wrong = np.flatnonzero(~np.isfinite(losses))
     if wrong.size:
-        return _NotFinite(f"the training loss is {losses[wrong[0]]}", int(wrong[0]))
-    for path, leaf in jax.tree.leaves_with_path(parameters):
+        return NotFinite(f"the training loss is {losses[wrong[0]]}", int(wrong[0]))
+    for path, leaf in jax.tree.leaves_with_path(outcome.trained.parameters):
         if not np.isfinite(np.asarray(leaf)).all():
             name = jax.tree_util.keystr(path)
-            return _NotFinite(f"the weights {name} aren't finite", losses.size - 1)
-    if not np.isfinite(validation_loss):
-        return _NotFinite(f"the validation loss is {validation_loss}", None)
+            return NotFinite(f"the weights {name} aren't finite", losses.size - 1)
+    loss = float(outcome.validation_loss)
+    if not np.isfinite(loss):
+        return NotFinite(f"the validation loss is {loss}", None)
     return None
 
 
-def _told(
-    wrong: _NotFinite, layer: str | None, epoch: int, steps: int, config: TrainingConfig
+def diverged(
+    wrong: NotFinite,
+    state: FitState,
+    outcome: Outcome,
+    model: Model,
+    config: TrainingConfig,
+    train: DeviceSplit,
+    validation: DeviceSplit,
+    scaling: Scaling,
+    statistics: Statistics,
 ) -> DivergedError:
+    """The error that tells where the epoch after `state` failed; it searches for the layer."""
+    epoch, steps = state.epoch + 1, steps_per_epoch(train, config)
     if wrong.step is None:
         when = f"after epoch {epoch}"
+        layer = failing_layer_of_inference(
+            outcome.trained.parameters, validation, statistics, model=model, scaling=scaling
+        )
     else:
         when = f"in epoch {epoch}, step {wrong.step + 1} of {steps}"
+        layer = failing_layer(
+            state.train,
+            key_of(config, epoch),
+            train,
+            statistics,
+            wrong.step,
+            model=model,
+            scaling=scaling,
+            optimizer=optimizer_of(config, steps),
+            batch_size=config.batch_size,
+            augmentation=config.augmentation,
+        )
     where = "" if layer is None else f", first in {layer}"
     return DivergedError(
         f"{wrong.what} {when}{where}: lower learning_rate (now {config.learning_rate}), or look for "

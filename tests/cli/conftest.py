@@ -5,6 +5,9 @@ from typing import NamedTuple
 import pytest
 
 from fmnist_jax.cli.app import main
+from fmnist_jax.data import sources
+from fmnist_jax.evaluation import figures
+from tests.once import MakeOnce, few
 
 
 class Outcome(NamedTuple):
@@ -29,33 +32,38 @@ def cli(capsys: pytest.CaptureFixture) -> Callable[..., Outcome]:
     return run
 
 
+def trained(directory: Path, words: list[str]) -> None:
+    """A run made by the command line, its pictures coarse."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sources, "draw_synthetic", few)
+        patched.setattr(figures, "DPI", 20)
+        assert main(["train", *words, "--run-dir", str(directory)]) == 0
+
+
 @pytest.fixture(scope="session")
-def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run_dir(make_once: MakeOnce) -> Path:
     """The directory of a short run on synthetic pictures, made once by the command line."""
-    directory = tmp_path_factory.mktemp("runs") / "mlp"
     words = "--source synthetic --layer-sizes 784 16 10 --epochs 3 --batch-size 64 --tensorboard"
-    assert main(["train", "mlp", *words.split(), "--run-dir", str(directory)]) == 0
-    return directory
+    return make_once("mlp", lambda directory: trained(directory, ["mlp", *words.split()]))
 
 
+# Optax's Adam doesn't work under strict dtype promotion. Splits of one size share programs, and kernels
+# of one pixel compile faster than larger ones.
 NETWORK_WORDS = (
-    "--source synthetic --filters 2 2 3 3 4 --hidden 8 --optimizer momentum --learning-rate 0.01 "
-    "--batch-size 200"
-).split()  # optax's Adam doesn't work under strict dtype promotion
+    "--source synthetic --filters 2 2 3 3 4 --kernels 3 1 1 1 1 --hidden 8 --optimizer momentum "
+    "--learning-rate 0.01 --batch-size 200 --validation-fraction 0.3333"
+).split()
 
 
 @pytest.fixture(scope="session")
-def pipeline_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def pipeline_dir(make_once: MakeOnce) -> Path:
     """As `run_dir`, of the pipeline, which `train` is without a network's name."""
-    directory = tmp_path_factory.mktemp("runs") / "pipeline"
     words = "--epochs 2 --mlp-training.epochs 3 --mlp-training.batch-size 200".split()
-    assert main(["train", *NETWORK_WORDS, *words, "--run-dir", str(directory)]) == 0
-    return directory
+    return make_once("pipeline", lambda directory: trained(directory, [*NETWORK_WORDS, *words]))
 
 
 @pytest.fixture(scope="session")
-def network_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def network_dir(make_once: MakeOnce) -> Path:
     """As `run_dir`, of the five convolutions alone."""
-    directory = tmp_path_factory.mktemp("runs") / "cnn"
-    assert main(["train", "cnn", *NETWORK_WORDS, "--epochs", "1", "--run-dir", str(directory)]) == 0
-    return directory
+    words = ["cnn", *NETWORK_WORDS, "--epochs", "1"]
+    return make_once("cnn", lambda directory: trained(directory, words))

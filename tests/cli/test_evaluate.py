@@ -2,6 +2,10 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.usefixtures("few_pictures")
+
 
 def test_it_repeats_the_runs_own_figures(cli: Callable, run_dir: Path):
     code, out, _ = cli("evaluate", run_dir, "--source", "synthetic", "--json")

@@ -12,7 +12,8 @@ import pytest
 
 from fmnist_jax.cli import job
 from fmnist_jax.cli.interruption import Interruption, listening
-from fmnist_jax.evaluation import figures
+
+pytestmark = pytest.mark.usefixtures("few_pictures")
 
 LISTENER = """
 import threading
@@ -64,6 +65,7 @@ def test_another_thread_hears_nothing():
     assert found[0].asked() is None
 
 
+@pytest.mark.usefixtures("blank_pictures")
 @pytest.mark.parametrize(
     ("number", "code", "moment", "where"),
     [
@@ -100,7 +102,6 @@ def test_a_signal_saves_the_epoch_and_the_same_command_goes_on(
         return call
 
     monkeypatch.setattr(job, "listening", remembered)
-    monkeypatch.setattr(figures, "DPI", 20)
     monkeypatch.setattr(job, moment, interrupted(getattr(job, moment)))
     words = (
         "train mlp --source synthetic --layer-sizes 784 16 10 --epochs 3 --batch-size 64".split()

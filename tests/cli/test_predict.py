@@ -5,9 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from fmnist_jax.data.loading import DataConfig, load_dataset
+
+pytestmark = pytest.mark.usefixtures("few_pictures")
 
 
 def pictures(folder: Path, count: int) -> list[Path]:

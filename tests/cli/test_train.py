@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from fmnist_jax import runs
 from fmnist_jax.cli import train as train_command
 from fmnist_jax.cli.train import FeatureMLP
 from fmnist_jax.configuration import decode
+from fmnist_jax.data import sources
 from fmnist_jax.errors import UserError
 from fmnist_jax.networks.architectures import LENET
 from fmnist_jax.pipeline import PipelineRun
@@ -19,6 +21,9 @@ from fmnist_jax.run_claims import held
 from fmnist_jax.runs import NAMES, CNNRun, MLPRun
 from fmnist_jax.scratch.losses import SOFTMAX_TWICE
 from fmnist_jax.training.fit import EpochRecord
+from tests.once import drawn
+
+pytestmark = pytest.mark.usefixtures("few_pictures")
 
 
 def test_a_run_leaves_configuration_history_result_pictures_and_checkpoint(run_dir: Path):
@@ -32,7 +37,7 @@ def test_a_run_leaves_configuration_history_result_pictures_and_checkpoint(run_d
     assert set(lines[0]) == set(EpochRecord._fields)
     result = json.loads((run_dir / "result.json").read_text())
     assert result["best_epoch"] == 3
-    assert np.sum(result["test"]["confusion"]) == 1000
+    assert np.sum(result["test"]["confusion"]) == 400
     assert result["validation"]["loss"] == pytest.approx(lines[2]["validation_loss"], rel=1e-5)
     pictures = sorted(path.stem for path in (run_dir / "pictures").iterdir())
     assert pictures == [
@@ -45,10 +50,11 @@ def test_a_run_leaves_configuration_history_result_pictures_and_checkpoint(run_d
     assert (run_dir / "checkpoint").is_dir()
 
 
+@pytest.mark.usefixtures("blank_pictures")
 def test_the_output_ends_on_the_test_accuracy_and_shows_restored_predictions(
     cli: Callable, tmp_path: Path
 ):
-    words = "--source synthetic --layer-sizes 784 16 10 --epochs 1".split()
+    words = "--source synthetic --layer-sizes 784 16 10 --epochs 1 --batch-size 64".split()
     code, out, _ = cli("train", "mlp", *words, "--run-dir", tmp_path / "run")
     assert code == 0
     lines = out.splitlines()
@@ -58,8 +64,9 @@ def test_the_output_ends_on_the_test_accuracy_and_shows_restored_predictions(
     assert sum("predicted" in line and "correct" in line for line in lines) == 5
 
 
+@pytest.mark.usefixtures("blank_pictures")
 def test_json_is_all_that_goes_to_standard_output(cli: Callable, tmp_path: Path):
-    words = "--source synthetic --layer-sizes 784 10 --epochs 1 --json".split()
+    words = "--source synthetic --layer-sizes 784 16 10 --epochs 1 --batch-size 64 --json".split()
     code, out, err = cli("train", "mlp", *words, "--run-dir", tmp_path / "run")
     assert code == 0
     answer = json.loads(out)
@@ -68,6 +75,7 @@ def test_json_is_all_that_goes_to_standard_output(cli: Callable, tmp_path: Path)
     assert "Epoch 1/1 |" in err
 
 
+@pytest.mark.usefixtures("blank_pictures")
 def test_the_same_command_gives_the_same_history(cli: Callable, run_dir: Path, tmp_path: Path):
     words = "--source synthetic --layer-sizes 784 16 10 --epochs 3 --batch-size 64".split()
     assert cli("train", "mlp", *words, "--run-dir", tmp_path / "again").code == 0
@@ -76,8 +84,9 @@ def test_the_same_command_gives_the_same_history(cli: Callable, run_dir: Path, t
 
 
 def test_a_finished_run_is_told_and_nothing_is_trained(
-    cli: Callable, run_dir: Path, monkeypatch: pytest.MonkeyPatch
+    cli: Callable, run_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
+    run_dir = shutil.copytree(run_dir, tmp_path / "run")
     monkeypatch.setattr(runs, "train", lambda *words: pytest.fail("trained"))
     before = {path: path.stat().st_mtime_ns for path in run_dir.rglob("*")}
     words = "--source synthetic --layer-sizes 784 16 10 --epochs 3 --batch-size 64".split()
@@ -165,7 +174,7 @@ def test_the_pipeline_leaves_figures_of_both(pipeline_dir: Path):
         assert result[part]["validation"]["loss"] == pytest.approx(
             best["validation_loss"], rel=1e-4
         )
-        for split, count in (("train", 4800), ("validation", 1200), ("test", 1000)):
+        for split, count in (("train", 800), ("validation", 400), ("test", 400)):
             assert np.sum(result[part][split]["confusion"]) == count
     curves = {"learning_curves_network", "learning_curves_mlp"}
     assert pictures(pipeline_dir) == COMMON | CONVOLUTIONAL | curves
@@ -176,14 +185,16 @@ def test_a_convolutional_network_leaves_its_filters_and_maps(network_dir: Path):
     assert len(lines(network_dir / "metrics.jsonl")) == 1
 
 
+@pytest.mark.usefixtures("blank_pictures")
 def test_a_stored_network_gets_an_mlp_and_isnt_trained_again(
     cli: Callable, network_dir: Path, tmp_path: Path
 ):
-    words = "--source synthetic --mlp.layer-sizes 4 6 10 --mlp-training.epochs 1".split()
+    words = "--source synthetic --validation-fraction 0.3333 --mlp.layer-sizes 4 6 10".split()
+    words += "--mlp-training.epochs 1 --mlp-training.batch-size 200".split()
     code, out, _ = cli("train", "--extractor", network_dir, *words, "--run-dir", tmp_path / "run")
     assert code == 0
     assert out.count("Epoch 1/1 |") == 1
-    assert "Features: train (4800, 4), validation (1200, 4), test (1000, 4)" in out
+    assert "Features: train (800, 4), validation (400, 4), test (400, 4)" in out
     stored = json.loads((network_dir / "result.json").read_text())
     result = json.loads((tmp_path / "run/result.json").read_text())
     assert result["network"]["test"] == stored["test"]
@@ -209,10 +220,9 @@ def test_a_stored_network_gets_an_mlp_and_isnt_trained_again(
 def test_what_a_stored_network_does_not_fit_is_told(
     cli: Callable, network_dir: Path, tmp_path: Path, words: list[str], told: str
 ):
+    data = ["--source", "synthetic", "--validation-fraction", "0.3333"]
     run_dir = ["--run-dir", tmp_path / "run"]
-    code, _, err = cli(
-        "train", "--extractor", network_dir, "--source", "synthetic", *words, *run_dir
-    )
+    code, _, err = cli("train", "--extractor", network_dir, *data, *words, *run_dir)
     assert code == 2
     assert told in err
     assert err.count("\n") == 1
@@ -226,8 +236,9 @@ def test_a_network_that_learned_from_other_images_is_no_extractor(
     monkeypatch.setattr(
         train_command, "restore_network", lambda *words: (*real(*words)[:2], "of others")
     )
+    data = ["--source", "synthetic", "--validation-fraction", "0.3333"]
     run_dir = ["--run-dir", tmp_path / "run"]
-    code, _, err = cli("train", "--extractor", network_dir, "--source", "synthetic", *run_dir)
+    code, _, err = cli("train", "--extractor", network_dir, *data, *run_dir)
     assert code == 2
     assert "learned from other images than" in err
     assert err.count("\n") == 1
@@ -240,8 +251,13 @@ def test_a_pipelines_checkpoint_is_no_extractor(cli: Callable, pipeline_dir: Pat
     assert "a checkpoint of kind 'pipeline'; name one of kind 'cnn'" in err
 
 
-def test_a_named_network_with_the_loss_that_report_3_used(cli: Callable, tmp_path: Path):
-    words = "--source synthetic --optimizer momentum --epochs 1 --loss softmax-twice --json".split()
+@pytest.mark.usefixtures("blank_pictures")
+def test_a_named_network_with_the_loss_that_report_3_used(
+    cli: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(sources, "draw_synthetic", lambda: drawn(800, 400))  # splits of one size
+    words = "--source synthetic --validation-fraction 0.5 --optimizer momentum --epochs 1".split()
+    words += ["--loss", "softmax-twice", "--json"]
     code, out, _ = cli("train", "lenet", *words, "--run-dir", tmp_path / "run")
     assert code == 0
     assert json.loads(out)["train"]["loss"] > 1.461  # log(1 + 9/e): below that, it's the right loss

@@ -10,7 +10,7 @@ from PIL import Image
 
 from fmnist_jax.data.dataset import CLASS_NAMES
 from fmnist_jax.errors import UserError
-from fmnist_jax.evaluation import figures
+from fmnist_jax.evaluation import figures, layer_figures
 
 
 def history(epochs=12):
@@ -58,16 +58,20 @@ ALL = {
     "confusion": lambda: figures.confusion_matrix(matrix(), CLASS_NAMES),
     "gallery": gallery,
     "empty gallery": lambda: gallery(0, title="Most confident mistakes"),
-    "weights": lambda: figures.first_layer_weights(
+    "weights": lambda: layer_figures.first_layer_weights(
         np.random.default_rng(0).normal(size=(784, 70)).astype(np.float32)
     ),
-    "zero weights": lambda: figures.first_layer_weights(np.zeros((784, 1), np.float32)),
-    "filters": lambda: figures.convolution_filters(
+    "zero weights": lambda: layer_figures.first_layer_weights(np.zeros((784, 1), np.float32)),
+    "filters": lambda: layer_figures.convolution_filters(
         np.random.default_rng(0).normal(size=(5, 5, 1, 32)).astype(np.float32)
     ),
-    "one zero filter": lambda: figures.convolution_filters(np.zeros((1, 1, 1, 1), np.float32)),
-    "feature maps": lambda: figures.feature_maps(IMAGE, blocks(), "Ankle boot"),
-    "dead feature maps": lambda: figures.feature_maps(IMAGE, (np.zeros((2, 3, 3)),), "T-shirt/top"),
+    "one zero filter": lambda: layer_figures.convolution_filters(
+        np.zeros((1, 1, 1, 1), np.float32)
+    ),
+    "feature maps": lambda: layer_figures.feature_maps(IMAGE, blocks(), "Ankle boot"),
+    "dead feature maps": lambda: layer_figures.feature_maps(
+        IMAGE, (np.zeros((2, 3, 3)),), "T-shirt/top"
+    ),
 }
 
 
@@ -178,8 +182,8 @@ def test_gallery_never_rounds_up_to_certainty():
 def test_first_layer_weights_come_largest_first_with_white_between(monkeypatch):
     W = np.zeros((784, 3), np.float32)
     W[:, 0], W[0, 1], W[5, 2] = 0.01, 3, -7
-    monkeypatch.setattr(figures, "MOST_UNITS", 2)
-    figure = figures.first_layer_weights(W)
+    monkeypatch.setattr(layer_figures, "MOST_UNITS", 2)
+    figure = layer_figures.first_layer_weights(W)
     (image,) = figure.axes[0].images
     mosaic = np.ma.filled(np.asarray(image.get_array(), np.float32), np.nan)
     assert mosaic.shape == (28, 58)
@@ -191,7 +195,7 @@ def test_first_layer_weights_come_largest_first_with_white_between(monkeypatch):
 @pytest.mark.parametrize("shape", [(784,), (783, 3), (784, 0), (784, 2, 2)])
 def test_first_layer_weights_refuse_another_shape(shape):
     with pytest.raises(ValueError, match="expected shape"):
-        figures.first_layer_weights(np.zeros(shape, np.float32))
+        layer_figures.first_layer_weights(np.zeros(shape, np.float32))
 
 
 def mosaics(figure):
@@ -205,8 +209,8 @@ def mosaics(figure):
 def test_convolution_filters_come_largest_first_with_white_between(monkeypatch):
     kernel = np.zeros((3, 2, 1, 3), np.float32)
     kernel[0, 0, 0, 0], kernel[2, 1, 0, 1], kernel[1, 0, 0, 2] = 0.01, -3, 7
-    monkeypatch.setattr(figures, "MOST_UNITS", 2)
-    figure = figures.convolution_filters(kernel)
+    monkeypatch.setattr(layer_figures, "MOST_UNITS", 2)
+    figure = layer_figures.convolution_filters(kernel)
     mosaic = mosaics(figure)[0]
     first, gap, second = mosaic[:, :28], mosaic[:, 28:30], mosaic[:, 30:]
     # Each weight is drawn as 9x14 pixels.
@@ -219,14 +223,14 @@ def test_convolution_filters_come_largest_first_with_white_between(monkeypatch):
 @pytest.mark.parametrize("shape", [(3, 3), (3, 3, 2, 4), (3, 3, 1, 0), (3, 3, 1, 4, 1)])
 def test_convolution_filters_refuse_another_shape(shape):
     with pytest.raises(ValueError, match="expected shape"):
-        figures.convolution_filters(np.zeros(shape, np.float32))
+        layer_figures.convolution_filters(np.zeros(shape, np.float32))
 
 
 def test_feature_maps_come_a_row_a_block_the_largest_first():
-    shown = texts(figures.feature_maps(IMAGE, blocks(), "Ankle boot"))
+    shown = texts(layer_figures.feature_maps(IMAGE, blocks(), "Ankle boot"))
     assert "Feature maps: Ankle boot" in shown
     maps = np.arange(14 * 4, dtype=np.float32).reshape(14, 2, 2) / 10
-    figure = figures.feature_maps(IMAGE, (maps, maps[:3]), "Ankle boot")
+    figure = layer_figures.feature_maps(IMAGE, (maps, maps[:3]), "Ankle boot")
     image, many, few = mosaics(figure)
     np.testing.assert_array_equal(image, IMAGE)
     np.testing.assert_array_equal(many[:, 0:28][::14, ::14], maps[13])
@@ -241,7 +245,7 @@ def test_feature_maps_come_a_row_a_block_the_largest_first():
 @pytest.mark.parametrize("count", [1, 12, 13, 100, 784])
 def test_feature_maps_of_one_pixel_are_all_there_within_the_row(count):
     maps = np.arange(count, dtype=np.float32).reshape(count, 1, 1)
-    figure = figures.feature_maps(IMAGE, (maps,), "Bag")
+    figure = layer_figures.feature_maps(IMAGE, (maps,), "Bag")
     mosaic = mosaics(figure)[1]
     found = mosaic[~np.isnan(mosaic)]
     np.testing.assert_array_equal(found, maps.ravel())
@@ -254,7 +258,9 @@ def test_feature_maps_of_one_pixel_are_all_there_within_the_row(count):
 )
 def test_feature_maps_refuse_other_shapes(image, maps):
     with pytest.raises(ValueError, match="expected shapes"):
-        figures.feature_maps(np.zeros(image, np.uint8), [np.zeros(shape) for shape in maps], "Bag")
+        layer_figures.feature_maps(
+            np.zeros(image, np.uint8), [np.zeros(shape) for shape in maps], "Bag"
+        )
 
 
 def test_save_replaces_a_file_and_leaves_nothing_when_it_fails(tmp_path, monkeypatch):
@@ -281,7 +287,7 @@ def test_save_into_a_folder_that_is_missing(tmp_path):
 
 def test_pyplot_stays_out():
     code = (
-        "import sys, fmnist_jax.evaluation.figures; "
+        "import sys, fmnist_jax.evaluation.layer_figures; "
         "assert 'matplotlib.pyplot' not in sys.modules; print('ok')"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,7 +1,13 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from experiments import protocol
+from fmnist_jax.data import checksums
 from fmnist_jax.data.dataset import Dataset, Split
+from fmnist_jax.data.loading import load_dataset
+from tests.experiments.small_experiment import OPTIONS
 
 
 def split(count: int, seed: int) -> Split:
@@ -14,3 +20,13 @@ def split(count: int, seed: int) -> Split:
 def small_dataset() -> Dataset:
     """A few images of noise in each split."""
     return Dataset(split(40, 0), split(20, 1), split(30, 2), "made", "made")
+
+
+@pytest.fixture
+def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder of results, for which the synthetic pictures pass for the real ones."""
+    monkeypatch.setattr(protocol, "RESULTS", tmp_path / "results")
+    synthetic = load_dataset(OPTIONS.data, lambda line: None).checksum
+    monkeypatch.setattr(checksums, "CHECKSUM", synthetic)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "results"

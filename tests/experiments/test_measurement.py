@@ -3,9 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from experiments.measurement import measure, seed_of, trainings, with_trainings
+from experiments.measurement import measure, seed_of, with_trainings
 from fmnist_jax.data.dataset import Dataset
 from fmnist_jax.networks.architectures import FiveConv
+from fmnist_jax.parts import trainings
 from fmnist_jax.pipeline import PipelineRun
 from fmnist_jax.runs import CNNRun, MLPRun
 from fmnist_jax.scratch.mlp import MLPConfig

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from experiments import report2_program, report3_program, restored
+from experiments.protocol import told
 from experiments.report2_program import Report2
 from experiments.report3_program import Report3
 from fmnist_jax import run_directory
@@ -64,13 +65,12 @@ def test_the_networks_are_the_experiments_own():
     assert isinstance(cnn, CNNRun)
     assert (mlp.training.monitor, cnn.training.monitor) == ("accuracy", "accuracy")
     assert (mlp.training.epochs, cnn.training.epochs) == (50, 200)
-    assert restored.told(cnn, DATA, quick=True).training.epochs == 2
+    assert told(cnn, DATA, quick=True).training.epochs == 2
 
 
 def test_report_3_leaves_text_curve_and_pictures(here: Path, monkeypatch: pytest.MonkeyPatch):
-    small = replace(
-        LENET_RUN.model, blocks=(replace(LENET_RUN.model.blocks[0], filters=2),), hidden=()
-    )
+    block = replace(LENET_RUN.model.blocks[0], filters=2, kernel=1)
+    small = replace(LENET_RUN.model, blocks=(block,), hidden=())
     run = replace(LENET_RUN, model=small, training=TRAINING)
     monkeypatch.setattr(report3_program, "LENET_RUN", run)
     report3_program.write(Report3(loss=SOFTMAX_TWICE, quick=True, data=DATA))
@@ -89,7 +89,7 @@ def test_a_program_tells_what_can_be_mended_in_one_line(
 ):
     monkeypatch.setattr("sys.argv", ["made", "--data-dir", "no/such/place"])
     with pytest.raises(SystemExit) as exit_:
-        restored.program("report2_program", Report2, report2_program.write, {})
+        report2_program.main()
     assert exit_.value.code == 2
     error = capsys.readouterr().err
     assert error.startswith("experiments.report2_program: ")

@@ -10,19 +10,16 @@ import pytest
 
 from experiments import throughput_networks as table
 from experiments import turns
-from experiments.throughput_networks import (
+from experiments.throughput_contenders import (
     CONTENDERS,
     FLAX,
     OUR_FEATURES,
     OURS,
     PYTORCH,
-    Options,
-    Row,
     describe,
     describe_all,
-    main,
-    write_job,
 )
+from experiments.throughput_networks import Options, Row, main, write_job
 from experiments.throughput_peers.worker import Job, read_job
 from experiments.turns import Contender, Worker
 from fmnist_jax.data.dataset import Dataset
@@ -34,11 +31,15 @@ from fmnist_jax.pipeline import extract_features
 from fmnist_jax.training.config import TrainingConfig
 
 NETWORKS = {
-    "max": FiveConv(filters=(2, 3, 2, 2, 3), pooling=MAX, hidden=4).network,
-    "global": FiveConv(filters=(2, 2, 2, 2, 3), pooling=GLOBAL, hidden=4).network,
+    "max": FiveConv((2, 3, 2, 2, 3), (3, 1, 1, 1, 3), pooling=MAX, hidden=4).network,
+    "global": FiveConv((2, 2, 2, 2, 3), pooling=GLOBAL, hidden=4).network,
     "maps of more than one": ConvNetConfig((Block(3, 5, 2, 1, AVERAGE), Block(4, 2)), (5,)),
 }
 TRAINING = TrainingConfig(learning_rate=0.1)
+ROWS = tuple(
+    Row(name, ConvNetConfig((Block(filters, 1),), ()), TRAINING, UNIT)
+    for name, filters in (("narrow", 1), ("wide", 2))
+)
 COUNTS = {"train": 16, "flax": 16, "features": 24, "step of features": 10}
 
 
@@ -101,20 +102,20 @@ def test_each_row_is_stored_as_it_is_done_and_others_stay(
 ):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(turns, "load_dataset", lambda *_: small_dataset)
-    monkeypatch.setattr(table, "ROWS", (row("max"), row("global")))
+    monkeypatch.setattr(table, "ROWS", ROWS)
     monkeypatch.setattr(table, "BATCH_SIZE", 8)
     monkeypatch.setattr(table, "CONTENDERS", {name: CONTENDERS[name] for name in (OURS, FLAX)})
     lines: list[str] = []
-    for name in ("global", "max"):
+    for name in ("wide", "narrow"):
         rows = table.measure_all(Options(rounds=1, quick=True, rows=(name,)), lines.append)
-    assert list(rows) == ["max", "global"]
+    assert list(rows) == ["narrow", "wide"]
     (stored,) = json.loads(Path("runs/quick/throughput_networks.json").read_text()).values()
     assert stored == rows
-    ours = rows["max"]["contenders"][OURS]
+    ours = rows["narrow"]["contenders"][OURS]
     assert ours["images"] == 16
     assert ours["compile_seconds"] > 0
     assert "flax" in ours["versions"]
-    assert rows["max"]["contenders"][FLAX]["ratio"] > 0
+    assert rows["narrow"]["contenders"][FLAX]["ratio"] > 0
     assert any(line.startswith("Ours over Flax, 2 rows") for line in lines)
 
 
@@ -152,7 +153,7 @@ def test_describe_all_takes_the_median_and_the_least():
 
 @pytest.mark.parametrize(
     "words",
-    [["--rounds", "0"], ["--rows", "nosuch"], ["--torch-python", "no/", "--quick", "--rows", "LeNet"],
+    [["--rounds", "0"], ["--rows", "nosuch"], ["--torch-python", "no/", "--quick", "--rows", "wide"],
      ["--source", "synthetic"]],
 )  # fmt: skip
 def test_main_refuses_in_one_line(
@@ -162,6 +163,7 @@ def test_main_refuses_in_one_line(
     capsys: pytest.CaptureFixture[str],
 ):
     monkeypatch.setattr(turns, "load_dataset", lambda *_: replace(small_dataset))
+    monkeypatch.setattr(table, "ROWS", ROWS)
     assert main(words) == 2
     assert capsys.readouterr().err.count("\n") == 1
 

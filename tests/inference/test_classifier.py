@@ -18,6 +18,7 @@ from fmnist_jax.models import Model, scratch_mlp
 from fmnist_jax.networks.architectures import FiveConv
 from fmnist_jax.pipeline_model import PipelineConfig, pipeline_model
 from fmnist_jax.scratch.mlp import MLPConfig
+from tests.compiling import quick_jit
 
 CONFIG = MLPConfig(layer_sizes=(784, 7, 10))
 
@@ -84,7 +85,7 @@ def test_a_restored_checkpoint_classifies_alike(tmp_path: Path) -> None:
 
 
 def test_a_pipeline_classifies_by_its_networks_features() -> None:
-    network = FiveConv(filters=(1, 1, 2, 2, 3), hidden=4).network
+    network = FiveConv(filters=(1, 1, 2, 2, 3), kernels=(3, 1, 1, 1, 1), hidden=4).network
     config = PipelineConfig(network, MLPConfig((3, 4, 10)))
     model = pipeline_model(config)
     parameters = model.init(jax.random.key(0))
@@ -92,7 +93,7 @@ def test_a_pipeline_classifies_by_its_networks_features() -> None:
         trained(), model=config, parameters=parameters, scaling=SYMMETRIC, statistics={}
     )
     images = images_of(5)
-    logits = model.apply(parameters, jax.numpy.asarray(images / np.float32(127.5) - 1))
+    logits = quick_jit(model.apply)(parameters, images / np.float32(127.5) - 1)
     expected = jax.nn.softmax(logits, axis=-1)
     np.testing.assert_allclose(
         Classifier(checkpoint).probabilities(images), expected, rtol=1e-3, atol=1e-6

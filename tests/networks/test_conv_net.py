@@ -26,6 +26,7 @@ from fmnist_jax.networks.conv_net import ConvNet
 from fmnist_jax.networks.pooling import MAX, Pooling
 from fmnist_jax.scratch.activations import ACTIVATIONS, GELU, TANH, Activation
 from fmnist_jax.scratch.initializers import INITIALIZERS, he_normal
+from tests.compiling import quick_jit
 
 FEW = (2, 3, 4, 3, 5)
 BACKBONE_LIKE = ConvNetConfig(
@@ -40,7 +41,7 @@ NETWORKS = {
     ).network,
     "global": FiveConv(FEW, pooling=GLOBAL, hidden=6).network,
     "global at the end, stride 2": FiveConv(
-        FEW, (5,), (2, 1, 1, 1, 1), GLOBAL_AT_END, hidden=6, activation=GELU
+        FEW, (5, 3, 1, 2, 1), (2, 1, 1, 1, 1), GLOBAL_AT_END, hidden=6, activation=GELU
     ).network,
     "LeNet": LENET,
     "report 2's": SMALL_CNN,
@@ -111,10 +112,7 @@ def test_maps_features_logits_and_gradient_are_those_of_flax(name: str) -> None:
     with jax.enable_x64(True):
         given = drawn(config)
         found, expected = (
-            jax.jit(
-                jax.value_and_grad(function, argnums=(0, 1), has_aux=True),
-                compiler_options={"xla_backend_optimization_level": 0},
-            )(*given)
+            quick_jit(jax.value_and_grad(function, argnums=(0, 1), has_aux=True))(*given)
             for function in (ours, theirs)
         )
 
@@ -144,7 +142,7 @@ def test_the_activations_are_pooled(activation: Activation, pooling: Pooling) ->
         parameters["blocks"][0] = {
             "kernel": jnp.asarray(kernel).reshape(1, 1, 1, 2), "bias": jnp.asarray(bias),
         }  # fmt: skip
-        (found,) = jax.jit(functional.maps, static_argnames="config")(parameters, images, config)
+        (found,) = quick_jit(functional.maps, static_argnames="config")(parameters, images, config)
         Z = kernel[:, None, None, None] * np.moveaxis(np.asarray(images), 0, -1)[None]
         A = activation.forward(jnp.asarray(Z + bias[:, None, None, None]))
         windows = np.asarray(A).reshape(2, 14, 2, 14, 2, 3)
@@ -159,7 +157,7 @@ def test_initialisers_see_a_convolutions_fan_in_and_fan_out(name: str) -> None:
     config = ConvNetConfig(
         (Block(8, 3), Block(40, 5)), hidden=(30,), initializer=INITIALIZERS[name]
     )
-    parameters = functional.init(jax.random.key(0), config)
+    parameters = quick_jit(functional.init, static_argnames="config")(jax.random.key(0), config)
     kernel = np.asarray(parameters["blocks"][1]["kernel"])
     dense = np.asarray(parameters["dense"][0]["kernel"])
 
@@ -175,7 +173,8 @@ def test_initialisers_see_a_convolutions_fan_in_and_fan_out(name: str) -> None:
 
 def test_every_layer_is_drawn_with_a_key_of_its_own() -> None:
     config = ConvNetConfig((Block(1, 3), Block(1, 3)), hidden=(10,))
-    leaves = jax.tree.leaves(functional.init(jax.random.key(0), config))
+    init = quick_jit(functional.init, static_argnames="config")
+    leaves = jax.tree.leaves(init(jax.random.key(0), config))
     for a, b in itertools.combinations(leaves, 2):
         a, b = np.asarray(a).ravel(), np.asarray(b).ravel()
         ratio = a[: min(a.size, b.size)] / b[: min(a.size, b.size)]
@@ -199,7 +198,7 @@ def test_an_activation_of_ones_own() -> None:
     network = ConvNet(
         ConvNetConfig((Block(2, 1),), hidden=(5,), activation=zero), jax.random.key(0)
     )
-    features, logits = jax.jit(lambda images: (network.features(images), network(images)))(
+    features, logits = quick_jit(lambda images: (network.features(images), network(images)))(
         jnp.ones((1, 28, 28))
     )
     assert not features.any()

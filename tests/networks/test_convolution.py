@@ -1,6 +1,5 @@
 """The convolution: values and both gradients against `lax.conv_general_dilated`, in float64."""
 
-import functools
 import itertools
 from typing import NamedTuple
 
@@ -13,6 +12,7 @@ from jaxtyping import DTypeLike
 
 from fmnist_jax.networks import convolution as convolution_module
 from fmnist_jax.networks.convolution import convolution
+from tests.compiling import quick_jit
 
 CHANNELS, FILTERS, BATCH = 3, 4, 2
 
@@ -69,8 +69,7 @@ def draw(case: Case, dtype: DTypeLike = np.float64) -> tuple[jax.Array, ...]:
 def value_and_gradients(function, case: Case, x, kernel, dy):
     """(y, dx, dkernel) of sum(dy * y)."""
 
-    # Compiling is most of the time here: LLVM needn't try hard.
-    @functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+    @quick_jit
     def run(x, kernel, dy):
         y, backward = jax.vjp(
             lambda x, kernel: function(x, kernel, case.stride, case.before, case.size), x, kernel
@@ -99,6 +98,7 @@ def test_value_and_both_gradients_are_those_of_lax(case: Case) -> None:
 )
 def test_without_patches_they_are_the_same(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(convolution_module, "CACHED", 0)
+    monkeypatch.setattr(convolution_module, "FEW", 0)
     x, kernel, _ = draw(case, np.float32)
     geometry = convolution_module.Geometry(case.stride, case.before, case.size)
     assert convolution_module.patches_pay(x, kernel, geometry) == (case.stride > 1)
@@ -111,6 +111,13 @@ def test_the_patches_of_table_2s_heaviest_layer_leave_the_cache() -> None:
     assert convolution_module.patch_bytes(x, kernel, geometry) == 25 * 32 * 14**2 * 64 * 4
     assert not convolution_module.patches_pay(x, kernel, geometry)
     assert convolution_module.patches_pay(x[..., :32], kernel[:3, :3], geometry)
+
+
+def test_few_channels_are_patched_whatever_the_batch() -> None:
+    x, kernel = jnp.zeros((1, 28, 28, 1024)), jnp.zeros((5, 5, 1, 6))
+    geometry = convolution_module.Geometry(1, 0, 24)
+    assert convolution_module.patch_bytes(x, kernel, geometry) > convolution_module.CACHED
+    assert convolution_module.patches_pay(x, kernel, geometry)
 
 
 @pytest.mark.parametrize("case", [SAME[6], KNOWN[2]])
@@ -130,7 +137,7 @@ def test_the_formula_tap_by_tap() -> None:
     case = Case(kernel=3, stride=2, height=5, before=1, size=3)
     with jax.enable_x64(True):
         x, kernel, dy = draw(case)
-        found = convolution(x, kernel, case.stride, case.before, case.size)
+        found, *_ = value_and_gradients(convolution, case, x, kernel, dy)
     x, kernel = np.asarray(x), np.asarray(kernel)
     expected = np.zeros(dy.shape)
     for i, j, u, v in np.ndindex(3, 3, 3, 3):
@@ -165,7 +172,7 @@ def test_inside_a_scan_the_gradients_are_the_same() -> None:
         return kernel - 0.01 * gradient, gradient
 
     with jax.default_matmul_precision("highest"):
-        _, gradients = jax.jit(lambda kernel: lax.scan(step, kernel, length=2))(kernel)
+        _, gradients = quick_jit(lambda kernel: lax.scan(step, kernel, length=2))(kernel)
         _, _, expected = value_and_gradients(by_lax, case, x, kernel, dy)
 
     # The loss is linear in the kernel: each step finds the same.

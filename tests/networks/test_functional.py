@@ -17,6 +17,7 @@ from fmnist_jax.networks.conv_net import ConvNet
 from fmnist_jax.networks.pooling import AVERAGE
 from fmnist_jax.scratch.activations import TANH
 from fmnist_jax.scratch.losses import SOFTMAX_TWICE
+from tests.compiling import quick_jit
 
 CONFIG = ConvNetConfig((Block(2, 3), Block(3, 2)), hidden=(6,))
 KEY = jax.random.key(5)
@@ -76,10 +77,10 @@ def test_init_has_shapes_without_being_run() -> None:
 
 def test_the_functions_are_the_modules_methods(parameters) -> None:
     network, (images, _) = ConvNet(CONFIG, KEY), batch()
-    expected = jax.jit(
+    expected = quick_jit(
         lambda images: (network(images), network.features(images), network.maps(images))
     )(images)
-    found = jax.jit(
+    found = quick_jit(
         lambda parameters, images: (
             functional.conv_net(CONFIG).apply(parameters, images),
             functional.features(parameters, images, CONFIG),
@@ -94,7 +95,7 @@ def test_the_functions_are_the_modules_methods(parameters) -> None:
 
 def test_images_do_not_see_each_other(parameters) -> None:
     images, _ = batch()
-    features = jax.jit(functional.features, static_argnames="config")
+    features = quick_jit(functional.features, static_argnames="config")
     together = features(parameters, images, CONFIG)
     alone = jnp.concatenate([features(parameters, image[None], CONFIG) for image in images])
     np.testing.assert_allclose(together, alone, rtol=1e-5, atol=1e-6)
@@ -110,8 +111,8 @@ def test_value_and_grad_is_that_of_the_configured_loss(parameters, twice: bool) 
         scores = jax.nn.softmax(logits) if twice else logits
         return optax.softmax_cross_entropy_with_integer_labels(scores, labels).mean(), logits
 
-    found = jax.jit(model.value_and_grad)(parameters, images, labels, jax.random.key(0))
-    expected = jax.jit(jax.value_and_grad(objective, has_aux=True))(parameters)
+    found = quick_jit(model.value_and_grad)(parameters, images, labels, jax.random.key(0))
+    expected = quick_jit(jax.value_and_grad(objective, has_aux=True))(parameters)
     assert jax.tree.structure(found) == jax.tree.structure(expected)
     for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
@@ -132,12 +133,12 @@ def test_gradient_agrees_with_central_differences() -> None:
             for _ in range(2)
         )
 
-        @jax.jit
+        @quick_jit
         def loss(step):
             moved = jax.tree.map(lambda p, d: p + step * d, parameters, direction)
             return model.losses(model.apply(moved, images), labels).mean()
 
-        _, gradients = jax.jit(model.value_and_grad)(parameters, images, labels, KEY)
+        _, gradients = quick_jit(model.value_and_grad)(parameters, images, labels, KEY)
         slope = sum(jax.tree.leaves(jax.tree.map(lambda g, d: (g * d).sum(), gradients, direction)))
         h = 1e-6
         difference = (loss(jnp.float64(h)) - loss(jnp.float64(-h))) / (2 * h)
@@ -150,13 +151,13 @@ def test_nothing_is_left_behind_in_a_module(parameters) -> None:
     """Two sets of parameters in turn, then a new trace."""
     images, _ = batch()
     model = functional.conv_net(CONFIG)
-    apply = jax.jit(model.apply)
+    apply = quick_jit(model.apply)
     before = apply(parameters, images)
     other = apply(jax.tree.map(lambda leaf: 2 * leaf, parameters), images)
     assert not np.allclose(other, before)
     np.testing.assert_array_equal(apply(parameters, images), before)
     jax.clear_caches()
-    np.testing.assert_array_equal(jax.jit(model.apply)(parameters, images), before)
+    np.testing.assert_array_equal(quick_jit(model.apply)(parameters, images), before)
 
 
 def test_parameters_of_another_network_are_refused(parameters) -> None:

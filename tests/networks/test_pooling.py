@@ -1,5 +1,7 @@
 """Poolings against `lax.reduce_window`, values and gradients, and what they say of themselves."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,6 +9,7 @@ import pytest
 from jax import lax
 
 from fmnist_jax.networks.pooling import AVERAGE, GLOBAL, MAX, NONE, POOLINGS, Pooling
+from tests.compiling import quick_jit
 
 WINDOW = (1, 2, 2, 1)
 
@@ -33,15 +36,23 @@ def maps(size: int) -> jax.Array:
     return jnp.asarray(np.random.default_rng(size).standard_normal((3, size, size, 2)))
 
 
+@partial(quick_jit, static_argnames="function")
+def value_and_gradient(function, x, dy):
+    """(y, dx) of sum(dy * y)."""
+    y, backward = jax.vjp(function, x)
+    return y, *backward(dy)
+
+
 @each
 @pytest.mark.parametrize("size", [2, 3, 6, 7])
 def test_value_and_gradient_are_those_of_lax(pooling: Pooling, size: int) -> None:
     with jax.enable_x64(True):
         x = maps(size)
-        found, backward = jax.vjp(pooling.forward, x)
-        expected, backward_by_lax = jax.vjp(BY_LAX[pooling], x)
-        dy = jnp.asarray(np.random.default_rng(9).standard_normal(found.shape))
-        (dx,), (expected_dx,) = backward(dy), backward_by_lax(dy)
+        shape = jax.eval_shape(pooling.forward, x).shape
+        dy = jnp.asarray(np.random.default_rng(9).standard_normal(shape))
+        (found, dx), (expected, expected_dx) = (
+            value_and_gradient(function, x, dy) for function in (pooling.forward, BY_LAX[pooling])
+        )
 
     assert found.dtype == dx.dtype == np.float64
     np.testing.assert_allclose(found, expected, rtol=1e-14, atol=1e-15)
@@ -56,18 +67,19 @@ def test_sizes_are_what_they_say(pooling: Pooling, size: int) -> None:
     assert 0 <= used <= size
     assert (used == 0) == (pooling.size(size) == 0)
     if used:
-        pooled = pooling.forward(x)
+        pooled = quick_jit(pooling.forward)(x)
         assert pooled.shape == (3, pooling.size(size), pooling.size(size), 2)
         # What isn't used changes nothing, and everything that is used does.
-        np.testing.assert_array_equal(pooled, pooling.forward(x[:, :used, :used]))
+        np.testing.assert_array_equal(pooled, quick_jit(pooling.forward)(x[:, :used, :used]))
 
 
 @pytest.mark.parametrize("pooling", [MAX, AVERAGE])
 def test_an_odd_last_row_and_column_are_dropped(pooling: Pooling) -> None:
     x = jnp.zeros((1, 5, 5, 1)).at[0, 4].set(100.0).at[0, :, 4].set(100.0)
 
-    assert not pooling.forward(x).any()
-    assert not jax.grad(lambda x: pooling.forward(x).sum())(x)[0, 4].any()
+    assert not quick_jit(pooling.forward)(x).any()
+    _, dx = value_and_gradient(pooling.forward, x, jnp.ones((1, 2, 2, 1)))
+    assert not dx[0, 4].any()
 
 
 @pytest.mark.parametrize(
@@ -87,7 +99,7 @@ def test_of_tied_maxima_the_first_has_the_gradient(
     """Row by row; the gradient isn't shared out."""
     x = jnp.asarray(window, jnp.float32)[None, :, :, None]
 
-    dx = jax.grad(lambda x: 3 * MAX.forward(x).sum())(x)
+    _, dx = value_and_gradient(MAX.forward, x, jnp.full((1, 1, 1, 1), 3.0))
 
     expected = np.zeros((2, 2), np.float32)
     expected[first] = 3
@@ -96,7 +108,7 @@ def test_of_tied_maxima_the_first_has_the_gradient(
 
 @each
 def test_constant_maps_stay_constant(pooling: Pooling) -> None:
-    assert (pooling.forward(jnp.full((2, 6, 6, 3), 1.5)) == 1.5).all()
+    assert (quick_jit(pooling.forward)(np.full((2, 6, 6, 3), 1.5, np.float32)) == 1.5).all()
 
 
 def test_names() -> None:

@@ -51,7 +51,7 @@ def seeds(reader: str) -> list[bytes]:
         return [saved(lambda file, image=image: image.save(file, format="PNG")) for image in modes]
     from fmnist_jax.checkpoint import save_checkpoint
     from fmnist_jax.checkpoint_arrays import METADATA
-    from tests.robustness.small import checkpoint
+    from tests.checkpoints import checkpoint
 
     with tempfile.TemporaryDirectory() as folder:
         save_checkpoint(Path(folder) / "checkpoint", checkpoint())
@@ -104,7 +104,7 @@ def checkpoint_reader(path: Path) -> Callable[[bytes], None]:
     """Restores a checkpoint with the input as its metadata."""
     from fmnist_jax.checkpoint import restore_checkpoint, save_checkpoint
     from fmnist_jax.checkpoint_arrays import METADATA
-    from tests.robustness.small import checkpoint, seal
+    from tests.checkpoints import checkpoint, seal
 
     save_checkpoint(path, checkpoint())
 

@@ -6,27 +6,63 @@ import os
 import struct
 import subprocess
 import sys
+import traceback
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from fmnist_jax.checkpoint import restore_checkpoint
+from fmnist_jax.cli import evaluate, job, predict, train  # noqa: F401 - what the processes import
+from fmnist_jax.cli.app import main
 from fmnist_jax.data.loading import DataConfig, load_dataset
 from fmnist_jax.data.synthetic import draw_synthetic
 from fmnist_jax.inference.classifier import Classifier
+from tests.blank_pictures import draw_blank
 
 ROOT = Path(__file__).parents[2]
 
 LOADS, PREDICTIONS, EVALUATIONS, TRAININGS = 13, 4, 1, 2
 
-LOAD = """
-import hashlib, sys
-from fmnist_jax.data.loading import DataConfig, load_dataset
-found = load_dataset(DataConfig(data_dir=sys.argv[1], verify=False), lambda line: None)
-images = b"".join(split.images.tobytes() for split in found.splits.values())
-print(found.checksum, hashlib.sha256(images).hexdigest())
-"""
+
+def load(data: str) -> int:
+    """Print what was loaded."""
+    found = load_dataset(DataConfig(data_dir=Path(data), verify=False), lambda line: None)
+    images = b"".join(split.images.tobytes() for split in found.splits.values())
+    print(found.checksum, hashlib.sha256(images).hexdigest())
+    return 0
+
+
+def all_at_once(folder: Path) -> None:
+    """In a process of its own, which starts no computation: one forked for each of jobs.json.
+
+    Each leaves what it printed in N.out and N.err. The imports, which would take longer than all else,
+    they have in common.
+    """
+    jobs: list[list[str]] = json.loads((folder / "jobs.json").read_text())
+    draw_blank()
+    children = []
+    for number, (name, *words) in enumerate(jobs):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # on forking
+            child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                for descriptor, stream in ((1, "out"), (2, "err")):
+                    file = os.open(folder / f"{number}.{stream}", os.O_WRONLY | os.O_CREAT)
+                    os.dup2(file, descriptor)
+                code = load(*words) if name == "load" else main([name, *words])
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(code)
+        children.append(child)
+    codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+    (folder / "codes.json").write_text(json.dumps(codes))
 
 
 def write_idx(folder: Path) -> None:
@@ -47,18 +83,17 @@ def test_twenty_processes_share_a_fresh_cache(
     write_idx(data)
     raw = draw_synthetic(8, 1)
     np.save(tmp_path / "images.npy", raw.train.images)
-    command = [sys.executable, "-m", "fmnist_jax"]
     own = ["--data-dir", str(data), "--no-verify"]
     tiny = "--layer-sizes 784 8 10 --epochs 2 --batch-size 80".split()
     jobs = [
-        *[[sys.executable, "-c", LOAD, str(data)]] * LOADS,
-        *[[*command, "predict", "report1-mlp", str(tmp_path / "images.npy"), "--json"]]
-        * PREDICTIONS,
-        *[[*command, "evaluate", "report1-mlp", *own, "--json"]] * EVALUATIONS,
+        *[["load", str(data)]] * LOADS,
+        *[["predict", "report1-mlp", str(tmp_path / "images.npy"), "--json"]] * PREDICTIONS,
+        *[["evaluate", "report1-mlp", *own, "--json"]] * EVALUATIONS,
         # All by their default directory, named by the second.
-        *[[*command, "train", "mlp", *own, *tiny]] * TRAININGS,
+        *[["train", "mlp", *own, *tiny]] * TRAININGS,
     ]
     assert len(jobs) == 20
+    (tmp_path / "jobs.json").write_text(json.dumps(jobs[::-1]))  # the slow ones begin first
     environment = {
         **os.environ,
         "FMNIST_CACHE_DIR": str(cache),
@@ -66,21 +101,21 @@ def test_twenty_processes_share_a_fresh_cache(
         "JAX_PLATFORMS": "cpu",
     }
     environment.pop("FMNIST_DATA_DIR", None)
-    running = [
-        subprocess.Popen(
-            job,
-            cwd=work,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for job in reversed(jobs)  # the slow ones begin first
-    ]
-    outputs = [process.communicate(timeout=900) for process in running][::-1]
-    for job, process, (_, errors) in zip(jobs, running[::-1], outputs, strict=True):
-        assert process.returncode == 0, (job, errors)
-    answers = [out for out, _ in outputs]
+    program = (
+        "import sys; from pathlib import Path; from tests.robustness import test_concurrency; "
+        "test_concurrency.all_at_once(Path(sys.argv[1]))"
+    )
+    subprocess.run(
+        [sys.executable, "-c", program, tmp_path],
+        cwd=work,
+        env=environment,
+        check=True,
+        timeout=900,
+    )
+    codes = json.loads((tmp_path / "codes.json").read_text())
+    for number, (words, code) in enumerate(zip(jobs[::-1], codes, strict=True)):
+        assert code == 0, (words, (tmp_path / f"{number}.err").read_text())
+    answers = [(tmp_path / f"{number}.out").read_text() for number in range(len(jobs))][::-1]
 
     loads, answers = answers[:LOADS], answers[LOADS:]
     monkeypatch.setenv("FMNIST_CACHE_DIR", str(tmp_path / "another"))

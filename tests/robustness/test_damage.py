@@ -10,14 +10,14 @@ import pytest
 
 from fmnist_jax.checkpoint import find_checkpoint, restore_checkpoint, save_checkpoint
 from fmnist_jax.cli.app import main
-from fmnist_jax.errors import UserError
 from fmnist_jax.manifest import MANIFEST
-from tests.robustness.small import (
+from tests.checkpoints import (
     IMAGES,
     checkpoint,
     files,
     leaves,
     metadata,
+    refusal,
     seal,
     write_metadata,
 )
@@ -105,13 +105,6 @@ DAMAGES: tuple[Callable[[Path, Draw], None], ...] = (
 )
 
 
-@pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("original") / "checkpoint"
-    save_checkpoint(path, checkpoint())
-    return path
-
-
 @pytest.fixture
 def bad(original: Path, tmp_path: Path) -> Path:
     """The checkpoint to be damaged, that of a run."""
@@ -126,13 +119,6 @@ def good(tmp_path: Path) -> Path:
     return path
 
 
-def refusal(path: Path) -> str:
-    with pytest.raises(UserError) as caught:
-        restore_checkpoint(find_checkpoint(path))
-    assert str(caught.value).isprintable()
-    return str(caught.value)
-
-
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
 def test_damage_to_every_file_is_found_and_the_good_one_named(
     original: Path, bad: Path, good: Path, damage: Callable[[Path, Draw], None]
@@ -140,7 +126,7 @@ def test_damage_to_every_file_is_found_and_the_good_one_named(
     draw = np.random.default_rng(DAMAGES.index(damage))
     for name in [file.relative_to(original) for file in files(original)] * ROUNDS:
         damage(bad / name, draw)
-        message = refusal(bad.parent)
+        message = refusal(find_checkpoint(bad.parent))
         # A damaged manifest may as well say wrong things of another file.
         assert message.startswith(f"{bad}/"), message
         assert str(bad / name) in message or MANIFEST in name.parts or damage is swap, message
@@ -197,9 +183,9 @@ def test_a_checkpoint_that_is_replaced_while_it_is_read_is_one_or_the_other(
     monkeypatch.setattr(module, "read_verified", replace_first)
     found = restore_checkpoint(bad)
     assert len(calls) == 3
-    assert found.run == {"seed": 2}
-    for leaf, saved in zip(leaves(found), leaves(checkpoint(seed=2)), strict=True):
-        np.testing.assert_array_equal(leaf, saved)
+    assert found.run["seed"] == 2
+    for leaf, second in zip(leaves(found), leaves(checkpoint(seed=2)), strict=True):
+        np.testing.assert_array_equal(leaf, second)
 
 
 @pytest.mark.parametrize("command", ["predict", "evaluate"])

@@ -13,7 +13,6 @@ from fmnist_jax.checkpoint import restore_checkpoint
 from fmnist_jax.cli import job
 from fmnist_jax.cli.app import main
 from fmnist_jax.data.loading import DataConfig, load_dataset
-from fmnist_jax.evaluation import figures
 from fmnist_jax.networks.architectures import FiveConv
 from fmnist_jax.pipeline import PipelineRun, train_pipeline
 from fmnist_jax.run_directory import result_of
@@ -23,12 +22,12 @@ from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.config import TrainingConfig
 from fmnist_jax.training.optimizers import momentum
 
-DATA = DataConfig(source="synthetic", validation_fraction=0.7)
+DATA = DataConfig(source="synthetic", validation_fraction=0.3333)
 TRAINING = TrainingConfig(
     epochs=3, batch_size=50, optimizer=momentum, learning_rate=0.01, patience=2, seed=7
 )
 COMMON = (
-    "--source synthetic --validation-fraction 0.7 --epochs 3 --batch-size 50 --optimizer momentum "
+    "--source synthetic --validation-fraction 0.3333 --epochs 3 --batch-size 50 --optimizer momentum "
     "--learning-rate 0.01 --patience 2 --seed 7"
 )
 MLP = MLPRun(MLPConfig((784, 12, 10), dropout=0.3, initializer=he_normal), TRAINING, data=DATA)
@@ -36,20 +35,16 @@ MLP_WORDS = (
     f"mlp {COMMON} --layer-sizes 784 12 10 --activations relu --dropout 0.3 --initializer he-normal"
 )
 PIPELINE = PipelineRun.of(
-    FiveConv(filters=(2, 2, 3, 3, 4), hidden=8),
+    FiveConv(filters=(2, 2, 3, 3, 4), kernels=(3, 1, 1, 1, 1), hidden=8),
     network_training=TRAINING,
     mlp_training=TrainingConfig(epochs=4, batch_size=50, seed=7),
     data=DATA,
 )
 PIPELINE_WORDS = (
-    f"pipeline {COMMON} --schedule constant --filters 2 2 3 3 4 --hidden 8 --mlp-training.epochs 4 "
-    "--mlp-training.batch-size 50 --mlp-training.seed 7 --mlp-training.learning-rate 0.001"
+    f"pipeline {COMMON} --schedule constant --filters 2 2 3 3 4 --kernels 3 1 1 1 1 --hidden 8 "
+    "--mlp-training.epochs 4 --mlp-training.batch-size 50 --mlp-training.seed 7 "
+    "--mlp-training.learning-rate 0.001"
 )
-
-
-@pytest.fixture(autouse=True)
-def coarse(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(figures, "DPI", 20)
 
 
 def trained_by_command(words: str, directory: Path) -> dict[str, Any]:
@@ -72,6 +67,7 @@ def without_seconds(values: Any) -> Any:
     return {k: without_seconds(v) for k, v in values.items() if not k.endswith("seconds")}
 
 
+@pytest.mark.usefixtures("few_pictures", "blank_pictures")
 @pytest.mark.parametrize(("run", "words"), [(MLP, MLP_WORDS), (PIPELINE, PIPELINE_WORDS)])
 def test_the_same_seed_gives_the_same_bits(
     run: MLPRun | PipelineRun, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from fmnist_jax import run_directory
+from fmnist_jax import run_directory, run_history
 from fmnist_jax.cli import job
 from fmnist_jax.cli.app import main
-from fmnist_jax.evaluation import figures
 from fmnist_jax.training.snapshots import SHARE, Snapshots
+from tests.blank_pictures import draw_blank
 
 WORDS = "train mlp --source synthetic --layer-sizes 784 16 10 --epochs 4 --batch-size 64".split()
 
@@ -32,17 +32,21 @@ def files_up_to(size: int) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def coarse(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(figures, "DPI", 20)
+def every_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fmnist_jax.training.snapshots.SHARE", float("inf"))  # every epoch is saved
     assert SHARE < 1
 
 
+pytestmark = pytest.mark.usefixtures("few_pictures", "blank_pictures")
+
+
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def alone(tmp_path_factory: pytest.TempPathFactory, few_pictures: None) -> dict[str, Any]:
     """What a run leaves that nothing disturbed."""
     directory = tmp_path_factory.mktemp("alone") / "run"
-    assert main([*WORDS, "--run-dir", str(directory)]) == 0
+    with pytest.MonkeyPatch.context() as patched:
+        draw_blank(patched.setattr)
+        assert main([*WORDS, "--run-dir", str(directory)]) == 0
     return left(directory)
 
 
@@ -74,9 +78,9 @@ def at_call(
 
 REFUSED = {
     "snapshot": (Snapshots, "save", 3, 50_000, "unfinished/state_1.npz"),
-    "line": (run_directory, "_append", 3, 450, "metrics.jsonl"),
+    "line": (run_history, "_append", 3, 450, "metrics.jsonl"),
     "checkpoint": (run_directory, "save_checkpoint", 1, 3_000, "checkpoint"),
-    "picture": (run_directory, "write_pictures", 1, 1_000, "pictures/"),
+    "picture": (run_directory, "write_pictures", 1, 50, "pictures/"),
     "result": (run_directory, "finish", 1, 1_000, "run"),
 }
 """Function, call, bytes that a file may have, and what the error names."""

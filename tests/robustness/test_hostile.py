@@ -10,28 +10,29 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import hypothesis
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import strategies as st
 
 from fmnist_jax import checkpoint_arrays
-from fmnist_jax.checkpoint import Checkpoint, restore_checkpoint, save_checkpoint
+from fmnist_jax.checkpoint import restore_checkpoint, save_checkpoint
 from fmnist_jax.checkpoint_arrays import METADATA
 from fmnist_jax.errors import UserError
 from fmnist_jax.manifest import MANIFEST
+from tests.checkpoints import (
+    HEADER,
+    change_header,
+    checkpoint,
+    files,
+    metadata,
+    refusal,
+    seal,
+    write_metadata,
+)
 from tests.robustness.memory import STATUS, peak
-from tests.robustness.small import CONFIG, checkpoint, files, metadata, seal, write_metadata
 
-HEADER = "arrays/parameters.0.W/.zarray"
 CHUNK = "arrays/parameters.0.W/0.0"
 NOTHING_ELSE = (".zarray", "0", "0.0", "0.0.0")
-
-
-def header(directory: Path, **change: Any) -> None:
-    values = json.loads((directory / HEADER).read_text())
-    (directory / HEADER).write_text(json.dumps({**values, **change}))
 
 
 @functools.cache
@@ -41,7 +42,7 @@ def bomb(size: int) -> bytes:
 
 def a_bomb(path: Path) -> None:
     """A chunk of 40 KB that unpacks to 1 GiB, where 12,544 bytes are meant to be."""
-    header(path, compressor={"id": "zstd", "level": 1})
+    change_header(path, compressor={"id": "zstd", "level": 1})
     (path / CHUNK).write_bytes(bomb(1 << 30))
 
 
@@ -50,23 +51,23 @@ def a_bomb_without_a_word(path: Path) -> None:
 
 
 def a_chunk_of_terabytes(path: Path) -> None:
-    header(path, chunks=[1 << 20, 1 << 20])
+    change_header(path, chunks=[1 << 20, 1 << 20])
 
 
 def an_array_of_terabytes(path: Path) -> None:
-    header(path, shape=[1 << 20, 1 << 20], chunks=[1, 1])
+    change_header(path, shape=[1 << 20, 1 << 20], chunks=[1, 1])
 
 
 def an_array_filled_by_its_header(path: Path) -> None:
-    header(path, fill_value=1.0)
+    change_header(path, fill_value=1.0)
 
 
 def a_pickle_filter(path: Path) -> None:
-    header(path, filters=[{"id": "pickle"}], dtype="|O")
+    change_header(path, filters=[{"id": "pickle"}], dtype="|O")
 
 
 def big_endian(path: Path) -> None:
-    header(path, dtype=">f4")
+    change_header(path, dtype=">f4")
 
 
 def a_sparse_chunk(path: Path) -> None:
@@ -168,26 +169,6 @@ HOSTILE: dict[str, Callable[[Path], None]] = {
 """What is done to a good checkpoint, before its manifest is made to fit."""
 
 
-@pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("original") / "checkpoint"
-    save_checkpoint(path, checkpoint())
-    return path
-
-
-@pytest.fixture
-def copied(original: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(original, tmp_path / "checkpoint"))
-
-
-def refusal(path: Path) -> str:
-    with pytest.raises(UserError) as caught:
-        restore_checkpoint(path)
-    assert str(caught.value).isprintable()
-    assert len(str(caught.value)) < 1500
-    return str(caught.value)
-
-
 def restore_each(folders: list[str]) -> None:
     """In a process of its own: MiB of memory that refusing each one took, as JSON."""
     with pytest.raises(UserError):  # imports and first allocations aren't the checkpoints'
@@ -274,90 +255,6 @@ def test_a_model_too_large_is_not_saved(tmp_path: Path, monkeypatch: pytest.Monk
     ):
         save_checkpoint(tmp_path / "checkpoint", checkpoint())
     assert not (tmp_path / "checkpoint").exists()
-
-
-JUNK = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**70), 2**70)
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(max_size=20)
-    | st.sampled_from(
-        ["relu", "mlp", "cnn", "pipeline", "unit", "identity", "none", "max", 784, 10]
-    ),
-    lambda children: (
-        st.lists(children, max_size=4) | st.dictionaries(st.text(max_size=10), children, max_size=3)
-    ),
-    max_leaves=6,
-)
-
-PLACES = (
-    ("format_version",),
-    ("model",),
-    ("model", "kind"),
-    ("model", "configuration"),
-    *(("model", "configuration", name) for name in CONFIG.__dataclass_fields__),
-    ("model", "configuration", "layer_sizes", 1),
-    ("model", "configuration", "blocks"),
-    ("model", "configuration", "network"),
-    ("scaling",),
-    ("class_names",),
-    ("class_names", 3),
-    ("metrics",),
-    ("run",),
-    ("data_checksum",),
-    ("versions",),
-    ("versions", "jax"),
-    ("extractor",),
-    ("stranger",),
-)
-
-
-@hypothesis.settings(max_examples=120, deadline=None, derandomize=True, database=None)
-@hypothesis.given(place=st.sampled_from(PLACES), junk=JUNK)
-def test_drawn_metadata_is_a_model_or_refused(
-    original: Path, tmp_path_factory: pytest.TempPathFactory, place: tuple[Any, ...], junk: Any
-) -> None:
-    path = tmp_path_factory.getbasetemp() / "drawn"
-    shutil.rmtree(path, ignore_errors=True)
-    shutil.copytree(original, path)
-    values = metadata(path)
-    inner = values
-    for step in place[:-1]:
-        inner = inner[step]
-    inner[place[-1]] = junk
-    write_metadata(path, values)
-    check(path)
-
-
-@hypothesis.settings(max_examples=60, deadline=None, derandomize=True, database=None)
-@hypothesis.given(
-    field=st.sampled_from([*checkpoint_arrays._header(np.zeros(0)), "stranger"]), junk=JUNK
-)
-def test_drawn_headers_of_arrays_are_a_model_or_refused(
-    original: Path, tmp_path_factory: pytest.TempPathFactory, field: str, junk: Any
-) -> None:
-    path = tmp_path_factory.getbasetemp() / "drawn-header"
-    shutil.rmtree(path, ignore_errors=True)
-    shutil.copytree(original, path)
-    header(path, **{field: junk})
-    seal(path)
-    check(path)
-
-
-def check(path: Path) -> None:
-    found = refused = None
-    try:
-        found = restore_checkpoint(path)
-    except UserError as error:
-        refused = str(error)
-    if refused is not None:
-        assert refused.isprintable()
-        return
-    assert isinstance(found, Checkpoint)
-    images = np.zeros((2, 28, 28), np.uint8)
-    logits = found.network.apply(found.parameters, found.scaling.apply(found.statistics, images))
-    assert logits.shape == (2, len(found.class_names))
 
 
 def test_a_good_one_has_no_other_files_than_are_told(original: Path) -> None:

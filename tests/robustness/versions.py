@@ -11,7 +11,6 @@ import platform
 import subprocess
 import sys
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +20,16 @@ import numpy as np
 from fmnist_jax.checkpoint import Checkpoint, restore_checkpoint, save_checkpoint
 from fmnist_jax.data.scaling import UNIT
 from fmnist_jax.inference.classifier import Classifier
-from fmnist_jax.kinds import KINDS, kind_of
 from fmnist_jax.models import scratch_mlp
 from fmnist_jax.networks.architectures import FiveConv
-from fmnist_jax.pipeline_model import PipelineConfig, fingerprint
+from fmnist_jax.pipeline_model import PipelineConfig
 from fmnist_jax.scratch.initializers import he_uniform
 from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.config import TrainingConfig
 from fmnist_jax.training.epoch import DeviceSplit
 from fmnist_jax.training.fit import fit, start
 from fmnist_jax.training.optimizers import adam
-from tests.robustness.small import checkpoint
+from tests.checkpoints import checkpoint
 
 ROOT = Path(__file__).parents[2]
 
@@ -46,20 +44,11 @@ LABELS = np.random.default_rng(2).integers(0, 10, 200).astype(np.int32)
 
 def models() -> dict[str, Checkpoint]:
     """An untrained model of each kind."""
-    found = {"mlp": checkpoint(config=MLP)}
-    for name, model in (("cnn", NETWORK), ("pipeline", PIPELINE)):
-        kind = KINDS[kind_of(model)]
-        parameters = kind.build(model).init(jax.random.key(3))
-        extractor = kind.extractor and fingerprint(kind.extractor(parameters))
-        found[name] = replace(
-            found["mlp"],
-            model=model,
-            parameters=parameters,
-            extractor=extractor,
-            scaling=UNIT,
-            statistics={},
-        )
-    return found
+    return {
+        "mlp": checkpoint(MLP),
+        "cnn": checkpoint(NETWORK, UNIT),
+        "pipeline": checkpoint(PIPELINE, UNIT),
+    }
 
 
 def results(saved: Checkpoint) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import pytest
 from fmnist_jax.scratch import custom_vjp, mlp
 from fmnist_jax.scratch.activations import GELU, RELU
 from fmnist_jax.scratch.mlp import Dense, MLPConfig
+from tests.compiling import quick_jit
 
 CONFIG = MLPConfig((6, 5, 4, 3), (RELU, GELU), dropout=0.3)
 X = jax.random.normal(jax.random.key(1), (8, 6))
@@ -45,38 +46,40 @@ def assert_close(found, expected) -> None:
 
 
 def test_logits_are_the_network_s(parameters: mlp.Parameters) -> None:
-    logits, _ = mlp.forward(parameters, X, CONFIG, KEY)
+    logits, _ = quick_jit(mlp.forward, static_argnames="config")(parameters, X, CONFIG, KEY)
 
-    np.testing.assert_allclose(custom_vjp.apply(parameters, X, CONFIG, KEY), logits, rtol=1e-6)
+    found = quick_jit(apply, static_argnames="config")(parameters, X, CONFIG, KEY)
+    np.testing.assert_allclose(found, logits, rtol=1e-6)
 
 
 def test_gradient_is_the_one_by_hand(parameters: mlp.Parameters) -> None:
-    _, expected = mlp.value_and_grad(parameters, X, LABELS, CONFIG, KEY)
+    gradient = quick_jit(mlp.value_and_grad, static_argnames="config")
+    _, expected = gradient(parameters, X, LABELS, CONFIG, KEY)
 
-    found = jax.jit(jax.grad(by_hand))(parameters, X)
+    found = quick_jit(jax.grad(by_hand))(parameters, X)
 
     assert_close(found, expected)
-    assert_close(found, jax.jit(jax.grad(by_autodiff))(parameters, X))
+    assert_close(found, quick_jit(jax.grad(by_autodiff))(parameters, X))
 
 
 def test_gradient_without_dropout(parameters: mlp.Parameters) -> None:
-    found = jax.jit(lambda p: jax.grad(by_hand)(p, X, None))(parameters)
+    found = quick_jit(lambda p: jax.grad(by_hand)(p, X, None))(parameters)
 
-    assert_close(found, jax.jit(lambda p: jax.grad(by_autodiff)(p, X, None))(parameters))
+    assert_close(found, quick_jit(lambda p: jax.grad(by_autodiff)(p, X, None))(parameters))
 
 
 def test_gradient_of_the_inputs(parameters: mlp.Parameters) -> None:
-    found = jax.jit(jax.grad(by_hand, argnums=1))(parameters, X)
+    found = quick_jit(jax.grad(by_hand, argnums=1))(parameters, X)
 
     np.testing.assert_allclose(
-        found, jax.jit(jax.grad(by_autodiff, argnums=1))(parameters, X), rtol=1e-5, atol=1e-6
+        found, quick_jit(jax.grad(by_autodiff, argnums=1))(parameters, X), rtol=1e-5, atol=1e-6
     )
 
 
 def test_autodiff_runs_backward_and_nothing_else(parameters: mlp.Parameters) -> None:
     marked = jax.tree.map(lambda p: jnp.full_like(p, 42.0), parameters)
     with mock.patch.object(mlp, "backward", return_value=(marked, jnp.zeros_like(X))):
-        found = jax.grad(by_hand)(parameters, X)
+        found = quick_jit(jax.grad(by_hand))(parameters, X)
 
     assert_close(found, marked)
 
@@ -84,7 +87,7 @@ def test_autodiff_runs_backward_and_nothing_else(parameters: mlp.Parameters) -> 
 def test_an_optax_step(parameters: mlp.Parameters) -> None:
     optimizer = optax.sgd(0.3, momentum=0.9)
 
-    @jax.jit
+    @quick_jit
     def train(parameters):
         def step(carry, _):
             parameters, state = carry
@@ -106,9 +109,9 @@ def test_vmap_over_parameters() -> None:
     networks = [mlp.init(key, CONFIG) for key in keys]
     stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *networks)
 
-    together = jax.jit(jax.vmap(gradient, in_axes=(0, None)))(stacked, X)
+    together = quick_jit(jax.vmap(gradient, in_axes=(0, None)))(stacked, X)
 
-    one_by_one = jax.jit(gradient)
+    one_by_one = quick_jit(gradient)
     in_turn = [one_by_one(parameters, X) for parameters in networks]
     assert_close(together, jax.tree.map(lambda *leaves: jnp.stack(leaves), *in_turn))
 
@@ -118,10 +121,10 @@ def test_gradients_of_single_examples_by_vmap(parameters: mlp.Parameters) -> Non
         logits = apply(parameters, x[None], CONFIG)
         return optax.softmax_cross_entropy_with_integer_labels(logits, label[None]).sum()
 
-    each = jax.jit(jax.vmap(jax.grad(example_loss), in_axes=(None, 0, 0)))(parameters, X, LABELS)
+    each = quick_jit(jax.vmap(jax.grad(example_loss), in_axes=(None, 0, 0)))(parameters, X, LABELS)
 
     mean = jax.tree.map(lambda dp: dp.mean(axis=0), each)
-    assert_close(mean, jax.jit(lambda p: jax.grad(by_autodiff)(p, X, None))(parameters))
+    assert_close(mean, quick_jit(lambda p: jax.grad(by_autodiff)(p, X, None))(parameters))
 
 
 def test_forward_mode_is_refused(parameters: mlp.Parameters) -> None:

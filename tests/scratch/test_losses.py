@@ -15,6 +15,7 @@ from fmnist_jax.scratch.losses import (
     one_hot,
     softmax,
 )
+from tests.compiling import quick_jit
 
 each = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES.keys())
 
@@ -24,7 +25,7 @@ LABELS = np.array([0, 4, 2, 2, 1, 3, 0], np.int32)
 
 
 def mean_gradient(loss: Loss, Z: jax.Array, labels: jax.Array) -> jax.Array:
-    return jax.jit(jax.grad(lambda Z: loss.forward(Z, labels).mean()))(Z)
+    return quick_jit(jax.grad(lambda Z: loss.forward(Z, labels).mean()))(Z)
 
 
 @each
@@ -46,11 +47,11 @@ def test_backward_is_the_gradient_of_the_mean(
     with jax.enable_x64(True):
         expected = mean_gradient(loss, jnp.asarray(Z), jnp.asarray(labels))
 
-        found = jax.jit(loss.backward)(jnp.asarray(Z), jnp.asarray(labels))
+        found = quick_jit(loss.backward)(jnp.asarray(Z), jnp.asarray(labels))
 
     assert found.dtype == np.float64
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-15)
-    found = jax.jit(loss.backward)(jnp.asarray(Z, jnp.float32), jnp.asarray(labels))
+    found = quick_jit(loss.backward)(jnp.asarray(Z, jnp.float32), jnp.asarray(labels))
     assert found.dtype == jnp.float32
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7)
 

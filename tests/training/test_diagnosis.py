@@ -12,13 +12,15 @@ from fmnist_jax.models import Model, scratch_mlp
 from fmnist_jax.networks.architectures import FiveConv
 from fmnist_jax.scratch.activations import RELU
 from fmnist_jax.scratch.mlp import MLPConfig
+from fmnist_jax.training import diagnosis
 from fmnist_jax.training.config import TrainingConfig
 from fmnist_jax.training.diagnosis import first_layer
 from fmnist_jax.training.epoch import DeviceSplit
 from fmnist_jax.training.fit import fit
+from tests.compiling import quick_jit
 
 MLP = scratch_mlp(MLPConfig((784, 8, 6, 10), (RELU,), dropout=0.2, l2=0.1))
-NETWORK = conv_net(FiveConv(filters=(2, 2, 2, 2, 3), hidden=4).network)
+NETWORK = conv_net(FiveConv((2, 2, 2, 2, 3), (3, 1, 1, 1, 1), hidden=4).network)
 NAMES = {
     "mlp": ["layer [0]", "layer [1]", "layer [2]"],
     "network": [f"layer ['blocks'][{n}]" for n in range(5)]
@@ -28,6 +30,20 @@ RNG = np.random.default_rng(0)
 INPUTS = jnp.asarray(RNG.random((6, 28, 28), np.float32))
 LABELS = jnp.asarray(RNG.integers(0, 10, 6, np.int32))
 KEY = jax.random.key(1)
+
+
+class QuickJax:
+    """`jax`, but that `jit` compiles quickly: each look at a step makes a program of its own."""
+
+    jit = staticmethod(quick_jit)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(jax, name)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(diagnosis, "jax", QuickJax())
 
 
 def weights_of(model: Model, layer: str) -> tuple[list, int, Any]:

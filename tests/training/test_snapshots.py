@@ -49,7 +49,7 @@ def three() -> tuple[FitState, list[EpochRecord]]:
     return after(3)
 
 
-# optax's Adam doesn't work under strict dtype promotion: `test_kill.py` goes on with it.
+# optax's Adam doesn't work under strict dtype promotion: `test_kill_mlp.py` goes on with it.
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum"])
 def test_a_state_comes_back_to_the_bit(optimizer: str, tmp_path: Path):
     config = replace(CONFIG, optimizer=OPTIMIZERS[optimizer])

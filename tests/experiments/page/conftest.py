@@ -22,6 +22,7 @@ from fmnist_jax.kinds import KINDS, kind_of
 from fmnist_jax.networks.architectures import FiveConv
 from fmnist_jax.pipeline import PipelineRun
 from fmnist_jax.scratch.mlp import MLPConfig
+from tests.once import MakeOnce
 
 EPOCHS = 3
 
@@ -115,7 +116,9 @@ def untrained(config: Any) -> Classifier:
 @pytest.fixture(scope="session")
 def models() -> dict[str, Classifier]:
     """One model of each kind, untrained."""
-    pipeline = PipelineRun.of(FiveConv(filters=(2, 2, 3, 3, 40), hidden=5)).model
+    pipeline = PipelineRun.of(
+        FiveConv(filters=(2, 2, 3, 3, 40), kernels=(3, 1, 1, 1, 1), hidden=5)
+    ).model
     return {
         "an-mlp": untrained(MLPConfig((784, 7, 10))),
         "a-pipeline": untrained(pipeline),
@@ -134,29 +137,39 @@ def make_run() -> MakeRun:
 
 
 @pytest.fixture(scope="session")
-def made_results(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("results")
-    store(folder, report1_table1.EXPERIMENT, seeds=3)
-    store(folder, report1_table2.EXPERIMENT, seeds=2)
-    store(folder, report3_lenet.EXPERIMENT, seeds=2)
-    store(folder, report4_mlp.EXPERIMENT, seeds=1)
-    (folder / "throughput_networks.json").write_text(json.dumps(THROUGHPUT))
-    return folder
+def made_results(make_once: MakeOnce) -> Path:
+    def make(folder: Path) -> None:
+        folder.mkdir()
+        store(folder, report1_table1.EXPERIMENT, seeds=3)
+        store(folder, report1_table2.EXPERIMENT, seeds=2)
+        store(folder, report3_lenet.EXPERIMENT, seeds=2)
+        store(folder, report4_mlp.EXPERIMENT, seeds=1)
+        (folder / "throughput_networks.json").write_text(json.dumps(THROUGHPUT))
+
+    return make_once("results", make)
 
 
 @pytest.fixture(scope="session")
-def made_page(made_results: Path, models: dict[str, Classifier], noise_dataset: Dataset) -> Path:
-    names = {"784,7,10 relu": MLPConfig((784, 7, 10))}
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(gradients, "networks", lambda: names)
-        text = build.render(
-            [build.part(entry, made_results) for entry in CATALOGUE],
-            all_claims(made_results),
-            made_results,
-            models,
-            noise_dataset,
-            lambda line: None,
-        )
-    page = made_results / "index.html"
-    page.write_text(text, "utf-8")
-    return page
+def made_page(
+    make_once: MakeOnce,
+    made_results: Path,
+    noise_dataset: Dataset,
+    request: pytest.FixtureRequest,
+) -> Path:
+    def make(folder: Path) -> None:
+        models = request.getfixturevalue("models")  # by the worker that makes the page
+        names = {"784,7,10 relu": MLPConfig((784, 7, 10))}
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(gradients, "networks", lambda: names)
+            text = build.render(
+                [build.part(entry, made_results) for entry in CATALOGUE],
+                all_claims(made_results),
+                made_results,
+                models,
+                noise_dataset,
+                lambda line: None,
+            )
+        folder.mkdir()
+        (folder / "index.html").write_text(text, "utf-8")
+
+    return make_once("page", make) / "index.html"

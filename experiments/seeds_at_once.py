@@ -1,0 +1,233 @@
+"""Seconds an epoch of several seeds: all at once, by `vmap`, against one after the other.
+
+Command: `python -m experiments.seeds_at_once` on an idle machine, with whatever device JAX has.
+Measured so far on a two-core AMD EPYC (JAX 0.10) on which about 25 other processes were at work, so
+that seconds by the clock tell nothing: in turn over at once 1.28 to 4.13 for 784,128,10 and 0.25 to 1.74
+for 784,400,250,100,10, three rounds each (`--rounds 3`, `results/seeds_at_once.json`, to be replaced by a
+run on an idle machine). So the processor's
+seconds were counted, of `measure` on one core with `time.process_time` for a clock: in turn over at once,
+
+| network            | seeds | images | rounds | ratio               | losses apart | parameters apart |
+|--------------------|-------|--------|--------|---------------------|--------------|------------------|
+| 784,128,10         | 5     | 4000   | 5      | 1.06 (1.05 to 1.07) | 6e-9         | 3e-8             |
+| 784,400,250,100,10 | 5     | 1600   | 4      | 0.67 (0.61 to 0.71) | 7e-9         | 8e-9             |
+
+So a CPU trains in turn: the small network's 6 % are less than what early stopping costs at once, where all
+are trained until the last one stops (8 % more epochs in table 1's stored runs), and the deep one loses a
+third. Convolutions are still to be measured, and so is every other device.
+
+Both ways train the same seeds on the same images, a part of the training split, and end each epoch on
+held-back ones as every training does; the first epoch of each, with its compilation, is stored apart.
+Rounding alone tells the two apart, but it grows from step to step, and Adam makes whole steps of gradients
+that are nothing but rounding: so the differences are stored for every epoch.
+"""
+
+import json
+import statistics
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
+from typing import Any
+
+import jax
+import numpy as np
+from rich.console import Console
+
+from experiments import command, report1_table1, report1_table2, report3_lenet, turns
+from experiments.protocol import RESULTS
+from experiments.protocol import Row as ExperimentRow
+from fmnist_jax.data.dataset import Split
+from fmnist_jax.data.loading import DataConfig
+from fmnist_jax.data.scaling import Scaling
+from fmnist_jax.errors import UserError
+from fmnist_jax.files import write_json, writing
+from fmnist_jax.kinds import KINDS, kind_of
+from fmnist_jax.models import Model, Parameters
+from fmnist_jax.networks.config import ConvNetConfig
+from fmnist_jax.pipeline import PipelineRun
+from fmnist_jax.runs import on_device
+from fmnist_jax.scratch.losses import SOFTMAX_CROSS_ENTROPY
+from fmnist_jax.scratch.mlp import MLPConfig
+from fmnist_jax.training.config import TrainingConfig
+from fmnist_jax.training.fit import fit
+from fmnist_jax.training.seeds import fit_seeds
+
+QUICK_IMAGES = 200
+
+
+@dataclass(frozen=True)
+class Row:
+    """A network, trained with several seeds as an experiment trains it."""
+
+    name: str
+    model: MLPConfig | ConvNetConfig
+    training: TrainingConfig
+    scaling: Scaling
+    seeds: int
+    images: int
+    """Images of an epoch; a quarter as many others are held back."""
+
+    @classmethod
+    def of(cls, name: str, row: ExperimentRow, seeds: int, images: int) -> "Row":
+        """The network of an experiment's row, of a pipeline the first."""
+        run = row.run.network_run if isinstance(row.run, PipelineRun) else row.run
+        return cls(name, run.model, run.training, run.scaling, seeds, images)
+
+
+def row_named(rows: Sequence[ExperimentRow], name: str) -> ExperimentRow:
+    """The row of this name."""
+    return next(row for row in rows if row.name == name)
+
+
+TABLE_1, TABLE_2 = report1_table1.EXPERIMENT.rows, report1_table2.EXPERIMENT.rows
+
+ROWS = (
+    Row.of("784,128,10", row_named(TABLE_1, "784,128,10 relu dropout 0.2"), 5, 16_000),
+    Row.of(
+        "784,400,250,100,10", row_named(TABLE_1, "784,400,250,100,10 relu dropout 0.2"), 5, 8_000
+    ),
+    Row.of("five-conv", row_named(TABLE_2, "max 16,32,64,128,256 3x3 random"), 3, 1_600),
+    Row.of(
+        "LeNet",
+        row_named(report3_lenet.EXPERIMENT.rows, f"batch 64 {SOFTMAX_CROSS_ENTROPY.name}"),
+        3,
+        3_200,
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Options:
+    """Time the training of several seeds at once and one after the other, side by side."""
+
+    rounds: int = 7
+    """Timed epochs of each way; the two take turns."""
+    rows: tuple[str, ...] = ()
+    """Only rows whose name contains one of these; the others' stored figures stay."""
+    quick: bool = False
+    """A few images, in seconds, to see that all is in order; stored under runs/quick."""
+    data: DataConfig = field(default_factory=DataConfig)
+    """Which images."""
+
+    def __post_init__(self) -> None:
+        """Refuse what would measure nothing."""
+        if self.rounds < 1:
+            raise UserError(f"rounds must be at least 1, found {self.rounds}")
+        for part in self.rows:
+            if not any(part in row.name for row in ROWS):
+                names = "; ".join(row.name for row in ROWS)
+                raise UserError(f"rows: none has {part!r} in its name: they are {names}")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure the rows and print them as they are done; ends as `command.perform` does."""
+    command.perform("seeds_at_once", Options, measure_and_print, {}, arguments)
+
+
+def measure_and_print(options: Options) -> None:
+    """Measure the rows asked for on the default device, storing each as it's done."""
+    log = Console(highlight=False, soft_wrap=True).print
+    images = turns.training_split(options.data, not options.quick, log)
+    path = (turns.QUICK if options.quick else RESULTS) / "seeds_at_once.json"
+    device = jax.devices()[0]
+    this = f"jax {version('jax')}, {device.platform}"
+    for row in ROWS:
+        if options.rows and not any(part in row.name for part in options.rows):
+            continue
+        begun = turns.circumstances() | {"device": device.device_kind}
+        turns.warn_if_busy(begun["load_before"], log)
+        measured = begun | measure(row, images, options.rounds, options.quick)
+        for line in describe(row, measured):
+            log(line)
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            stored = json.loads(path.read_text("utf-8")) if path.exists() else {}
+            rows = stored.get(this, {}) | {row.name: measured}
+            rows = {one.name: rows[one.name] for one in ROWS if one.name in rows}
+            write_json(path, stored | {this: rows})
+    log(f"Written to {path}")
+
+
+def measure(row: Row, images: Split, rounds: int, quick: bool = False) -> dict[str, Any]:
+    """Time epochs of all the row's seeds, both ways taking turns; by way the seconds, and differences."""
+    count = QUICK_IMAGES if quick else row.images
+    model = KINDS[kind_of(row.model)].build(row.model)
+    assert isinstance(model, Model)  # a pipeline's is of another type
+    config = replace(row.training, epochs=1 + rounds, patience=None)
+    train = on_device(Split(*(values[:count] for values in images)))
+    held_back = on_device(Split(*(values[count : count + count // 4] for values in images)))
+    found = jax.device_put(row.scaling.fit(np.asarray(train.images)))
+    data = train, held_back, row.scaling, found
+    seeds = range(row.seeds)
+    alone = [fit(model, replace(config, seed=seed), *data) for seed in seeds]
+    together = fit_seeds(model, config, seeds, *data)
+    seconds: dict[str, list[float]] = {"in_turn": [], "at_once": []}
+    differences: dict[str, list[float]] = {"losses": [], "parameters": []}
+    for _ in range(1 + rounds):
+        begun = rested()
+        ones = [next(one) for one in alone]
+        seconds["in_turn"].append(time.perf_counter() - begun)
+        begun = rested()
+        others = next(together)
+        seconds["at_once"].append(time.perf_counter() - begun)
+        differences["losses"].append(
+            max(
+                abs(one.train_loss - other.history[-1].train_loss)
+                for (_, one), other in zip(ones, others, strict=True)
+            )
+        )
+        differences["parameters"].append(
+            max(
+                largest_difference(one.train.parameters, other.state.train.parameters)
+                for (one, _), other in zip(ones, others, strict=True)
+            )
+        )
+    # The first epoch of each way is compiled in.
+    timed = {way: values[1:] for way, values in seconds.items()}
+    return {
+        "seeds": row.seeds,
+        "images": count,
+        "batch_size": config.batch_size,
+        "first_epoch_seconds": {way: values[0] for way, values in seconds.items()},
+        "seconds": timed,
+        "median_seconds": {way: statistics.median(values) for way, values in timed.items()},
+        "largest_differences": differences,
+        **turns.spread([a / b for a, b in zip(timed["in_turn"], timed["at_once"], strict=True)]),
+    }
+
+
+def rested() -> float:
+    """The time, once what ran before has come to rest."""
+    time.sleep(turns.PAUSE)
+    return time.perf_counter()
+
+
+def largest_difference(one: Parameters, other: Parameters) -> float:
+    """Between two networks' parameters."""
+    both = zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True)
+    return max(np.abs(np.asarray(a) - np.asarray(b)).max().item() for a, b in both)
+
+
+def describe(row: Row, measured: Mapping[str, Any]) -> Iterator[str]:
+    """What was measured, in words."""
+    medians, firsts = measured["median_seconds"], measured["first_epoch_seconds"]
+    yield (
+        f"{row.name}, batch {measured['batch_size']}, {measured['seeds']} seeds, "
+        f"{measured['images']} images, {measured['device']}:"
+    )
+    for way in ("in_turn", "at_once"):
+        yield (
+            f"  {way.replace('_', ' ')} {medians[way]:.3f} s an epoch "
+            f"(the first, compiled in it, {firsts[way]:.1f} s)"
+        )
+    yield (
+        f"  in turn takes {measured['ratio']:.2f} times as long as at once "
+        f"({measured['ratio_min']:.2f} to {measured['ratio_max']:.2f})"
+    )
+    for what, values in measured["largest_differences"].items():
+        yield f"  {what} differ by {values[0]:.1e} after 1 epoch, {values[-1]:.1e} after {len(values)}"
+
+
+if __name__ == "__main__":
+    main()
