@@ -1,20 +1,19 @@
 """Seconds an epoch of several seeds: all at once, by `vmap`, against one after the other.
 
 Command: `python -m experiments.seeds_at_once` on an idle machine, with whatever device JAX has.
-Measured so far on a two-core AMD EPYC (JAX 0.10) on which about 25 other processes were at work, so
-that seconds by the clock tell nothing: in turn over at once 1.28 to 4.13 for 784,128,10 and 0.25 to 1.74
-for 784,400,250,100,10, three rounds each (`--rounds 3`, `results/seeds_at_once.json`, to be replaced by a
-run on an idle machine). So the processor's
-seconds were counted, of `measure` on one core with `time.process_time` for a clock: in turn over at once,
+Measured on a two-core AMD EPYC, `--rounds 5`, the time in turn over that at once, medians (and range):
 
-| network            | seeds | images | rounds | ratio               | losses apart | parameters apart |
-|--------------------|-------|--------|--------|---------------------|--------------|------------------|
-| 784,128,10         | 5     | 4000   | 5      | 1.06 (1.05 to 1.07) | 6e-9         | 3e-8             |
-| 784,400,250,100,10 | 5     | 1600   | 4      | 0.67 (0.61 to 0.71) | 7e-9         | 8e-9             |
+| network            | seeds | ratio, JAX 0.12     | ratio, JAX 0.10     | losses apart, epoch 1 | epoch 6 |
+|--------------------|-------|---------------------|---------------------|-----------------------|---------|
+| 784,128,10         | 5     | 1.22 (1.08 to 1.25) | 1.17 (1.12 to 1.22) | 1e-6                  | 8e-6    |
+| 784,400,250,100,10 | 5     | 1.24 (0.61 to 1.94) | 1.09 (0.76 to 1.18) | 5e-9                  | 5e-5    |
+| five-conv          | 3     | 0.94 (0.87 to 0.97) | 0.87 (0.81 to 1.06) | 2e-3                  | 9e-3    |
+| LeNet              | 3     | 0.89 (0.76 to 1.08) | 1.01 (0.72 to 1.04) | 1e-8                  | 1e-4    |
 
-So a CPU trains in turn: the small network's 6 % are less than what early stopping costs at once, where all
-are trained until the last one stops (8 % more epochs in table 1's stored runs), and the deep one loses a
-third. Convolutions are still to be measured, and so is every other device.
+So the two MLPs gain by it on a CPU, before what early stopping costs at once, where all are trained until
+the last one stops: 8 % more epochs in table 1's stored runs. The networks lose. The tenth of the MLPs' time
+that would be left isn't worth that a run no longer goes on where it was cut short: a CPU trains in turn.
+No other device was at hand.
 
 Both ways train the same seeds on the same images, a part of the training split, and end each epoch on
 held-back ones as every training does; the first epoch of each, with its compilation, is stored apart.

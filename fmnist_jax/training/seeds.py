@@ -47,10 +47,11 @@ of it are trained at once."""
 def where_it_gains(kind: str, platform: str) -> bool:
     """On a CPU one seed after the other, whatever the kind; on any other device all at once.
 
-    On two cores nothing is gained at once (`experiments/seeds_at_once.py` has the figures), and seeds
-    that stop early would wait for the last. GPU and TPU are NOT MEASURED, for want of one: at once is
-    taken there since a step of one seed is too little work to fill such a device. Whether that holds, for
-    convolutions too (of several kernels XLA makes a grouped one), the same command tells on the device.
+    On two cores MLPs gain a tenth at once and networks lose (`experiments/seeds_at_once.py` has the
+    figures), and a run goes on where it was cut short in turn alone. GPU and TPU are NOT MEASURED, for
+    want of one: at once is taken there since a step of one seed is too little work to fill such a device.
+    Whether that holds, for convolutions too (of several kernels XLA makes a grouped one), the same
+    command tells on the device.
     """
     return platform != "cpu"
 
