@@ -19,6 +19,8 @@ Each row's mean test accuracy is at least the reported one less 0.3 points. The 
 784,256,128,10 and its figure 784,400,250,100,10: both are run. "leaky-gelu" is not defined: here
 Z (a + (1 - a) Phi(Z)) with a = 0.01. Training losses are means over each epoch's batches, dropout on.
 
+The report's best figure, 88.55, is itself the best of its eight rows by the test images.
+
 One core of a two-core AMD EPYC a process, JAX 0.10.2, Python 3.11.7: 105 minutes of runs, beside other work.
 """
 

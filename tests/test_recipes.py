@@ -6,13 +6,13 @@ from experiments import report2_cnn, report3_lenet, report4_backbone, smallest_n
 from experiments.protocol import REPORTED
 from fmnist_jax.networks.architectures import BACKBONE, LENET, SMALL_CNN
 from fmnist_jax.recipes import BACKBONE_RUN, LENET_RUN, SMALL_CNN_RUN, SMALLEST_RUN
-from fmnist_jax.scratch.initializers import he_normal
+from fmnist_jax.scratch.initializers import he_normal, he_uniform
 from fmnist_jax.training.optimizers import adam, sgd
 
 
 def test_report_2():
     training = SMALL_CNN_RUN.training
-    assert SMALL_CNN_RUN.model is SMALL_CNN
+    assert SMALL_CNN_RUN.model == replace(SMALL_CNN, initializer=he_uniform)
     assert (training.optimizer, training.learning_rate) == (adam, 0.001)
     entry = REPORTED["report_2"][1]
     assert (training.batch_size, training.epochs) == (entry["batch_size"], entry["epochs"])
