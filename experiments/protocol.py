@@ -143,10 +143,10 @@ def _run_seeds(
 
     def fail(name: str, error: UserError) -> None:
         run = missing.pop(name)
-        if isinstance(error, DivergedError):
-            store.add_failed(row, run, str(error))
         log(f"{name}: {error}")
         failed.append(name)
+        if isinstance(error, DivergedError):
+            store.add_failed(row, run, str(error))
 
     try:
         with ExitStack() as all_begun:
@@ -172,7 +172,7 @@ def _run_seeds(
                 ((name, run),) = missing.items()
                 keep(name, measure(run, dataset, splits, snapshots[name]))
             elif missing:
-                log(f"{'; '.join(missing)}: at once")
+                log(f"{'; '.join(missing)}: at once; cut short, they begin anew")
                 one, *_ = missing.values()
                 chosen = [seed_of(run) for run in missing.values()]
                 outcomes = measure_seeds(one, chosen, dataset, splits, asked)
@@ -206,7 +206,7 @@ def begun(
             part: Snapshots(folder / parts.titled("state", part), f"{key} {part}", log, asked)
             for part in parts.trainings(run)
         }
-        # Reached where the run is stored; after an error the states stay.
+        # Reached where the run is stored, or failed beside others at once; after an error the states stay.
         forget(store, run)
 
 

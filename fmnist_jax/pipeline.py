@@ -62,7 +62,7 @@ def pipeline_of(network: FiveConv) -> PipelineConfig:
 class PipelineRun:
     """A training of a convolutional network and then of the scratch MLP on its features.
 
-    Raises UserError for fields of another type.
+    Raises UserError for fields of another type and for features to be changed as images are.
     """
 
     model: PipelineConfig = field(default_factory=lambda: pipeline_of(MAIN_NETWORK))
@@ -77,7 +77,7 @@ class PipelineRun:
     """Which images."""
 
     def __post_init__(self) -> None:
-        """Refuse fields of another type."""
+        """Refuse fields of another type, and an augmentation of features."""
         remedy = "as PipelineRun.of(FiveConv()) makes one of a FiveConv"
         check_type("model", self.model, PipelineConfig, remedy)
         runs.check_parts(

@@ -14,8 +14,8 @@ SMALL_CNN_RUN = CNNRun(
     TrainingConfig(epochs=200, batch_size=1024, optimizer=adam, monitor="accuracy", patience=None),
     SYMMETRIC,
 )
-"""Report 2: 200 epochs of Adam, the weights of the best validation accuracy; the scaling and the initialiser,
-which it leaves open, as `experiments/report2_choices.py` chose them."""
+"""Report 2: 200 epochs of Adam, the weights of the best validation accuracy; the scaling and the
+initialiser, which it leaves open, as `experiments/report2_choices.py` chose them."""
 
 LENET_RUN = CNNRun(
     LENET, TrainingConfig(epochs=25, batch_size=100, optimizer=adam, patience=None), SYMMETRIC

@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import jax
 import numpy as np
 import pytest
 
@@ -34,6 +35,10 @@ def check_same(one: Trained, other: Trained) -> None:
     for record, expected in zip(one.history, other.history, strict=True):
         assert record == pytest.approx(expected, rel=1e-4)
     assert one.best_epoch == other.best_epoch
+    for found, expected in zip(
+        jax.tree.leaves(one.parameters), jax.tree.leaves(other.parameters), strict=True
+    ):
+        np.testing.assert_allclose(found, expected, rtol=1e-2, atol=1e-4)
     for name, values in other.statistics.items():
         np.testing.assert_allclose(one.statistics[name], values, rtol=1e-3, atol=1e-5)
 

@@ -9,7 +9,7 @@ import pytest
 
 from fmnist_jax.configuration import encode
 from fmnist_jax.errors import UserError
-from fmnist_jax.run_claims import HeldError, Origin, Stage, claimed, held
+from fmnist_jax.run_claims import CONFIGURATION, HeldError, Origin, Stage, claimed, held
 from fmnist_jax.run_directory import opened
 from fmnist_jax.runs import NAMES, MLPRun
 from fmnist_jax.training.config import TrainingConfig
@@ -156,6 +156,15 @@ def test_without_a_directory_the_newest_unfinished_run_like_it_goes_on(
     assert len(runs()) == 4
     assert begin(None, origin=Origin("of others")).name not in {path.name for path, *_ in paths}
     assert len(runs()) == 5
+
+
+def test_a_run_goes_on_that_was_begun_before_a_field_was_added(tmp_path: Path):
+    run = begin(tmp_path / "run")
+    stored = json.loads((run / CONFIGURATION).read_text())
+    del stored["training"]["augmentation"]
+    (run / CONFIGURATION).write_text(json.dumps(stored))
+    with claimed(run, RUN, ORIGIN, ignore) as (_, stage):
+        assert stage is Stage.BEGUN
 
 
 def test_the_configuration_is_compared_as_it_is_stored(tmp_path: Path):

@@ -45,15 +45,15 @@ of it are trained at once."""
 
 
 def where_it_gains(kind: str, platform: str) -> bool:
-    """On a CPU one seed after the other, whatever the kind; on any other device all at once.
+    """MLPs at once on any device but a CPU; all else one seed after the other.
 
-    On two cores MLPs gain a tenth at once and networks lose (`experiments/seeds_at_once.py` has the
-    figures), and a run goes on where it was cut short in turn alone. GPU and TPU are NOT MEASURED, for
-    want of one: at once is taken there since a step of one seed is too little work to fill such a device.
-    Whether that holds, for convolutions too (of several kernels XLA makes a grouped one), the same
-    command tells on the device.
+    On two cores MLPs gain a tenth at once and the five convolutions lose (`experiments/seeds_at_once.py`
+    has the figures), and a run goes on where it was cut short in turn alone. GPU and TPU are NOT
+    MEASURED, for want of one: a step of one MLP is too little work to fill such a device, while
+    convolutions of several kernels become grouped ones there, which may be slow. The same command tells,
+    on the device.
     """
-    return platform != "cpu"
+    return kind == "mlp" and platform != "cpu"
 
 
 class SeedFit(NamedTuple):

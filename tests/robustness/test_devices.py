@@ -28,8 +28,6 @@ from tests.checkpoints import checkpoint
 
 ROOT = Path(__file__).parents[2]
 COUNTS = (1, 2, 4, 8)
-PROCESSES = (1, 8)
-"""Devices of the processes that restore; of eight, two and four are taken too."""
 
 MLP = MLPConfig((784, 16, 10))
 TRAINING = TrainingConfig(epochs=2, batch_size=50, optimizer=momentum, learning_rate=0.01)
@@ -57,9 +55,9 @@ def save(folder: Path) -> None:
 
 
 def restore(folder: Path) -> None:
-    """In a process with one device or eight: predictions, and training gone on with, of all saved."""
-    counts = COUNTS[:1] if len(jax.devices()) == 1 else COUNTS[1:]
-    for saved, count in itertools.product(COUNTS, counts):
+    """In a process with so many devices: predictions, and training gone on with, of all saved."""
+    count = len(jax.devices())
+    for saved in COUNTS:
         restored = restore_checkpoint(folder / str(saved))
         arrays: dict[str, Any] = {"probabilities": Classifier(restored).probabilities(IMAGES)}
         trained = jax.tree.leaves(go_on(restored.parameters, restored.statistics, count))
@@ -110,8 +108,8 @@ def on_devices(counts: tuple[int, ...], function: Callable[[Path], None], folder
 def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[int, int], Any]:
     """By devices that saved and devices that restored: predictions and trained parameters."""
     folder = tmp_path_factory.mktemp("devices")
-    on_devices(PROCESSES[-1:], save, folder)
-    on_devices(PROCESSES, restore, folder)
+    on_devices(COUNTS[-1:], save, folder)
+    on_devices(COUNTS, restore, folder)
     pairs = list(itertools.product(COUNTS, COUNTS))
     return {pair: dict(np.load(folder / f"{pair[0]}-{pair[1]}.npz")) for pair in pairs}
 
