@@ -1,8 +1,20 @@
 """What report 2 leaves open of its CNN, chosen on validation: how pixels are scaled, and the initialiser.
 
 Command: `python -m experiments.report2_choices --seeds 1`
+Measured, seed 0:
 
-The report's training cut down to its first 60 epochs. The test images play no part.
+|                      | validation accuracy | best validation loss | best epoch | seeds |
+|----------------------|---------------------|----------------------|------------|-------|
+| unit random          | 87.81               | 0.3266               | 58.00      | 1     |
+| symmetric random     | 89.60               | 0.2884               | 57.00      | 1     |
+| z-score random       | 90.02               | 0.2794               | 60.00      | 1     |
+| symmetric he-uniform | 90.40               | 0.2744               | 60.00      | 1     |
+
+The report's training cut down to its first 60 epochs. The test images play no part. "symmetric he-uniform"
+is the best, and `report2_cnn` and `fmnist-jax train small-cnn` take it; with pixels from 0 to 1 the network
+learns slowest.
+
+One core of a two-core AMD EPYC a process, JAX 0.10.2, Python 3.11.7: 43 minutes of runs, beside other work.
 """
 
 from dataclasses import replace

@@ -1,8 +1,15 @@
 """Report 4's MLP for a hundred epochs without decay: what its curves with decay are to be held against.
 
 Command: `python -m experiments.report4_claims_mlp --seeds 5`
+Measured, mean ± standard deviation over seeds 0, 1, 2, 3, 4:
+
+|            | test accuracy | validation accuracy | train loss      | validation loss | best epoch   | seeds |
+|------------|---------------|---------------------|-----------------|-----------------|--------------|-------|
+| 100 epochs | 87.68 ± 0.11  | 88.68 ± 0.13        | 0.2451 ± 0.0046 | 0.3126 ± 0.0026 | 96.20 ± 2.17 | 5     |
 
 The claims' verdicts: `python -m experiments claims`.
+
+One core of a two-core AMD EPYC a process, JAX 0.10.2, Python 3.11.7: 3 minutes of runs, beside other work.
 """
 
 from dataclasses import replace

@@ -15,9 +15,10 @@ from fmnist_jax.scratch.initializers import INITIALIZERS
 from fmnist_jax.scratch.losses import SOFTMAX_CROSS_ENTROPY, SOFTMAX_TWICE
 
 NAMES = (
-    "report1_choices", "report1_kernels", "report1_table1", "report1_table2", "report1_table2_choices",
-    "report2_cnn", "report2_mlp", "report3_choices", "report3_lenet", "report4_backbone", "report4_mlp",
-    "smallest_network",
+    "report1_choices", "report1_claims_mlp", "report1_claims_network", "report1_kernels",
+    "report1_table1", "report1_table2", "report1_table2_choices", "report1_tuned", "report1_tuned_choices",
+    "report2_choices", "report2_claims", "report2_cnn", "report2_mlp", "report3_choices", "report3_lenet",
+    "report4_backbone", "report4_claims_backbone", "report4_claims_mlp", "report4_mlp", "smallest_network",
 )  # fmt: skip
 
 
