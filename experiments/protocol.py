@@ -246,10 +246,10 @@ def planned(experiment: Experiment, options: Options) -> Iterator[tuple[Row, int
 
 def configure(row: Row, seed: int, options: Options) -> Run:
     """The row's configuration with this seed; the split of the data stays the same for all seeds."""
-    return with_trainings(told(row.run, options.data, options.quick), seed=seed)
+    return with_trainings(on_images(row.run, options.data, options.quick), seed=seed)
 
 
-def told(run: RunT, data: DataConfig, quick: bool) -> RunT:
+def on_images(run: RunT, data: DataConfig, quick: bool) -> RunT:
     """The run on these images; of a quick one two epochs."""
     run = dataclasses.replace(run, data=data)
     return with_trainings(run, epochs=QUICK_EPOCHS) if quick else run

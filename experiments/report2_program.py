@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from experiments import command, report2_cnn, report2_mlp
-from experiments.protocol import Experiment, told
+from experiments.protocol import Experiment, on_images
 from experiments.restored import answers, scores, trained_and_restored
 from fmnist_jax import runs
 from fmnist_jax.data.loading import DataConfig, load_dataset
@@ -54,7 +54,7 @@ def write(options: Report2) -> None:
     """Write both texts."""
     folder = options.folder or Path("runs/quick/report2" if options.quick else "runs/report2")
     for name, run in NETWORKS.items():
-        network = trained_and_restored(told(run, options.data, options.quick), folder / name)
+        network = trained_and_restored(on_images(run, options.data, options.quick), folder / name)
         dataset = load_dataset(options.data, print)
         test = runs.assess(network, dataset.test, dataset.class_names)
         lines = scores(test) + answers(test, dataset, np.arange(len(dataset.test.labels)))

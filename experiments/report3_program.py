@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from experiments import command
-from experiments.protocol import told
+from experiments.protocol import on_images
 from experiments.restored import answers, scores, trained_and_restored
 from fmnist_jax import runs
 from fmnist_jax.data.loading import DataConfig, load_dataset
@@ -51,7 +51,7 @@ def write(options: Report3) -> None:
         folder /= options.loss.name
     run = replace(LENET_RUN, model=replace(LENET_RUN.model, loss=options.loss))
     trained = folder / "lenet"
-    network = trained_and_restored(told(run, options.data, options.quick), trained)
+    network = trained_and_restored(on_images(run, options.data, options.quick), trained)
     dataset = load_dataset(options.data, print)
     images, labels = dataset.test
     test = runs.assess(network, dataset.test, dataset.class_names)

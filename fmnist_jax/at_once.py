@@ -11,7 +11,6 @@ from fmnist_jax import runs
 from fmnist_jax.data.dataset import Dataset
 from fmnist_jax.data.scaling import Scaling
 from fmnist_jax.errors import DivergedError
-from fmnist_jax.kinds import KINDS, kind_of
 from fmnist_jax.models import Model, scratch_mlp
 from fmnist_jax.parts import Outcome, Run
 from fmnist_jax.pipeline import Features, PipelineRun, TrainedPipeline, features_of
@@ -46,7 +45,7 @@ def _networks(
     run: MLPRun | CNNRun, seeds: Sequence[int], dataset: Dataset, asked: Asked
 ) -> tuple[Trained | DivergedError, ...]:
     return train_models(
-        KINDS[kind_of(run.model)].build(run.model),  # pyright: ignore[reportArgumentType]
+        runs.model_of(run),
         run.training,
         seeds,
         on_device(dataset.train),

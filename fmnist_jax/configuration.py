@@ -42,6 +42,14 @@ def decode(kind: type[Config], values: Any, tables: Tables, where: str | Path) -
         raise UserError(f"{where}: {reasons}") from error
 
 
+def completed(kind: type, values: Any, tables: Tables, where: str | Path) -> Any:
+    """What `encode` gave, with the defaults of fields that are younger; as it is where it's no `kind`'s."""
+    try:
+        return encode(decode(kind, values, tables, where), tables)
+    except UserError:
+        return values
+
+
 def _converter(tables: Tables) -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True)
     for kind, table in tables.items():

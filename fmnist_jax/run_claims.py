@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import jax
 from filelock import FileLock, Timeout
 
-from fmnist_jax.configuration import decode, encode
+from fmnist_jax.configuration import completed, encode
 from fmnist_jax.errors import UserError
 from fmnist_jax.files import writing
 from fmnist_jax.kinds import kind_of
@@ -161,7 +161,9 @@ def _stage(directory: Path, run: Run, origin: Origin) -> Stage:
     remedy = "name a new directory for this run"
     if not names >= {ORIGIN, CONFIGURATION}:
         raise UserError(f"{directory} isn't empty: {remedy}")
-    stored, asked = _completed(directory / CONFIGURATION, type(run)), _as_json(run)
+    path = directory / CONFIGURATION
+    stored = _as_json(completed(type(run), read_json(path), NAMES, path))
+    asked = _as_json(encode(run, NAMES))
     if stored != asked:
         difference = _difference(stored, asked)
         raise UserError(f"{directory} isn't empty: its run has {difference}; {remedy}")
@@ -173,17 +175,9 @@ def _stage(directory: Path, run: Run, origin: Origin) -> Stage:
     return Stage.FINISHED if done else Stage.BEGUN
 
 
-def _completed(path: Path, kind: type[Run]) -> Any:
-    """The configuration stored there, with the defaults of fields that are younger."""
-    stored = read_json(path)
-    try:
-        return _as_json(decode(kind, stored, NAMES, path))
-    except UserError:  # of another kind
-        return stored
-
-
-def _as_json(run: Run) -> Any:
-    return json.loads(json.dumps(encode(run, NAMES)))
+def _as_json(values: Any) -> Any:
+    """As a file has it: lists for tuples."""
+    return json.loads(json.dumps(values))
 
 
 def _difference(stored: Any, asked: Any, name: str = "") -> str:

@@ -142,11 +142,8 @@ def train(
     the bit. Raises UserError when the network doesn't fit the images or the loss stops being finite.
     """
     check_sizes(run.model, dataset)
-    model = (
-        scratch_mlp(run.model) if isinstance(run.model, MLPConfig) else kinds.conv_net(run.model)
-    )
     return train_model(
-        model,
+        model_of(run),
         run.training,
         on_device(dataset.train),
         on_device(dataset.validation),
@@ -154,6 +151,13 @@ def train(
         on_epoch,
         snapshots,
     )
+
+
+def model_of(run: MLPRun | CNNRun) -> Model:
+    """The run's network."""
+    if isinstance(run.model, MLPConfig):
+        return scratch_mlp(run.model)
+    return kinds.conv_net(run.model)
 
 
 def train_model(

@@ -15,9 +15,9 @@ MakeOnce = Callable[[str, Callable[[Path], object]], Path]
 
 
 @functools.cache
-def drawn(train: int = 6000, test: int = 1000) -> RawData:
+def drawn(*sizes: int) -> RawData:
     """The synthetic data set, by default the one that users get; nobody can write to its arrays."""
-    raw = draw_synthetic(train, test)
+    raw = draw_synthetic(*sizes)
     for array in (*raw.train, *raw.test):
         array.flags.writeable = False
     return raw

@@ -40,7 +40,7 @@ CACHED = 32 * 2**20
 
 FEW = 16
 """Channels below which XLA's own convolution is slow on a CPU: an epoch of `fmnist-jax train small-cnn`,
-batches of 1024, takes 2.3 times as long with 0 here (JAX 0.12: 1.6); with 16 channels it is level."""
+batches of 1024, takes 3.2 times as long with 0 here (JAX 0.12: 1.6); with 16 channels it is level."""
 
 
 def convolution(x: Maps, kernel: Kernel, stride: int, before: int, size: int) -> Maps:

@@ -54,7 +54,7 @@ class FitState(NamedTuple):
     """Epochs done."""
 
 
-class Outcome(NamedTuple):
+class EpochOutcome(NamedTuple):
     """What an epoch's programs make of one training."""
 
     trained: TrainState
@@ -114,7 +114,7 @@ def fit(
         loss, correct = evaluate(
             trained.parameters, validation, statistics, model=model, scaling=scaling
         )
-        outcome = Outcome(trained, metrics, loss, correct)
+        outcome = EpochOutcome(trained, metrics, loss, correct)
         wrong = not_finite(outcome)
         if wrong is not None:
             raise diverged(
@@ -132,7 +132,7 @@ def finished(state: FitState, config: TrainingConfig) -> bool:
 
 def advanced(
     state: FitState,
-    outcome: Outcome,
+    outcome: EpochOutcome,
     config: TrainingConfig,
     train_count: int,
     validation_count: int,
@@ -165,7 +165,7 @@ class NotFinite(NamedTuple):
     """Counted from 0; None after the last."""
 
 
-def not_finite(outcome: Outcome) -> NotFinite | None:
+def not_finite(outcome: EpochOutcome) -> NotFinite | None:
     """What an epoch has left that isn't finite: the first loss, else a weight, else on validation."""
     losses = np.asarray(outcome.metrics.loss_sum)
     wrong = np.flatnonzero(~np.isfinite(losses))
@@ -184,7 +184,7 @@ def not_finite(outcome: Outcome) -> NotFinite | None:
 def diverged(
     wrong: NotFinite,
     state: FitState,
-    outcome: Outcome,
+    outcome: EpochOutcome,
     model: Model,
     config: TrainingConfig,
     train: DeviceSplit,

@@ -22,9 +22,9 @@ from fmnist_jax.training.augmentation import Augmentation
 from fmnist_jax.training.config import TrainingConfig, optimizer_of
 from fmnist_jax.training.epoch import DeviceSplit, StepMetrics, TrainState, evaluate, train_epoch
 from fmnist_jax.training.fit import (
+    EpochOutcome,
     EpochRecord,
     FitState,
-    Outcome,
     advanced,
     diverged,
     finished,
@@ -111,7 +111,7 @@ def fit_seeds(
             scaling=scaling,
             own_images=own_images,
         )
-        outcomes = apart(Outcome(trained, metrics, losses, correct), len(fits))
+        outcomes = apart(EpochOutcome(trained, metrics, losses, correct), len(fits))
         for place, outcome in enumerate(outcomes):
             if not running[place]:
                 continue

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from experiments import report2_program, report3_program, restored
-from experiments.protocol import told
+from experiments.protocol import on_images
 from experiments.report2_program import Report2
 from experiments.report3_program import Report3
 from fmnist_jax import run_directory
@@ -65,7 +65,7 @@ def test_the_networks_are_the_experiments_own():
     assert isinstance(cnn, CNNRun)
     assert (mlp.training.monitor, cnn.training.monitor) == ("accuracy", "accuracy")
     assert (mlp.training.epochs, cnn.training.epochs) == (50, 200)
-    assert told(cnn, DATA, quick=True).training.epochs == 2
+    assert on_images(cnn, DATA, quick=True).training.epochs == 2
 
 
 def test_report_3_leaves_text_curve_and_pictures(here: Path, monkeypatch: pytest.MonkeyPatch):

@@ -1,5 +1,6 @@
 """Results that several processes and experiments share, and a disk that is full."""
 
+import json
 import multiprocessing
 from dataclasses import replace
 from pathlib import Path
@@ -7,10 +8,15 @@ from pathlib import Path
 import pytest
 
 from experiments import protocol, store
-from experiments.protocol import Store, run
+from experiments.protocol import Experiment, Row, Store, run
 from fmnist_jax.data import checksums
 from fmnist_jax.data.loading import DataConfig
 from fmnist_jax.errors import UserError
+from fmnist_jax.pipeline import PipelineRun
+from fmnist_jax.runs import MLPRun
+from fmnist_jax.scratch.mlp import MLPConfig
+from fmnist_jax.training.augmentation import mirrored
+from fmnist_jax.training.config import TrainingConfig
 from tests.experiments.small_experiment import EXPERIMENT, OPTIONS
 
 pytestmark = pytest.mark.usefixtures("results")
@@ -81,3 +87,34 @@ def test_processes_that_share_the_work_lose_nothing(tmp_path: Path):
     assert list(rows) == ["slow", "fast"]
     found = {int(seed) for row in rows.values() for seed in row["runs"]}
     assert found == set(range(12))
+
+
+RUN = MLPRun(model=MLPConfig((784, 10)), training=TrainingConfig(epochs=2))
+ROW = Row("a row", RUN)
+OLDER = Experiment("made", "Made for a test", (ROW,), ("test_accuracy",))
+
+
+@pytest.fixture
+def older(tmp_path: Path) -> Store:
+    """A store of one run, kept when configurations had no augmentation yet."""
+    older = Store(OLDER, tmp_path, "made")
+    older.add(ROW, RUN, {"test_accuracy": 50.0, "data_checksum": "made"})
+    stored = json.loads(older.path.read_text("utf-8"))
+    del stored["rows"]["a row"]["configuration"]["training"]["augmentation"]
+    older.path.write_text(json.dumps(stored), "utf-8")
+    return older
+
+
+def test_a_run_counts_that_was_stored_before_a_field_was_added(older: Store):
+    assert older.has(ROW, RUN)
+    assert older.equal(RUN) is not None
+    second = replace(RUN, training=replace(RUN.training, seed=1))
+    older.add(ROW, second, {"test_accuracy": 60.0, "data_checksum": "made"})
+    assert list(older.read()["a row"]["runs"]) == ["0", "1"]
+    assert older.read()["a row"]["configuration"]["training"]["augmentation"] == "none"
+
+
+def test_a_run_of_another_value_or_kind_does_not(older: Store):
+    changed = replace(RUN, training=replace(RUN.training, augmentation=mirrored))
+    assert not older.has(ROW, changed)
+    assert not older.has(ROW, PipelineRun())

@@ -32,7 +32,7 @@ from tests.robustness.kill_jobs import JOBS
 from tests.robustness.kill_process import Ended, Moment, fork
 
 
-class Failed(Exception):  # noqa: N818
+class DifferentEndError(Exception):
     """A run that didn't go on, or not to the same end."""
 
 
@@ -54,14 +54,14 @@ def chains(name: str, points: int, rng: np.random.Generator, scratch: Path) -> I
                 continue
             if ended.code:
                 said = (place / "log").read_text("utf-8")
-                raise Failed(f"{name}: exit {ended.code} after {history}: {said}")
+                raise DifferentEndError(f"{name}: exit {ended.code} after {history}: {said}")
             break
         found = json.loads((place / "outcome.json").read_text("utf-8"))["outcome"]
         if number < 2:
             expected, alone = expected or found, ended
         for key in expected.keys() | found.keys():
             if expected.get(key) != found.get(key):
-                raise Failed(f"{name}: {key} differs in {place} after {history}")
+                raise DifferentEndError(f"{name}: {key} differs in {place} after {history}")
         shutil.rmtree(place)
         print(f"{name}: {killed} of {points}", file=sys.stderr, flush=True)
         if killed >= points:
@@ -107,7 +107,7 @@ def main() -> int:
                     name, options.points, np.random.default_rng(options.seed), Path(scratch)
                 ):
                     survived[ended.where] += 1
-            except Failed as failed:
+            except DifferentEndError as failed:
                 print(failed)
                 return 1
         print(f"{name}: {survived.total()} kills survived, every bit as in a run left alone")

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -71,8 +70,7 @@ def experiment(folder: Path) -> int:
         return dataset
 
     protocol.load_dataset = loaded
-    sys.argv = ["killed", "--seeds", "1", "--source", "synthetic"]
-    protocol.main(EXPERIMENT)
+    protocol.main(EXPERIMENT, ["--seeds", "1", "--source", "synthetic"])
     return 0
 
 

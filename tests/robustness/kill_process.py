@@ -64,7 +64,7 @@ class Watch:
         if self.steps != self.moment.step:
             return
         torn = ""
-        if descriptor is not None and self.moment.torn and os.path.isfile(path):  # noqa: PTH113
+        if descriptor is not None and self.moment.torn and Path(path).is_file():
             size = os.fstat(descriptor).st_size
             os.truncate(path, max(0, size - self.moment.torn))
             torn = ", torn"
