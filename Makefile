@@ -9,7 +9,7 @@ BIN := .venv/bin
 run: .venv/run.stamp  ## the main job on the real data
 	$(BIN)/fmnist-jax train pipeline
 
-study: .venv/study.stamp  ## every experiment, for hours, then the page; resumes, two at once share the work
+study: .venv/study.stamp  ## every experiment, for hours, then the page; resumes
 	@$(BIN)/python -m experiments study; code=$$?; $(BIN)/python -m experiments report && exit $$code
 
 test: .venv/test.stamp  ## every test

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from rich.console import Console
 from rich.table import Table
 
-from experiments import claims, protocol, statistics, study
+from experiments import claims, protocol, statistics, study, workers
 from experiments.catalogue import CATALOGUE, PROGRAMS, plan, results_folder
 from experiments.study import StudyOptions, duration
 from fmnist_jax.cli.arguments import parse
@@ -119,8 +119,12 @@ def run_study(words: Sequence[str]) -> int:
     """Run every experiment; tell at the end which rows failed."""
     options = parse(StudyOptions, f"{PROGRAM} study", words, {})
     console = Console(highlight=False, soft_wrap=True, markup=False)
-    with listening(console.print, sys.stdout.flush) as interruption:
-        failed = study.run(options, console, interruption)
+    jobs = workers.jobs_for(options)
+    if jobs > 1:
+        failed = workers.run(options, jobs, console)
+    else:
+        with listening(console.print, sys.stdout.flush) as interruption:
+            failed = study.run(options, console, interruption)
     if failed:
         console.print("\nFailed:")
         for line in failed:

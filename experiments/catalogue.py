@@ -52,6 +52,11 @@ class RowPlan:
     """Whether `seconds` is a stored run's; else it is the estimate."""
 
     @property
+    def name(self) -> str:
+        """Which row of which experiment."""
+        return f"{self.entry.name}: {self.row.name}"
+
+    @property
     def all_seconds(self) -> float:
         """What all its seeds take."""
         return self.seconds * self.wanted
@@ -103,25 +108,24 @@ def results_folder(quick: bool) -> Path:
 def plan(entry: Entry, quick: bool) -> tuple[RowPlan, ...]:
     """Each row of an experiment with the seeds that it deserves; of a quick study one each."""
     store = Store(entry.experiment, results_folder(quick), checksums.CHECKSUM)
-    rows = store.read()
+    stored = store.read()
     return tuple(
-        _row_plan(entry, row, rows.get(row.name, {}).get("runs", {}), store, quick)
+        _row_plan(entry, row, stored.get(row.name, {"runs": {}}), store, quick)
         for row in entry.experiment.rows
     )
 
 
 def _row_plan(
-    entry: Entry, row: Row, runs: Mapping[str, Any], store: Store, quick: bool
+    entry: Entry, row: Row, stored: Mapping[str, Any], store: Store, quick: bool
 ) -> RowPlan:
+    runs = stored["runs"]
     # The fastest: others have waited for their neighbours on the machine.
     seconds = min((run["seconds"] for run in runs.values()), default=entry.seconds)
     wanted = 1 if quick else min(entry.most_seeds, seeds_for(seconds))
-    options = Options(quick=quick)
-    stored = sum(
-        str(seed) in runs and (quick or store.has(row, configure(row, seed, options)))
-        for seed in range(wanted)
-    )
-    return RowPlan(entry, row, stored, wanted, seconds, bool(runs))
+    # A quick run's images may be any; for the others all seeds' configurations count as one.
+    counting = runs if quick else store.alike(stored, configure(row, 0, Options()))
+    found = sum(str(seed) in counting for seed in range(wanted))
+    return RowPlan(entry, row, found, wanted, seconds, bool(runs))
 
 
 def seeds_for(seconds: float) -> int:

@@ -108,16 +108,16 @@ class Store:
         """What some experiment's row measured of this very run, if it has all that is asked for."""
         for path in sorted(self.folder.glob("*.json")):
             for stored in json.loads(path.read_text("utf-8")).get("rows", {}).values():
-                measured = self._alike(stored, run).get(str(seed_of(run)), {})
+                measured = self.alike(stored, run).get(str(seed_of(run)), {})
                 if measured.keys() >= set(self.experiment.columns):
                     return without_splits(measured, kept=self.experiment.splits)
         return None
 
     def _runs_like(self, row: Row, run: Run) -> dict[str, Any]:
         """The stored runs of the row, by seed, that were made as `run` would be."""
-        return self._alike(self.read().get(row.name, {}), run)
+        return self.alike(self.read().get(row.name, {}), run)
 
-    def _alike(self, stored: Mapping[str, Any], run: Run) -> dict[str, Any]:
+    def alike(self, stored: Mapping[str, Any], run: Run) -> dict[str, Any]:
         """Of a row as it is stored, the runs by seed that were made as `run` would be."""
         if not _same(stored.get("configuration"), run):
             return {}

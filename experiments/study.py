@@ -1,11 +1,12 @@
 """The whole study: every row with the seeds that it deserves, the cheap ones first.
 
 What is stored isn't run again and what was cut short goes on, so the same command resumes. Several
-processes may be at it at once: each takes the runs that no other is at.
+processes may be at it at once: each takes the runs that no other is at (`workers.py` starts them).
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import jax
@@ -25,8 +26,15 @@ class StudyOptions:
 
     quick: bool = False
     """One seed of each row on a few images and epochs, to see that all is in order; under runs/quick."""
+    jobs: int | None = None
+    """Processes that share the work; by default, on a CPU, one a core, eight at most, else one."""
     data: DataConfig = field(default_factory=DataConfig)
     """Which images."""
+
+    def __post_init__(self) -> None:
+        """Refuse what would run nothing."""
+        if self.jobs is not None and self.jobs < 1:
+            raise UserError(f"jobs must be at least 1, found {self.jobs}")
 
 
 def run(
@@ -44,32 +52,35 @@ def run(
     load_dataset(options.data, say)  # without images every row would fail
     todo = unfinished(entries, options)
     failed: list[str] = []
-    columns = (
-        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f} %"),
-        TimeElapsedColumn(), TextColumn("{task.fields[left]}"),
-    )  # fmt: skip
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        clock = Clock([row.missing_seconds for row in todo])
-        task = progress.add_task("", total=max(1.0, clock.total), left=clock.left())
+    clock = Clock(missing_seconds(todo))
+    with bar(console, clock) as show:
         for number, row in enumerate(todo, 1):
             interruption.check()
-            name = f"{row.entry.name}: {row.row.name}"
-            progress.update(task, description=f"row {number} of {len(todo)}, {name}")
+            show(f"row {number} of {len(todo)}, {row.name}")
             say(f"Row {number} of {len(todo)}, {clock.left()}")
-            try:
-                protocol.run(
-                    row.entry.experiment,
-                    protocol.Options(row.wanted, options.quick, (row.row.name,), options.data),
-                    say,
-                    interruption.asked,
-                )
-            except UserError as error:
-                failed.append(f"{name}: {error}")
-            except (MemoryError, RuntimeError) as error:  # XLA's lack of memory is a RuntimeError
-                failed.append(f"{name}: {' '.join(str(error).split())[:300]}")
-            jax.clear_caches()  # the next row is another program
-            clock.advance()
-            progress.update(task, completed=clock.done, left=clock.left())
+            failed += run_row(row.entry, row.row.name, row.wanted, options, say, interruption)
+            clock.done += row.missing_seconds
+    return failed
+
+
+def run_row(
+    entry: Entry,
+    row: str,
+    seeds: int,
+    options: StudyOptions,
+    say: Callable[[str], None],
+    interruption: Interruption,
+) -> list[str]:
+    """Run what is missing of one row; where it fails a line that tells it. Raises Stopped."""
+    asked = protocol.Options(seeds, options.quick, (row,), options.data)
+    failed: list[str] = []
+    try:
+        protocol.run(entry.experiment, asked, say, interruption.asked)
+    except UserError as error:
+        failed.append(f"{entry.name}: {row}: {error}")
+    except (MemoryError, RuntimeError) as error:  # XLA's lack of memory is a RuntimeError
+        failed.append(f"{entry.name}: {row}: {' '.join(str(error).split())[:300]}")
+    jax.clear_caches()  # the next row is another program
     return failed
 
 
@@ -77,6 +88,25 @@ def unfinished(entries: Sequence[Entry], options: StudyOptions) -> list[RowPlan]
     """The rows that lack seeds: those that cost least first."""
     rows = [row for entry in entries for row in plan(entry, options.quick)]
     return sorted((row for row in rows if row.missing_seconds), key=lambda row: row.missing_seconds)
+
+
+def missing_seconds(rows: Iterable[RowPlan]) -> float:
+    """What all their missing seeds will take."""
+    return sum(row.missing_seconds for row in rows)
+
+
+@contextmanager
+def bar(console: Console, clock: "Clock") -> Iterator[Callable[[str], None]]:
+    """A progress bar on a terminal: what it gives shows a description and the clock as it stands."""
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f} %"),
+        TimeElapsedColumn(), TextColumn("{task.fields[left]}"),
+    )  # fmt: skip
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=max(1.0, clock.total), left=clock.left())
+        yield lambda description: progress.update(
+            task, description=description, completed=clock.done, left=clock.left()
+        )
 
 
 def once(log: Callable[[str], None]) -> Callable[[str], None]:
@@ -95,24 +125,11 @@ def once(log: Callable[[str], None]) -> Callable[[str], None]:
 class Clock:
     """How long the rest will take, as far as what is done tells."""
 
-    costs: Sequence[float]
-    """Seconds that each row was expected to take."""
+    total: float
+    """Seconds that all was expected to take."""
     begun: float = field(default_factory=time.perf_counter)
-    rows: int = 0
-
-    @property
-    def total(self) -> float:
-        """Seconds expected of all rows."""
-        return sum(self.costs)
-
-    @property
-    def done(self) -> float:
-        """Seconds expected of the rows that are done."""
-        return sum(self.costs[: self.rows])
-
-    def advance(self) -> None:
-        """A row is done."""
-        self.rows += 1
+    done: float = 0.0
+    """Seconds that what is done was expected to take."""
 
     def left(self) -> str:
         """What is still to come, at the pace so far."""

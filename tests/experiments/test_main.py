@@ -53,6 +53,7 @@ def test_one_experiment_is_run_as_its_own_module_does(
     ("words", "told"),
     [(["nosuch"], "report1_table1"), (["claims", "--nonsense"], "--nonsense"),
      (["study", "--data-dir", "no/such/place", "--quick"], "no/such/place"),
+     (["study", "--jobs", "0"], "jobs must be at least 1, found 0"),
      (["report4_mlp", "--rows", "nosuch"], "nosuch")],
 )  # fmt: skip
 def test_what_the_user_can_mend_is_one_line_and_exit_code_2(
@@ -79,7 +80,7 @@ def test_a_study_with_failures_tells_them_and_ends_with_1(
     failed: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ):
     monkeypatch.setattr(study, "run", lambda *_: failed)
-    assert main(["study"]) == len(failed)
+    assert main(["study", "--jobs", "1"]) == len(failed)
     text = capsys.readouterr().out
     assert all(line in text for line in failed)
 
@@ -91,8 +92,8 @@ def test_a_study_that_was_stopped_says_how_to_go_on(
         raise Stopped(15)
 
     monkeypatch.setattr(study, "run", stopped)
-    assert main(["study", "--quick"]) == 143
-    assert "python -m experiments study --quick" in capsys.readouterr().err
+    assert main(["study", "--quick", "--jobs", "1"]) == 143
+    assert "python -m experiments study --quick --jobs 1" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("words", "folder"), [([], RESULTS), (["--quick"], Path("runs/quick"))])
