@@ -22,7 +22,6 @@ Rounding alone tells the two apart, but it grows from step to step, and Adam mak
 that are nothing but rounding: so the differences are stored for every epoch.
 """
 
-import json
 import statistics
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -40,8 +39,6 @@ from experiments.protocol import Row as ExperimentRow
 from fmnist_jax.data.dataset import Split
 from fmnist_jax.data.loading import DataConfig
 from fmnist_jax.data.scaling import Scaling
-from fmnist_jax.errors import UserError
-from fmnist_jax.files import write_json, writing
 from fmnist_jax.kinds import KINDS, kind_of
 from fmnist_jax.models import Model, Parameters
 from fmnist_jax.networks.config import ConvNetConfig
@@ -97,6 +94,11 @@ ROWS = (
 )
 
 
+def row_names() -> list[str]:
+    """In the table's order."""
+    return [row.name for row in ROWS]
+
+
 @dataclass(frozen=True)
 class Options:
     """Time the training of several seeds at once and one after the other, side by side."""
@@ -112,12 +114,7 @@ class Options:
 
     def __post_init__(self) -> None:
         """Refuse what would measure nothing."""
-        if self.rounds < 1:
-            raise UserError(f"rounds must be at least 1, found {self.rounds}")
-        for part in self.rows:
-            if not any(part in row.name for row in ROWS):
-                names = "; ".join(row.name for row in ROWS)
-                raise UserError(f"rows: none has {part!r} in its name: they are {names}")
+        turns.check_asked(self.rounds, self.rows, row_names())
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -133,19 +130,14 @@ def measure_and_print(options: Options) -> None:
     device = jax.devices()[0]
     this = f"jax {version('jax')}, {device.platform}"
     for row in ROWS:
-        if options.rows and not any(part in row.name for part in options.rows):
+        if not turns.is_asked(row.name, options.rows):
             continue
         begun = turns.circumstances() | {"device": device.device_kind}
         turns.warn_if_busy(begun["load_before"], log)
         measured = begun | measure(row, images, options.rounds, options.quick)
         for line in describe(row, measured):
             log(line)
-        with writing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            stored = json.loads(path.read_text("utf-8")) if path.exists() else {}
-            rows = stored.get(this, {}) | {row.name: measured}
-            rows = {one.name: rows[one.name] for one in ROWS if one.name in rows}
-            write_json(path, stored | {this: rows})
+        turns.store_row(path, this, row.name, measured, row_names())
     log(f"Written to {path}")
 
 

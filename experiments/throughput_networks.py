@@ -66,7 +66,6 @@ extracted from as many images at a time as ours takes, `training.epoch.EVALUATIO
 PyTorch too, which was up to twice as slow with 1000.
 """
 
-import json
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -89,7 +88,7 @@ from fmnist_jax.data.dataset import Split
 from fmnist_jax.data.loading import DataConfig
 from fmnist_jax.data.scaling import Scaling
 from fmnist_jax.errors import UserError
-from fmnist_jax.files import write_json, writing
+from fmnist_jax.files import write_json
 from fmnist_jax.networks import functional
 from fmnist_jax.networks.config import ConvNetConfig
 from fmnist_jax.networks.summary import conv_net, totals
@@ -151,6 +150,11 @@ ROWS = (
 )
 
 
+def row_names() -> list[str]:
+    """In the table's order."""
+    return [row.name for row in ROWS]
+
+
 @dataclass(frozen=True)
 class Options:
     """Time training and feature extraction of convolutional networks side by side, on the CPU."""
@@ -168,12 +172,7 @@ class Options:
 
     def __post_init__(self) -> None:
         """Refuse what would measure nothing."""
-        if self.rounds < 1:
-            raise UserError(f"rounds must be at least 1, found {self.rounds}")
-        for part in self.rows:
-            if not any(part in row.name for row in ROWS):
-                names = "; ".join(row.name for row in ROWS)
-                raise UserError(f"rows: none has {part!r} in its name: they are {names}")
+        turns.check_asked(self.rounds, self.rows, row_names())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -195,19 +194,14 @@ def measure_all(options: Options, log: Callable[[str], None]) -> dict[str, Any]:
     this = f"jax {version('jax')}"
     rows: dict[str, Any] = {}
     for row in ROWS:
-        if options.rows and not any(part in row.name for part in options.rows):
+        if not turns.is_asked(row.name, options.rows):
             continue
         begun = turns.circumstances()
         turns.warn_if_busy(begun["load_before"], log)
         measured = measure(row, train, options, log)
         for line in describe(f"{row.name}, batch {BATCH_SIZE}, float32", measured):
             log(line)
-        with writing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            stored = json.loads(path.read_text("utf-8")) if path.exists() else {}
-            rows = stored.get(this, {}) | {row.name: begun | {"contenders": measured}}
-            rows = {one.name: rows[one.name] for one in ROWS if one.name in rows}
-            write_json(path, stored | {this: rows})
+        rows = turns.store_row(path, this, row.name, begun | {"contenders": measured}, row_names())
     for line in describe_all([row["contenders"] for row in rows.values()]):
         log(line)
     log(f"Written to {path}")

@@ -18,6 +18,7 @@ from fmnist_jax.data import checksums
 from fmnist_jax.data.dataset import Split
 from fmnist_jax.data.loading import DataConfig, load_dataset
 from fmnist_jax.errors import UserError
+from fmnist_jax.files import write_json, writing
 
 PAUSE = 0.1
 """Seconds between turns: the threads of some pools spin a while after their work is done."""
@@ -64,6 +65,33 @@ def training_split(data: DataConfig, kept: bool, log: Callable[[str], None]) -> 
             f"{dataset.source}: figures are kept for Fashion-MNIST alone; see --help for a quick run"
         )
     return dataset.train
+
+
+def check_asked(rounds: int, rows: Sequence[str], names: Sequence[str]) -> None:
+    """Refuse, with UserError, what would measure nothing of the rows of these `names`."""
+    if rounds < 1:
+        raise UserError(f"rounds must be at least 1, found {rounds}")
+    for part in rows:
+        if not any(part in name for name in names):
+            raise UserError(f"rows: none has {part!r} in its name: they are {'; '.join(names)}")
+
+
+def is_asked(name: str, rows: Sequence[str]) -> bool:
+    """Whether the row of that name is among those asked for: all, or those whose name contains one."""
+    return not rows or any(part in name for part in rows)
+
+
+def store_row(
+    path: Path, this: str, name: str, measured: Mapping[str, Any], names: Sequence[str]
+) -> dict[str, Any]:
+    """Store a row beside the others, in the order of `names`; returns all of `this` software's rows."""
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        stored = json.loads(path.read_text("utf-8")) if path.exists() else {}
+        rows = stored.get(this, {}) | {name: measured}
+        rows = {one: rows[one] for one in names if one in rows}
+        write_json(path, stored | {this: rows})
+    return rows
 
 
 def interpreters(contenders: Mapping[str, Contender], torch_python: Path | None) -> dict[str, str]:
