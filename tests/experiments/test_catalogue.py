@@ -57,6 +57,14 @@ def test_cheap_runs_deserve_more_seeds(seconds: float, seeds: int):
     assert seeds_for(seconds) == seeds
 
 
+@pytest.mark.parametrize(("seconds", "seeds"), [(59, 5), (599, 3), (6000, 3)])
+def test_on_a_gpu_long_runs_deserve_three(
+    seconds: float, seeds: int, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("jax.default_backend", lambda: "gpu")
+    assert seeds_for(seconds) == seeds
+
+
 def test_a_row_is_planned_by_its_fastest_run_or_by_the_estimate(entry: Entry, tmp_path: Path):
     store(tmp_path, 0, 200)
     store(tmp_path, 1, 50)
