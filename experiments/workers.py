@@ -96,6 +96,8 @@ def run(
                 row = worker.row
                 assert row is not None
                 failed += said
+                if worker.ended and interruption.number is None:
+                    say(said[0])
                 if all(other.row is not row for other in workers if other is not worker):
                     clock.done += row.missing_seconds
                 if interruption.number is not None:
