@@ -1,7 +1,7 @@
 """The whole study: every row with the seeds that it deserves, the cheap ones first.
 
 What is stored isn't run again and what was cut short goes on, so the same command resumes. Several
-processes may be at it at once: each takes the runs that no other is at (`workers.py` starts them).
+processes may be at it at once, started by `workers.py` or by hand: a run is done by one of them alone.
 """
 
 import time
