@@ -10,8 +10,10 @@ from jaxtyping import Array, DTypeLike, Float, Key
 from fmnist_jax.checks import shown_array
 from fmnist_jax.data.dataset import IMAGE_SHAPE
 from fmnist_jax.errors import UserError
+from fmnist_jax.networks.block import Step
+from fmnist_jax.networks.block import block as maps_of_block
 from fmnist_jax.networks.config import Block, ConvNetConfig, MapSizes
-from fmnist_jax.networks.convolution import convolution
+from fmnist_jax.networks.geometry import Geometry
 from fmnist_jax.networks.pooling import Maps
 from fmnist_jax.scratch.activations import Activation
 from fmnist_jax.scratch.initializers import Initializer
@@ -44,9 +46,9 @@ class Convolution(nnx.Module):
         block = self.block
         if not x.shape[-1]:  # nothing to multiply, and no sizes to be told from it
             return jnp.zeros((block.filters, self.sizes.pooled, self.sizes.pooled, 0), x.dtype)
-        Z = convolution(x, self.kernel[...], block.stride, block.sides[0], self.sizes.used)
-        Z = Z + self.bias[...][:, None, None, None]
-        return block.pooling.forward(self.activation.forward(Z))
+        geometry = Geometry(block.stride, block.sides[0], self.sizes.used)
+        step = Step(geometry, self.activation.forward, block.pooling)
+        return maps_of_block(x, self.kernel[...], self.bias[...], step)
 
 
 class Dense(nnx.Module):

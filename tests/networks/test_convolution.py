@@ -11,7 +11,18 @@ from jax import lax
 from jaxtyping import DTypeLike
 
 from fmnist_jax.networks import convolution as convolution_module
-from fmnist_jax.networks.convolution import convolution
+from fmnist_jax.networks.convolution import (
+    CACHED,
+    convolution,
+    inferred_convolution,
+    inferred_windows,
+    patches_pay,
+    windowed_convolution,
+    winograd_pays_in_training,
+)
+from fmnist_jax.networks.geometry import Geometry
+from fmnist_jax.networks.patches import patch_bytes
+from fmnist_jax.networks.pooling import window
 from tests.compiling import quick_jit
 
 CHANNELS, FILTERS, BATCH = 3, 4, 2
@@ -23,6 +34,10 @@ class Case(NamedTuple):
     height: int
     before: int
     size: int
+
+    @property
+    def geometry(self) -> Geometry:
+        return Geometry(self.stride, self.before, self.size)
 
 
 def fitting(kernel: int, stride: int, height: int, before: int, after: int) -> Case:
@@ -45,11 +60,16 @@ POINTS += [fitting(2, 1, 1, 1, 1), fitting(5, 2, 1, 4, 4), fitting(4, 1, 4, 0, 0
 # The backbone's second block, and the first convolution of LeNet, cropped as its pooling asks for.
 KNOWN = [Case(2, 1, 14, 1, 14), Case(5, 1, 28, 2, 28), Case(3, 2, 28, 1, 14)]
 
+# Windows are of outputs side by side, and an even number of them.
+WINDOWED = [SAME[3]._replace(size=6), SAME[6]._replace(size=6), SAME[9]._replace(size=4)]
+WINDOWED += [SAME[12]._replace(size=6), NONE[2], Case(2, 1, 15, 1, 16), Case(3, 1, 3, 1, 2)]
+
 CASES = list(dict.fromkeys((*SAME, *NONE, *FULL, *CROPPED, *POINTS, *KNOWN)))
 
 
-def by_lax(x, kernel, stride, before, size):
+def by_lax(x, kernel, geometry):
     """Far more zeros behind than any case needs, and the outputs asked for."""
+    stride, before, size = geometry
     after = kernel.shape[0] + stride * size
     y = lax.conv_general_dilated(
         x, kernel, (stride, stride), [(before, after)] * 2,
@@ -58,10 +78,16 @@ def by_lax(x, kernel, stride, before, size):
     return y[:, :size, :size]
 
 
-def draw(case: Case, dtype: DTypeLike = np.float64) -> tuple[jax.Array, ...]:
+def windows_by_lax(x, kernel, geometry):
+    return window(by_lax(x, kernel, geometry))
+
+
+def draw(
+    case: Case, dtype: DTypeLike = np.float64, channels: int = CHANNELS
+) -> tuple[jax.Array, ...]:
     rng = np.random.default_rng(0)
-    x = rng.standard_normal((CHANNELS, case.height, case.height, BATCH))
-    kernel = rng.standard_normal((case.kernel, case.kernel, CHANNELS, FILTERS))
+    x = rng.standard_normal((channels, case.height, case.height, BATCH))
+    kernel = rng.standard_normal((case.kernel, case.kernel, channels, FILTERS))
     dy = rng.standard_normal((FILTERS, case.size, case.size, BATCH))
     return tuple(jnp.asarray(array, dtype) for array in (x, kernel, dy))
 
@@ -71,9 +97,7 @@ def value_and_gradients(function, case: Case, x, kernel, dy):
 
     @quick_jit
     def run(x, kernel, dy):
-        y, backward = jax.vjp(
-            lambda x, kernel: function(x, kernel, case.stride, case.before, case.size), x, kernel
-        )
+        y, backward = jax.vjp(lambda x, kernel: function(x, kernel, case.geometry), x, kernel)
         return (y, *backward(dy))
 
     return run(x, kernel, dy)
@@ -100,24 +124,23 @@ def test_without_patches_they_are_the_same(case: Case, monkeypatch: pytest.Monke
     monkeypatch.setattr(convolution_module, "CACHED", 0)
     monkeypatch.setattr(convolution_module, "FEW", 0)
     x, kernel, _ = draw(case, np.float32)
-    geometry = convolution_module.Geometry(case.stride, case.before, case.size)
-    assert convolution_module.patches_pay(x, kernel, geometry) == (case.stride > 1)
+    assert patches_pay(x, kernel, case.geometry) == (case.stride > 1)
     test_value_and_both_gradients_are_those_of_lax(case)
 
 
 def test_the_patches_of_table_2s_heaviest_layer_leave_the_cache() -> None:
     x, kernel = jnp.zeros((32, 14, 14, 64)), jnp.zeros((5, 5, 32, 64))
-    geometry = convolution_module.Geometry(1, 2, 14)
-    assert convolution_module.patch_bytes(x, kernel, geometry) == 25 * 32 * 14**2 * 64 * 4
-    assert not convolution_module.patches_pay(x, kernel, geometry)
-    assert convolution_module.patches_pay(x[..., :32], kernel[:3, :3], geometry)
+    geometry = Geometry(1, 2, 14)
+    assert patch_bytes(x, kernel, geometry) == 25 * 32 * 14**2 * 64 * 4
+    assert not patches_pay(x, kernel, geometry)
+    assert patches_pay(x[..., :32], kernel[:3, :3], geometry)
 
 
 def test_few_channels_are_patched_whatever_the_batch() -> None:
     x, kernel = jnp.zeros((1, 28, 28, 1024)), jnp.zeros((5, 5, 1, 6))
-    geometry = convolution_module.Geometry(1, 0, 24)
-    assert convolution_module.patch_bytes(x, kernel, geometry) > convolution_module.CACHED
-    assert convolution_module.patches_pay(x, kernel, geometry)
+    geometry = Geometry(1, 0, 24)
+    assert patch_bytes(x, kernel, geometry) > CACHED
+    assert patches_pay(x, kernel, geometry)
 
 
 @pytest.mark.parametrize("case", [SAME[6], KNOWN[2]])
@@ -165,7 +188,7 @@ def test_inside_a_scan_the_gradients_are_the_same() -> None:
     x, kernel, dy = draw(case, np.float32)
 
     def loss(kernel):
-        return (dy * convolution(x, kernel, case.stride, case.before, case.size)).sum()
+        return (dy * convolution(x, kernel, case.geometry)).sum()
 
     def step(kernel, _):
         gradient = jax.grad(loss)(kernel)
@@ -196,19 +219,81 @@ def test_seeds_side_by_side() -> None:
                 np.testing.assert_allclose(a[seed], b, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("case", WINDOWED, ids=lambda case: "-".join(map(str, case)))
+def test_windows_and_their_gradients_are_those_of_lax(case: Case) -> None:
+    with jax.enable_x64(True):
+        x, kernel, dy = draw(case)
+        arrays = x, kernel, window(dy)
+        found = value_and_gradients(windowed_convolution, case, *arrays)
+        expected = value_and_gradients(windows_by_lax, case, *arrays)
+
+    assert jax.tree.structure(found) == jax.tree.structure(expected)
+    for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+        assert (a.shape, a.dtype) == (b.shape, b.dtype)
+        np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 16])
 @pytest.mark.parametrize(
+    "case", [*CASES[::3], *WINDOWED], ids=lambda case: "-".join(map(str, case))
+)
+def test_inference_finds_the_same(case: Case, channels: int) -> None:
+    """By sums over taps, by patches and by Winograd's products."""
+    with jax.enable_x64(True):
+        x, kernel, _ = draw(case, channels=channels)
+        expected = by_lax(x, kernel, case.geometry)
+        found = quick_jit(inferred_convolution, static_argnums=2)(x, kernel, case.geometry)
+        np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-11)
+        if case in WINDOWED:
+            windows = quick_jit(inferred_windows, static_argnums=2)(x, kernel, case.geometry)
+            for a, b in zip(windows, window(expected), strict=True):
+                np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-11)
+
+
+def test_a_single_window_of_an_image_doesnt_pay_in_training() -> None:
+    x, kernel = jnp.zeros((16, 7, 7, 2)), jnp.zeros((3, 3, 16, 4))
+    assert winograd_pays_in_training(x, kernel, Geometry(1, 1, 6))
+    assert not winograd_pays_in_training(x[:, :3, :3], kernel, Geometry(1, 1, 2))
+    assert not winograd_pays_in_training(x[:15], kernel[:, :, :15], Geometry(1, 1, 6))
+    assert not winograd_pays_in_training(x, jnp.zeros((6, 6, 16, 4)), Geometry(1, 1, 4))
+
+
+PLATFORMS = pytest.mark.parametrize(
     ("platform", "native"), [("cpu", False), ("cuda", True), ("rocm", True), ("tpu", True)]
 )
+
+
+def lowered(function, platform: str, *arrays) -> str:
+    return jax.jit(function).trace(*arrays).lower(lowering_platforms=(platform,)).as_text()
+
+
+@PLATFORMS
 def test_the_lowering_goes_by_the_platform(platform: str, native: bool) -> None:
-    """Patches and matrix products on a CPU, XLA's convolution elsewhere, whatever traced it."""
-    case = SAME[6]
+    """Matrix products on a CPU, XLA's convolution elsewhere, whatever traced it."""
+    case = SAME[6]._replace(size=6)
     x, kernel, dy = draw(case, np.float32)
 
-    def gradients(x, kernel):
-        return jax.vjp(
-            lambda x, kernel: convolution(x, kernel, case.stride, case.before, case.size), x, kernel
-        )[1](dy)
+    for function, dY in ((convolution, dy), (windowed_convolution, window(dy))):
 
-    program = jax.jit(gradients).trace(x, kernel).lower(lowering_platforms=(platform,)).as_text()
-    assert ("stablehlo.convolution" in program) == native
-    assert ("stablehlo.dot_general" in program) != native
+        def gradients(x, kernel, function=function, dY=dY):
+            return jax.vjp(lambda x, kernel: function(x, kernel, case.geometry), x, kernel)[1](dY)
+
+        program = lowered(gradients, platform, x, kernel)
+        assert ("stablehlo.convolution" in program) == native
+        assert ("stablehlo.dot_general" in program) != native
+
+
+@PLATFORMS
+@pytest.mark.parametrize("channels", [1, 3, 16])
+def test_so_does_that_of_inference(platform: str, native: bool, channels: int) -> None:
+    case = SAME[6]._replace(size=6)
+    x, kernel, _ = draw(case, np.float32, channels)
+
+    for function in (inferred_convolution, inferred_windows):
+
+        def infer(x, kernel, function=function):
+            return function(x, kernel, case.geometry)
+
+        program = lowered(infer, platform, x, kernel)
+        assert ("stablehlo.convolution" in program) == native
+        assert ("stablehlo.dot_general" in program) == (not native and channels > 1)

@@ -8,7 +8,16 @@ import numpy as np
 import pytest
 from jax import lax
 
-from fmnist_jax.networks.pooling import AVERAGE, GLOBAL, MAX, NONE, POOLINGS, Pooling
+from fmnist_jax.networks.pooling import (
+    AVERAGE,
+    GLOBAL,
+    MAX,
+    NONE,
+    POOLINGS,
+    Pooling,
+    window,
+    window_backward,
+)
 from tests.compiling import quick_jit
 
 WINDOW = (1, 2, 2, 1)
@@ -57,6 +66,30 @@ def test_value_and_gradient_are_those_of_lax(pooling: Pooling, size: int) -> Non
     assert found.dtype == dx.dtype == np.float64
     np.testing.assert_allclose(found, expected, rtol=1e-14, atol=1e-15)
     np.testing.assert_allclose(dx, expected_dx, rtol=1e-14, atol=1e-15)
+
+
+@pytest.mark.parametrize("pooling", [MAX, AVERAGE])
+def test_from_windows_it_is_the_same_with_the_same_gradient(pooling: Pooling) -> None:
+    """Also of ties, of which there are many among whole numbers from 0 to 2."""
+    assert pooling.of_windows is not None
+    x = jnp.asarray(np.random.default_rng(0).integers(0, 3, (3, 6, 6, 2)), jnp.float32)
+    dy = jnp.asarray(np.random.default_rng(9).standard_normal((3, 3, 3, 2)), jnp.float32)
+
+    pooled, backward = jax.vjp(pooling.of_windows, *window(x))
+    expected, dx = value_and_gradient(pooling.forward, x, dy)
+
+    np.testing.assert_array_equal(pooled, expected)
+    np.testing.assert_array_equal(window_backward(backward(dy)), dx)
+
+
+def test_windows_come_back_to_their_places() -> None:
+    x = maps(6).astype(jnp.float32)
+    a, b, c, d = window(x)
+    np.testing.assert_array_equal(
+        x[:, :2, :2].reshape(3, 4, 2), jnp.stack([a, b, c, d], 1)[:, :, 0, 0]
+    )
+    np.testing.assert_array_equal(window_backward(window(x)), x)
+    np.testing.assert_array_equal(window_backward(window(maps(7))), maps(7)[:, :6, :6])
 
 
 @each

@@ -1,0 +1,76 @@
+"""A block in inference and in training: one value, and the gradient of a plain network."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from fmnist_jax.networks.block import Step, block, trained_block
+from fmnist_jax.networks.geometry import Geometry
+from fmnist_jax.networks.pooling import AVERAGE, GLOBAL, MAX, NONE, Pooling
+from fmnist_jax.scratch.activations import GELU, RELU, Activation
+from tests.compiling import quick_jit
+from tests.networks.test_convolution import by_lax
+
+
+@pytest.mark.parametrize(
+    ("channels", "taps", "geometry", "pooling", "activation"),
+    [
+        (1, 3, Geometry(1, 1, 6), MAX, RELU),
+        (1, 5, Geometry(1, 2, 7), GLOBAL, GELU),
+        (3, 5, Geometry(1, 0, 2), AVERAGE, RELU),
+        (16, 3, Geometry(1, 1, 6), MAX, GELU),
+        (16, 2, Geometry(1, 1, 8), AVERAGE, RELU),
+        (16, 3, Geometry(1, 1, 2), MAX, RELU),
+        (16, 3, Geometry(2, 1, 4), MAX, RELU),
+        (16, 3, Geometry(1, 1, 7), NONE, RELU),
+        (16, 7, Geometry(1, 3, 6), MAX, RELU),
+    ],
+)
+def test_inference_training_and_gradient(
+    channels: int, taps: int, geometry: Geometry, pooling: Pooling, activation: Activation
+) -> None:
+    step = Step(geometry, activation.forward, pooling)
+
+    def plain(x, kernel, bias):
+        Z = by_lax(x, kernel, geometry) + bias[:, None, None, None]
+        return pooling.forward(activation.forward(Z))
+
+    with jax.enable_x64(True):
+        rng = np.random.default_rng(0)
+        shapes = (channels, 7, 7, 2), (taps, taps, channels, 4), (4,)
+        given = [jnp.asarray(rng.standard_normal(shape)) for shape in shapes]
+        expected, backward = jax.vjp(plain, *given)
+        dy = jnp.asarray(rng.standard_normal(expected.shape))
+
+        for function in (block, trained_block):
+            found = quick_jit(function, static_argnums=3)(*given, step)
+            np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-11)
+        found, found_backward = quick_jit(lambda *given: jax.vjp(
+            lambda *given: block(*given, step), *given
+        ))(*given)  # fmt: skip
+        np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-11)
+        for a, b in zip(quick_jit(found_backward)(dy), backward(dy), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("channels", [3, 16])
+def test_seeds_side_by_side(channels: int) -> None:
+    """`jax.vmap` over kernels, in inference and of the gradient."""
+    step = Step(Geometry(1, 1, 6), RELU.forward, MAX)
+    rng = np.random.default_rng(0)
+    x, bias = jnp.asarray(rng.standard_normal((channels, 7, 7, 2)), jnp.float32), jnp.zeros(4)
+    kernels = jnp.asarray(rng.standard_normal((2, 3, 3, channels, 4)), jnp.float32)
+
+    def infer(kernel):
+        return block(x, kernel, bias, step)
+
+    def gradient(kernel):
+        return jax.grad(lambda kernel: jnp.square(infer(kernel)).sum())(kernel)
+
+    with jax.default_matmul_precision("highest"):
+        for function in (infer, gradient):
+            together = quick_jit(jax.vmap(function))(kernels)
+            for seed in range(2):
+                alone = quick_jit(function)(kernels[seed])
+                np.testing.assert_allclose(together[seed], alone, rtol=1e-4, atol=1e-4)
