@@ -30,9 +30,9 @@ ours are,
 | backbone                           | 1,425 (1,356)   | 1.54 (1.46)  | 32.4 (19.2) | 5,986 (5,559)   | 2.43 (2.15)    | 3.4 s (4.7 s) |
 
 Training reaches its targets against PyTorch: 1.63 times in the median, 1.04 at the least. Flax's own
-convolutions take 15 to 35 times as long, but for LeNet (7) and the literal "global" (4 to 6), in which
+convolutions take 17 to 35 times as long, but for LeNet (7) and the literal "global" (4 to 8), in which
 convolutions are little of the work. Features reach theirs in the median, 1.95 times PyTorch's inference,
-and in 14 of 16 rows: 5x5 is at 1.43, and LeNet, too small for matrix products, at 1.22, half of its time in
+and in 14 of 16 rows: 5x5 is at 1.43, and LeNet, too small for matrix products, at 1.22, much of its time in
 copying the patches of its second convolution. With JAX 0.10 the six rows tried are at 1.09 to 2.35 in
 training and 1.07 to 4.71 for features. Two rows were disturbed and measured again, in 11 and 5 rounds: the
 "avg" one with "he" (features 1.30, now 1.72) and, with JAX 0.10, 32..512 3x3 (training 0.91, now 1.19; beside
