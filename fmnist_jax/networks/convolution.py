@@ -12,6 +12,8 @@ What gave what, and what else was tried: `experiments/throughput_networks.py`.
 """
 
 import functools
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -46,13 +48,7 @@ def convolution(x: Maps, kernel: Kernel, geometry: Geometry) -> Maps:
 @functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
 def _convolution(x: Maps, kernel: Kernel, one: One, geometry: Geometry) -> Maps:
     forward = by_patches if patches_pay(x, kernel, geometry) else native
-    return lax.platform_dependent(
-        x,
-        kernel,
-        one,
-        cpu=functools.partial(forward, geometry=geometry),
-        default=functools.partial(native, geometry=geometry),
-    )
+    return _by_platform(forward, native, geometry, x, kernel, one)
 
 
 def _convolution_backward(
@@ -60,14 +56,7 @@ def _convolution_backward(
 ) -> tuple[Maps, Kernel, One]:
     x, kernel, one = residuals
     backward = by_patches_backward if patches_pay(x, kernel, geometry) else native_backward
-    dx, dkernel = lax.platform_dependent(
-        x,
-        kernel,
-        one,
-        dy,
-        cpu=functools.partial(backward, geometry=geometry),
-        default=functools.partial(native_vjp, geometry=geometry),
-    )
+    dx, dkernel = _by_platform(backward, native_vjp, geometry, *residuals, dy)
     return dx, dkernel, jnp.zeros_like(one)  # the 1 is no variable
 
 
@@ -87,23 +76,13 @@ def windowed_convolution(x: Maps, kernel: Kernel, geometry: Geometry) -> Windows
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
 def _windowed_convolution(x: Maps, kernel: Kernel, one: One, geometry: Geometry) -> Windows:
-    return lax.platform_dependent(
-        x,
-        kernel,
-        one,
-        cpu=functools.partial(winograd, geometry=geometry),
-        default=functools.partial(_native_windows, geometry=geometry),
-    )
+    return _by_platform(winograd, _native_windows, geometry, x, kernel, one)
 
 
 def _windowed_convolution_backward(
     geometry: Geometry, residuals: Residuals, dY: Windows
 ) -> tuple[Maps, Kernel, One]:
-    def by_native(x: Maps, kernel: Kernel, one: One, dY: Windows) -> tuple[Maps, Kernel]:
-        return native_vjp(x, kernel, one, window_backward(dY), geometry)
-
-    cpu = functools.partial(winograd_backward, geometry=geometry)
-    dx, dkernel = lax.platform_dependent(*residuals, dY, cpu=cpu, default=by_native)
+    dx, dkernel = _by_platform(winograd_backward, _native_windows_vjp, geometry, *residuals, dY)
     return dx, dkernel, jnp.zeros_like(residuals[2])
 
 
@@ -118,32 +97,47 @@ _windowed_convolution.defvjp(
 
 def inferred_convolution(x: Maps, kernel: Kernel, geometry: Geometry) -> Maps:
     """`convolution` for inference, in which a CPU has shorter ways; not to be differentiated."""
-    if not sums_pay(x, kernel):
-        return convolution(x, kernel, geometry)
 
-    def on_cpu(x: Maps, kernel: Kernel) -> Maps:
-        return direct(x, kernel, geometry)
+    def on_cpu(x: Maps, kernel: Kernel, one: One, geometry: Geometry) -> Maps:
+        if sums_pay(x, kernel):
+            return direct(x, kernel, geometry)
+        return _convolution(apart(x, one), kernel, one, geometry)
 
-    default = functools.partial(native, one=_one(x), geometry=geometry)
-    return lax.platform_dependent(x, kernel, cpu=on_cpu, default=default)
+    return _by_platform(on_cpu, native, geometry, x, kernel, _one(x))
 
 
 def inferred_windows(x: Maps, kernel: Kernel, geometry: Geometry) -> Windows:
     """`window(convolution(...))` for inference, at stride 1 for an even size; not to be differentiated."""
     if winograd_pays(x, kernel):
         return windowed_convolution(x, kernel, geometry)
+    if not sums_pay(x, kernel):
+        return window(inferred_convolution(x, kernel, geometry))
 
-    def on_cpu(x: Maps, kernel: Kernel, one: One) -> Windows:
-        if sums_pay(x, kernel):
-            return direct_windows(x, kernel, geometry)
-        return window(_convolution(apart(x, one), kernel, one, geometry))
+    def on_cpu(x: Maps, kernel: Kernel, one: One, geometry: Geometry) -> Windows:
+        return direct_windows(x, kernel, geometry)
 
-    default = functools.partial(_native_windows, geometry=geometry)
-    return lax.platform_dependent(x, kernel, _one(x), cpu=on_cpu, default=default)
+    return _by_platform(on_cpu, _native_windows, geometry, x, kernel, _one(x))
+
+
+def _by_platform(
+    cpu: Callable[..., Any], default: Callable[..., Any], geometry: Geometry, *arrays: Any
+) -> Any:
+    """`cpu(*arrays, geometry)` in a program for CPUs, `default` of the same in others."""
+    return lax.platform_dependent(
+        *arrays,
+        cpu=functools.partial(cpu, geometry=geometry),
+        default=functools.partial(default, geometry=geometry),
+    )
 
 
 def _native_windows(x: Maps, kernel: Kernel, one: One, geometry: Geometry) -> Windows:
     return window(native(x, kernel, one, geometry))
+
+
+def _native_windows_vjp(
+    x: Maps, kernel: Kernel, one: One, dY: Windows, geometry: Geometry
+) -> tuple[Maps, Kernel]:
+    return native_vjp(x, kernel, one, window_backward(dY), geometry)
 
 
 def _one(x: Maps) -> One:
