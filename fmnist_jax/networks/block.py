@@ -6,17 +6,25 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
+import jax.numpy as jnp
+from jax import lax
 from jaxtyping import Array, Float
 
 from fmnist_jax.networks.convolution import (
+    FEW,
+    by_platform,
     convolution,
-    inferred_convolution,
-    inferred_windows,
+    outputs_of_a_tile,
+    sums_pay,
     windowed_convolution,
+    winograd_pays,
     winograd_pays_in_training,
 )
-from fmnist_jax.networks.geometry import Geometry, Kernel
-from fmnist_jax.networks.pooling import Maps, Pooling
+from fmnist_jax.networks.direct import direct, direct_windows
+from fmnist_jax.networks.geometry import Geometry, Kernel, One, hidden_one
+from fmnist_jax.networks.native import native
+from fmnist_jax.networks.pooling import Maps, Pooling, Windows
+from fmnist_jax.networks.winograd import winograd_pooled
 
 Bias = Float[Array, " filters"]
 
@@ -35,13 +43,18 @@ class Step:
         """Whether convolution and pooling agree on 2x2 windows of outputs side by side."""
         return self.geometry.stride == 1 and self.pooling.of_windows is not None
 
-    def pooled(self, Z: tuple[Maps, ...], bias: Bias) -> Maps:
-        """pool(g(Z + bias)), Z the convolution's maps, whole or by their place in each window."""
-        A = [self.activation(maps + bias[:, None, None, None]) for maps in Z]
-        if len(A) == 1:
-            return self.pooling.forward(A[0])
+    def of_maps(self, Z: Maps, bias: Bias) -> Maps:
+        """pool(g(Z + bias)), Z the convolution's outputs."""
+        return self.pooling.forward(self.activation(Z + _shaped(bias)))
+
+    def of_windows(self, Z: Windows, bias: Bias) -> Maps:
+        """The same of outputs by their place in each window."""
         assert self.pooling.of_windows is not None  # has_windows
-        return self.pooling.of_windows(*A)
+        return self.pooling.of_windows(*(self.activation(place + _shaped(bias)) for place in Z))
+
+
+def _shaped(bias: Bias) -> Float[Array, "filters 1 1 1"]:
+    return bias[:, None, None, None]
 
 
 # Without a gradient a function with a custom_vjp runs as it stands; with one, the forward that was given
@@ -51,16 +64,14 @@ class Step:
 @functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
 def block(x: Maps, kernel: Kernel, bias: Bias, step: Step) -> Maps:
     """pool(g(kernel * x + bias))."""
-    if step.has_windows:
-        return step.pooled(inferred_windows(x, kernel, step.geometry), bias)
-    return step.pooled((inferred_convolution(x, kernel, step.geometry),), bias)
+    return by_platform(inferred_on_cpu, inferred, x, kernel, bias, hidden_one(x), step=step)
 
 
 def trained_block(x: Maps, kernel: Kernel, bias: Bias, step: Step) -> Maps:
     """The same for training."""
     if step.has_windows and winograd_pays_in_training(x, kernel, step.geometry):
-        return step.pooled(windowed_convolution(x, kernel, step.geometry), bias)
-    return step.pooled((convolution(x, kernel, step.geometry),), bias)
+        return step.of_windows(windowed_convolution(x, kernel, step.geometry), bias)
+    return step.of_maps(convolution(x, kernel, step.geometry), bias)
 
 
 block.defvjp(
@@ -69,3 +80,46 @@ block.defvjp(
     ),
     lambda step, backward, dy: backward(dy),
 )
+
+
+def inferred(x: Maps, kernel: Kernel, bias: Bias, one: One, step: Step) -> Maps:
+    """The same for inference."""
+    return step.of_maps(native(x, kernel, one, step.geometry), bias)
+
+
+def inferred_on_cpu(x: Maps, kernel: Kernel, bias: Bias, one: One, step: Step) -> Maps:
+    """The same, by shorter ways than training has."""
+    if step.has_windows and winograd_pays(x, kernel):
+        outputs = outputs_of_a_tile(kernel, step.geometry)
+        pool = functools.partial(step.of_windows, bias=bias)
+        return winograd_pooled(x, kernel, one, step.geometry, outputs, pool)
+    if not sums_pay(x, kernel):
+        return apart(functools.partial(_by_convolution, step=step), one, x, kernel, bias)
+    by_sums = _by_sums_in_windows if step.has_windows else _by_sums
+    if (
+        kernel.shape[-1] < FEW
+    ):  # patches will follow; Winograd's transforms read what isn't apart faster
+        return apart(functools.partial(by_sums, step=step), one, x, kernel, bias)
+    return by_sums(x, kernel, bias, step)
+
+
+def _by_convolution(x: Maps, kernel: Kernel, bias: Bias, step: Step) -> Maps:
+    return step.of_maps(convolution(x, kernel, step.geometry), bias)
+
+
+def _by_sums(x: Maps, kernel: Kernel, bias: Bias, step: Step) -> Maps:
+    return step.of_maps(direct(x, kernel, step.geometry), bias)
+
+
+def _by_sums_in_windows(x: Maps, kernel: Kernel, bias: Bias, step: Step) -> Maps:
+    return step.of_windows(direct_windows(x, kernel, step.geometry), bias)
+
+
+def apart(function: Callable[..., Maps], one: One, *arguments: Any) -> Maps:
+    """function(*arguments), computed before anything that follows.
+
+    The compiler would compute it anew for each of the patches that see it. It can't know that the branch
+    is always taken. (JAX 0.12 would respect an `optimization_barrier`, 0.10 forgets it before it decides.)
+    """
+    result = jax.eval_shape(function, *arguments)
+    return lax.cond(one > 0, function, lambda *_: jnp.zeros(result.shape, result.dtype), *arguments)

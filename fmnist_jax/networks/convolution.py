@@ -2,9 +2,9 @@
 
 On GPU and TPU it is XLA's own convolution (`native`). On a CPU XLA's own has gradients many times slower
 inside a loop (`lax.scan`), so there it is made of matrix products, forward and backward: the fewest are
-Winograd's (`winograd`), where 2x2 pooling follows; elsewhere there are `patches`; and an image's one
-channel needs none in inference (`direct`). Where the patches of many channels would be too large for the
-caches it is XLA's own on a CPU too, its gradients written as forward convolutions, which are fast in loops.
+Winograd's (`winograd`), where 2x2 pooling follows; elsewhere there are `patches`. Where the patches of many
+channels would be too large for the caches it is XLA's own on a CPU too, its gradients written as forward
+convolutions, which are fast in loops. What serves in inference alone is put together in `block`.
 
 The lowering is chosen when a program is compiled for its platform, not when it is traced. With the batch
 innermost, every copy, sum and maximum on a CPU runs over whole vectors, and the matrix products are wide.
@@ -19,10 +19,10 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from fmnist_jax.networks.direct import MOST_TAPS, direct, direct_windows
-from fmnist_jax.networks.geometry import Geometry, Kernel, One
+from fmnist_jax.networks.direct import MOST_TAPS
+from fmnist_jax.networks.geometry import Geometry, Kernel, One, hidden_one
 from fmnist_jax.networks.native import native, native_backward, native_vjp
-from fmnist_jax.networks.patches import apart, by_patches, by_patches_backward, patch_bytes
+from fmnist_jax.networks.patches import by_patches, by_patches_backward, patch_bytes
 from fmnist_jax.networks.pooling import Maps, Windows, window, window_backward
 from fmnist_jax.networks.winograd import TAPS, winograd, winograd_backward
 
@@ -42,13 +42,13 @@ def convolution(x: Maps, kernel: Kernel, geometry: Geometry) -> Maps:
 
     With p = `geometry.before` and x taken as 0 outside.
     """
-    return _convolution(x, kernel, _one(x), geometry)
+    return _convolution(x, kernel, hidden_one(x), geometry)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
 def _convolution(x: Maps, kernel: Kernel, one: One, geometry: Geometry) -> Maps:
     forward = by_patches if patches_pay(x, kernel, geometry) else native
-    return _by_platform(forward, native, geometry, x, kernel, one)
+    return by_platform(forward, native, x, kernel, one, geometry=geometry)
 
 
 def _convolution_backward(
@@ -56,7 +56,7 @@ def _convolution_backward(
 ) -> tuple[Maps, Kernel, One]:
     x, kernel, one = residuals
     backward = by_patches_backward if patches_pay(x, kernel, geometry) else native_backward
-    dx, dkernel = _by_platform(backward, native_vjp, geometry, *residuals, dy)
+    dx, dkernel = by_platform(backward, native_vjp, *residuals, dy, geometry=geometry)
     return dx, dkernel, jnp.zeros_like(one)  # the 1 is no variable
 
 
@@ -71,18 +71,20 @@ def windowed_convolution(x: Maps, kernel: Kernel, geometry: Geometry) -> Windows
 
     It serves where `winograd_pays`.
     """
-    return _windowed_convolution(x, kernel, _one(x), geometry)
+    return _windowed_convolution(x, kernel, hidden_one(x), geometry)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
 def _windowed_convolution(x: Maps, kernel: Kernel, one: One, geometry: Geometry) -> Windows:
-    return _by_platform(winograd, _native_windows, geometry, x, kernel, one)
+    return by_platform(winograd, _native_windows, x, kernel, one, geometry=geometry)
 
 
 def _windowed_convolution_backward(
     geometry: Geometry, residuals: Residuals, dY: Windows
 ) -> tuple[Maps, Kernel, One]:
-    dx, dkernel = _by_platform(winograd_backward, _native_windows_vjp, geometry, *residuals, dY)
+    dx, dkernel = by_platform(
+        winograd_backward, _native_windows_vjp, *residuals, dY, geometry=geometry
+    )
     return dx, dkernel, jnp.zeros_like(residuals[2])
 
 
@@ -95,38 +97,14 @@ _windowed_convolution.defvjp(
 )
 
 
-def inferred_convolution(x: Maps, kernel: Kernel, geometry: Geometry) -> Maps:
-    """`convolution` for inference, in which a CPU has shorter ways; not to be differentiated."""
-
-    def on_cpu(x: Maps, kernel: Kernel, one: One, geometry: Geometry) -> Maps:
-        if sums_pay(x, kernel):
-            return direct(x, kernel, geometry)
-        return _convolution(apart(x, one), kernel, one, geometry)
-
-    return _by_platform(on_cpu, native, geometry, x, kernel, _one(x))
-
-
-def inferred_windows(x: Maps, kernel: Kernel, geometry: Geometry) -> Windows:
-    """`window(convolution(...))` for inference, at stride 1 for an even size; not to be differentiated."""
-    if winograd_pays(x, kernel):
-        return windowed_convolution(x, kernel, geometry)
-    if not sums_pay(x, kernel):
-        return window(inferred_convolution(x, kernel, geometry))
-
-    def on_cpu(x: Maps, kernel: Kernel, one: One, geometry: Geometry) -> Windows:
-        return direct_windows(x, kernel, geometry)
-
-    return _by_platform(on_cpu, _native_windows, geometry, x, kernel, _one(x))
-
-
-def _by_platform(
-    cpu: Callable[..., Any], default: Callable[..., Any], geometry: Geometry, *arrays: Any
+def by_platform(
+    cpu: Callable[..., Any], default: Callable[..., Any], *arrays: Any, **fixed: Any
 ) -> Any:
-    """`cpu(*arrays, geometry)` in a program for CPUs, `default` of the same in others."""
+    """`cpu(*arrays, **fixed)` in a program for CPUs, `default` of the same in others."""
     return lax.platform_dependent(
         *arrays,
-        cpu=functools.partial(cpu, geometry=geometry),
-        default=functools.partial(default, geometry=geometry),
+        cpu=functools.partial(cpu, **fixed),
+        default=functools.partial(default, **fixed),
     )
 
 
@@ -140,11 +118,6 @@ def _native_windows_vjp(
     return native_vjp(x, kernel, one, window_backward(dY), geometry)
 
 
-def _one(x: Maps) -> One:
-    """Shared by forward and backward, so that the compiler finds their patches equal, computed once."""
-    return lax.optimization_barrier(jnp.ones((), x.dtype))
-
-
 def sums_pay(x: Maps, kernel: Kernel) -> bool:
     """Whether a CPU does best, in inference, with the sum over taps itself."""
     return x.shape[0] == 1 and kernel.shape[0] <= MOST_TAPS
@@ -153,6 +126,14 @@ def sums_pay(x: Maps, kernel: Kernel) -> bool:
 def winograd_pays(x: Maps, kernel: Kernel) -> bool:
     """Whether a CPU does best, in inference, where kernels are transformed once, by Winograd's products."""
     return x.shape[0] >= FEW and kernel.shape[0] in TAPS
+
+
+def outputs_of_a_tile(kernel: Kernel, geometry: Geometry) -> int:
+    """Along an axis, how many outputs at a time a CPU does best by Winograd's products, in inference.
+
+    Four save products where taps are many, and there is more than one window to compute.
+    """
+    return 4 if kernel.shape[0] == max(TAPS) and geometry.size > 2 else 2
 
 
 def winograd_pays_in_training(x: Maps, kernel: Kernel, geometry: Geometry) -> bool:

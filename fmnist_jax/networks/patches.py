@@ -4,7 +4,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
-from fmnist_jax.networks.geometry import Geometry, Kernel, One
+from fmnist_jax.networks.geometry import Geometry, Kernel, One, padded
 from fmnist_jax.networks.pooling import Maps
 
 Patches = Float[Array, "taps*inputs size*size*batch"]
@@ -35,15 +35,6 @@ def by_patches_backward(
     return patches_backward(dP, x, live, geometry), dkernel
 
 
-def apart(x: Maps, one: One) -> Maps:
-    """x, computed before its patches: the compiler would compute it anew for every tap that sees it.
-
-    It can't know that the branch is always taken, and takes what a branch is given as it stands. (JAX
-    0.12 would respect an `optimization_barrier`, 0.10 forgets it before it decides on this.)
-    """
-    return lax.cond(one > 0, lambda x: x, jnp.zeros_like, x)
-
-
 def patch_bytes(x: Maps, kernel: Kernel, geometry: Geometry) -> int:
     """Of all patches of a batch."""
     taps = len(live_taps(kernel.shape[0], x.shape[1], geometry)) ** 2
@@ -67,9 +58,16 @@ def live_taps(taps: int, height: int, geometry: Geometry) -> range:
 
 def patches(x: Maps, one: One, live: range, geometry: Geometry) -> Patches:
     """For each live tap (u, v), x as that tap sees it; rows are taps and channels, columns outputs."""
-    # Times a 1 that the compiler can't see through: mere copies it would leave to one core.
-    seen = [_seen(x, u, v, geometry) * one for u in live for v in live]
-    return jnp.concatenate(seen).reshape(-1, geometry.size**2 * x.shape[-1])
+    stride, _, size = geometry
+    x = padded(x, live.stop, geometry)
+    reach = (size - 1) * stride + 1
+    # Times a 1 that the compiler can't see through: mere copies it would leave to one core. Stacked in two
+    # steps they are one loop to it; all at once, each is written twice.
+    rows = [
+        jnp.stack([x[:, u : u + reach : stride, v : v + reach : stride] * one for v in live])
+        for u in live
+    ]
+    return jnp.stack(rows).reshape(-1, size**2 * x.shape[-1])
 
 
 def patches_backward(dP: Patches, x: Maps, live: range, geometry: Geometry) -> Maps:
@@ -81,18 +79,6 @@ def patches_backward(dP: Patches, x: Maps, live: range, geometry: Geometry) -> M
         for v in live:
             dx = dx + _seen_backward(next(parts), u, v, x.shape[1], geometry)
     return dx
-
-
-def _seen(x: Maps, u: int, v: int, geometry: Geometry) -> Maps:
-    """x[c, i stride + u - before, j stride + v - before, n] for all outputs i, j; 0 outside."""
-    stride, before, size = geometry
-    reach = (size - 1) * stride + 1
-
-    def cut(tap: int) -> tuple[int, int, int]:
-        return before - tap, reach + tap - before - x.shape[1], 0
-
-    seen = lax.pad(x, jnp.zeros((), x.dtype), ((0, 0, 0), cut(u), cut(v), (0, 0, 0)))
-    return seen[:, ::stride, ::stride]
 
 
 def _seen_backward(dseen: Maps, u: int, v: int, height: int, geometry: Geometry) -> Maps:

@@ -1,20 +1,20 @@
-"""Winograd's convolution at stride 1: the 2x2 outputs of each window from fewer products than taps.
+"""Winograd's convolution at stride 1: m x m outputs at a time from fewer products than taps.
 
-A window's four outputs see a tile d of (k + 1) x (k + 1) inputs through the k x k kernel g, and are
+Such a block of outputs sees a tile d of (m + k - 1) x (m + k - 1) inputs through the k x k kernel g, and is
 
     Y = A^T M A,  M = U * V,  U = G g G^T,  V = B^T d B,
 
-* element by element and summed over the channels: (k + 1)^2 products instead of 4 k^2, so 16 instead of
-36 for 3x3 and 36 instead of 100 for 5x5. Over all windows of a batch M is (k + 1)^2 matrix products. The
-transforms are linear, so that each one's backward is its transpose. With 2x2 pooling each window
-becomes one output, and Y needn't be put together to maps.
+* element by element and summed over the channels: with m = 2 (k + 1)^2 products instead of 4 k^2, so 16
+instead of 36 for 3x3 and 36 instead of 100 for 5x5, with m = 4 64 instead of 400. Over all tiles of a
+batch M is (m + k - 1)^2 matrix products. The transforms are linear, so that each one's backward is its
+transpose. With 2x2 pooling each window becomes one output, and Y needn't be put together to maps.
 
 Source: Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, 2016; the matrices by Toom and
 Cook, from polynomials that take their values at `POINTS` and at infinity.
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from itertools import product
 from typing import Any, NamedTuple
@@ -26,36 +26,37 @@ from jaxtyping import Array, Float
 from fmnist_jax.networks.geometry import Geometry, Kernel, One, padded, padded_backward
 from fmnist_jax.networks.pooling import Maps, Windows
 
-POINTS = (Fraction(0), Fraction(1), Fraction(-1), Fraction(1, 2), Fraction(-2))
-"""Where a kernel's polynomial is taken, with infinity: k of them serve a kernel of k taps.
+POINTS = tuple(map(Fraction, ("0", "1", "-1", "1/2", "-2", "-1/2", "2")))
+"""Where a kernel's polynomial is taken, with infinity: m + k - 2 of them serve m outputs of k taps.
 
 The order costs few digits: in float32, 64 channels, 14x14, the largest error is 0.5 to 2 times that of
 patches in y, 1 to 5 times in dx and 2 to 13 times in dkernel, from 2x2 to 5x5 (at most 6e-6 of the
-largest entry); 2 in place of 1/2 costs two to three times that. `tests/networks/test_winograd.py` holds it.
+largest entry); 2 in place of 1/2 costs two to three times that. Four outputs at a time of 5x5 double the
+error in y (3e-6). `tests/networks/test_winograd.py` holds it.
 """
 
-TAPS = range(2, len(POINTS) + 1)
+TAPS = range(2, 6)
 """Kernels that it can do: more points would cost more digits."""
 
 Row = tuple[float, ...]
-Products = Float[Array, "tile*tile channels windows*windows*batch"]
+Products = Float[Array, "tile*tile channels tiles*tiles*batch"]
 
 
 class Transforms(NamedTuple):
     """The matrices for one axis, row by row."""
 
     AT: tuple[Row, ...]
-    """(2, k + 1)."""
+    """(m, m + k - 1)."""
     G: tuple[Row, ...]
-    """(k + 1, k)."""
+    """(m + k - 1, k)."""
     BT: tuple[Row, ...]
-    """(k + 1, k + 1)."""
+    """(m + k - 1, m + k - 1)."""
 
 
 @functools.cache
-def transforms(taps: int) -> Transforms:
-    """A^T, G and B^T for kernels of so many taps (in `TAPS`)."""
-    points = POINTS[:taps]
+def transforms(taps: int, outputs: int) -> Transforms:
+    """A^T, G and B^T for kernels of so many taps (in `TAPS`) and so many outputs (2 or 4)."""
+    points = POINTS[: outputs + taps - 2]
     G, BT = [], []
     for point in points:
         others = [other for other in points if other != point]
@@ -68,7 +69,10 @@ def transforms(taps: int) -> Transforms:
         BT.append([sign * coefficient for coefficient in [*with_roots(others), Fraction(0)]])
     G.append([Fraction(tap == taps - 1) for tap in range(taps)])
     BT.append(with_roots(points))
-    AT = [[*(point**output for point in points), Fraction(output)] for output in range(2)]
+    AT = [
+        [*(point**output for point in points), Fraction(output == outputs - 1)]
+        for output in range(outputs)
+    ]
     return Transforms(*(tuple(tuple(map(float, row)) for row in rows) for rows in (AT, G, BT)))
 
 
@@ -83,11 +87,8 @@ def with_roots(roots: Sequence[Fraction]) -> list[Fraction]:
 
 def winograd(x: Maps, kernel: Kernel, one: One, geometry: Geometry) -> Windows:
     """The convolution's outputs by their place in each 2x2 window; `geometry.size` is even."""
-    taps, batch = kernel.shape[0], x.shape[-1]
-    # M = U^T V, filters from channels.
-    U = kernel_transform(kernel.swapaxes(2, 3))
-    M = _products(U, 2, input_transform(x, taps, one, geometry), 1)
-    return output_transform(M, taps, geometry.size // 2, batch)
+    (a, b), (c, d) = _by_place(x, kernel, one, geometry, outputs=2)
+    return a, b, c, d
 
 
 def winograd_backward(
@@ -99,39 +100,74 @@ def winograd_backward(
     """
     taps = kernel.shape[0]
     dM = output_transform_backward(dY, taps, one)
-    dU = _products(input_transform(x, taps, one, geometry), 2, dM, 2)
-    dV = _products(kernel_transform(kernel), 2, dM, 1)
+    dU = _products(input_transform(x, taps, one, geometry, outputs=2), 2, dM, 2)
+    dV = _products(kernel_transform(kernel, outputs=2), 2, dM, 1)
     return input_transform_backward(dV, x, taps, one, geometry), kernel_transform_backward(dU, taps)
 
 
-def input_transform(x: Maps, taps: int, one: One, geometry: Geometry) -> Products:
-    """V = B^T d B of every window's tile, which overlaps the next one's by k - 1."""
-    x = padded(x, taps, geometry)
+def winograd_pooled(
+    x: Maps,
+    kernel: Kernel,
+    one: One,
+    geometry: Geometry,
+    outputs: int,
+    pool: Callable[[Windows], Maps],
+) -> Maps:
+    """`pool` of the outputs' 2x2 windows, for inference; m, `outputs`, is 2 or 4."""
+    Y = _by_place(x, kernel, one, geometry, outputs)
+    firsts = range(0, outputs, 2)
+    pooled = [
+        [pool((Y[i][j], Y[i][j + 1], Y[i + 1][j], Y[i + 1][j + 1])) for j in firsts] for i in firsts
+    ]
+    maps = jnp.stack([jnp.stack(row, axis=3) for row in pooled], axis=2)
+    side, size = maps.shape[1] * maps.shape[2], geometry.size // 2
+    return maps.reshape(-1, side, side, x.shape[-1])[:, :size, :size]
+
+
+def _by_place(
+    x: Maps, kernel: Kernel, one: One, geometry: Geometry, outputs: int
+) -> list[list[Maps]]:
+    """Y by row and column in the tile; the last tiles may reach beyond `geometry.size`."""
+    taps, tiles = kernel.shape[0], tiles_along(geometry, outputs)
+    # M = U^T V, filters from channels.
+    U = kernel_transform(kernel.swapaxes(2, 3), outputs)
+    M = _products(U, 2, input_transform(x, taps, one, geometry, outputs), 1)
+    return output_transform(M, taps, outputs, tiles, x.shape[-1])
+
+
+def tiles_along(geometry: Geometry, outputs: int) -> int:
+    """How many tiles an axis has."""
+    return -(-geometry.size // outputs)
+
+
+def input_transform(x: Maps, taps: int, one: One, geometry: Geometry, outputs: int) -> Products:
+    """V = B^T d B of every tile, which overlaps the next one by k - 1."""
+    x = padded(x, taps, geometry._replace(size=tiles_along(geometry, outputs) * outputs))
+    BT = transforms(taps, outputs).BT
     # Times one for the reason that `patches` tells.
-    rows = [combined(row, _seen(x, 1, taps)) * one for row in transforms(taps).BT]
-    tiles = jnp.stack(rows)
-    V = [combined(row, _seen(tiles, 3, taps)) * one for row in transforms(taps).BT]
-    return jnp.stack(V, axis=1).reshape((taps + 1) ** 2, x.shape[0], -1)
+    rows = jnp.stack([combined(row, _seen(x, 1, taps, outputs)) * one for row in BT])
+    V = [combined(row, _seen(rows, 3, taps, outputs)) * one for row in BT]
+    return jnp.stack(V, axis=1).reshape(len(BT) ** 2, x.shape[0], -1)
 
 
 def input_transform_backward(
     dV: Products, x: Maps, taps: int, one: One, geometry: Geometry
 ) -> Maps:
-    """dx: B dV B^T, the overlapping tiles added up."""
+    """dx: B dV B^T, the overlapping tiles added up; two outputs a tile."""
     tile, windows = taps + 1, geometry.size // 2
     dtiles = dV.reshape(tile, tile, x.shape[0], windows, windows, x.shape[-1])
-    BT = list(zip(*transforms(taps).BT, strict=True))
-    columns = [combined(column, [dtiles[:, i] for i in range(tile)]) for column in BT]
+    B = list(zip(*transforms(taps, 2).BT, strict=True))
+    columns = [combined(row, [dtiles[:, i] for i in range(tile)]) for row in B]
     drows = _seen_backward(columns, 3, one)
-    dx = _seen_backward([combined(column, list(drows)) for column in BT], 1, one)
+    dx = _seen_backward([combined(row, list(drows)) for row in B], 1, one)
     return padded_backward(dx, x, geometry)
 
 
 def kernel_transform(
-    kernel: Float[Array, "taps taps rows columns"],
+    kernel: Float[Array, "taps taps rows columns"], outputs: int
 ) -> Float[Array, "tile*tile rows columns"]:
     """U = G g G^T."""
-    G = transforms(kernel.shape[0]).G
+    G = transforms(kernel.shape[0], outputs).G
     rows = jnp.stack([combined(row, list(kernel)) for row in G])
     taps = range(kernel.shape[0])
     U = jnp.stack([combined(row, [rows[:, tap] for tap in taps]) for row in G], axis=1)
@@ -141,26 +177,28 @@ def kernel_transform(
 def kernel_transform_backward(
     dU: Float[Array, "tile*tile rows columns"], taps: int
 ) -> Float[Array, "taps taps rows columns"]:
-    """dg = G^T dU G."""
-    GT = list(zip(*transforms(taps).G, strict=True))
+    """dg = G^T dU G; two outputs a tile."""
+    GT = list(zip(*transforms(taps, 2).G, strict=True))
     tile = taps + 1
     dU = dU.reshape(tile, tile, *dU.shape[1:])
     columns = jnp.stack([combined(row, [dU[:, i] for i in range(tile)]) for row in GT], axis=1)
     return jnp.stack([combined(row, list(columns)) for row in GT])
 
 
-def output_transform(M: Products, taps: int, windows: int, batch: int) -> Windows:
-    """Y = A^T M A."""
-    tile, AT = taps + 1, transforms(taps).AT
-    maps = M.reshape(tile, tile, -1, windows, windows, batch)
-    rows = [[combined(row, [maps[i, j] for i in range(tile)]) for j in range(tile)] for row in AT]
-    a, b, c, d = (combined(row, values) for values, row in product(rows, AT))
-    return a, b, c, d
+def output_transform(
+    M: Products, taps: int, outputs: int, tiles: int, batch: int
+) -> list[list[Maps]]:
+    """Y = A^T M A, by row and column in the tile."""
+    AT = transforms(taps, outputs).AT
+    tile = range(outputs + taps - 1)
+    maps = M.reshape(len(tile), len(tile), -1, tiles, tiles, batch)
+    rows = [[combined(row, [maps[i, j] for i in tile]) for j in tile] for row in AT]
+    return [[combined(row, values) for row in AT] for values in rows]
 
 
 def output_transform_backward(dY: Windows, taps: int, one: One) -> Products:
-    """dM = A dY A^T."""
-    A = list(zip(*transforms(taps).AT, strict=True))
+    """dM = A dY A^T; two outputs a tile."""
+    A = list(zip(*transforms(taps, 2).AT, strict=True))
     a, b, c, d = dY
     rows = [(combined(row, (a, c)), combined(row, (b, d))) for row in A]
     dM = [combined(row, values) * one for values, row in product(rows, A)]
@@ -187,14 +225,15 @@ def _products(a: Any, a_axis: int, b: Any, b_axis: int) -> Any:
     return lax.dot_general(a, b, (((a_axis,), (b_axis,)), ((0,), (0,))))
 
 
-def _seen(x: Any, axis: int, taps: int) -> list[Any]:
-    """Along an axis, what each place of the windows' tiles sees: every second entry from there on."""
-    last = x.shape[axis] - taps  # of the last window's first place is one less
-    return [lax.slice_in_dim(x, place, place + last, 2, axis) for place in range(taps + 1)]
+def _seen(x: Any, axis: int, taps: int, outputs: int) -> list[Any]:
+    """Along an axis, what each place of the tiles sees: every m-th entry from there on."""
+    tile = outputs + taps - 1
+    last = x.shape[axis] - tile  # tile's first place
+    return [lax.slice_in_dim(x, place, place + last + 1, outputs, axis) for place in range(tile)]
 
 
 def _seen_backward(dseen: Sequence[Any], axis: int, one: One) -> Any:
-    """What each place saw, added up where it saw it; places that no tile reaches, behind, are 0.
+    """What each place of tiles of two outputs saw, added up where it saw it; what none reaches is 0.
 
     Even entries and odd ones are added up apart, and then put between each other.
     """

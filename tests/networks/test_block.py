@@ -1,5 +1,7 @@
 """A block in inference and in training: one value, and the gradient of a plain network."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,7 +12,16 @@ from fmnist_jax.networks.geometry import Geometry
 from fmnist_jax.networks.pooling import AVERAGE, GLOBAL, MAX, NONE, Pooling
 from fmnist_jax.scratch.activations import GELU, RELU, Activation
 from tests.compiling import quick_jit
-from tests.networks.test_convolution import by_lax
+from tests.networks.test_convolution import (
+    CASES,
+    PLATFORMS,
+    SAME,
+    WINDOWED,
+    Case,
+    by_lax,
+    draw,
+    lowered,
+)
 
 
 @pytest.mark.parametrize(
@@ -22,6 +33,8 @@ from tests.networks.test_convolution import by_lax
         (16, 3, Geometry(1, 1, 6), MAX, GELU),
         (16, 2, Geometry(1, 1, 8), AVERAGE, RELU),
         (16, 3, Geometry(1, 1, 2), MAX, RELU),
+        (16, 5, Geometry(1, 2, 6), MAX, GELU),
+        (16, 5, Geometry(1, 2, 4), AVERAGE, RELU),
         (16, 3, Geometry(2, 1, 4), MAX, RELU),
         (16, 3, Geometry(1, 1, 7), NONE, RELU),
         (16, 7, Geometry(1, 3, 6), MAX, RELU),
@@ -52,6 +65,43 @@ def test_inference_training_and_gradient(
         np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-11)
         for a, b in zip(quick_jit(found_backward)(dy), backward(dy), strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize(("channels", "filters"), [(1, 4), (1, 16), (3, 4), (16, 4)])
+@pytest.mark.parametrize(
+    ("case", "pooling"),
+    [*itertools.product(CASES[::3], [NONE]), *itertools.product(WINDOWED, [MAX])],
+    ids=lambda value: value.name if isinstance(value, Pooling) else "-".join(map(str, value)),
+)
+def test_inference_by_every_way(case: Case, pooling: Pooling, channels: int, filters: int) -> None:
+    """Sums over taps, patches and Winograd's products, two outputs at a time and four."""
+    with jax.enable_x64(True):
+        x, kernel, _ = draw(case, channels=channels)
+        kernel = jnp.tile(kernel, filters // kernel.shape[-1])
+        bias = jnp.linspace(-1, 1, filters)
+        expected = by_lax(x, kernel, case.geometry) + bias[:, None, None, None]
+        expected = pooling.forward(RELU.forward(expected))
+
+        step = Step(case.geometry, RELU.forward, pooling)
+        found = quick_jit(block, static_argnums=3)(x, kernel, bias, step)
+    assert (found.shape, found.dtype) == (expected.shape, expected.dtype)
+    np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-11)
+
+
+@PLATFORMS
+@pytest.mark.parametrize("pooling", [MAX, NONE])
+@pytest.mark.parametrize("channels", [1, 3, 16])
+def test_the_lowering_goes_by_the_platform(
+    platform: str, native: bool, channels: int, pooling: Pooling
+) -> None:
+    """Sums or matrix products on a CPU, XLA's convolution elsewhere, whatever traced it."""
+    case = SAME[6]._replace(size=6)
+    x, kernel, _ = draw(case, np.float32, channels)
+    step = Step(case.geometry, RELU.forward, pooling)
+
+    program = lowered(lambda *given: block(*given, step), platform, x, kernel, jnp.zeros(4))
+    assert ("stablehlo.convolution" in program) == native
+    assert ("stablehlo.dot_general" in program) == (not native and channels > 1)
 
 
 @pytest.mark.parametrize("channels", [3, 16])

@@ -14,8 +14,6 @@ from fmnist_jax.networks import convolution as convolution_module
 from fmnist_jax.networks.convolution import (
     CACHED,
     convolution,
-    inferred_convolution,
-    inferred_windows,
     patches_pay,
     windowed_convolution,
     winograd_pays_in_training,
@@ -233,23 +231,6 @@ def test_windows_and_their_gradients_are_those_of_lax(case: Case) -> None:
         np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-11)
 
 
-@pytest.mark.parametrize("channels", [1, 3, 16])
-@pytest.mark.parametrize(
-    "case", [*CASES[::3], *WINDOWED], ids=lambda case: "-".join(map(str, case))
-)
-def test_inference_finds_the_same(case: Case, channels: int) -> None:
-    """By sums over taps, by patches and by Winograd's products."""
-    with jax.enable_x64(True):
-        x, kernel, _ = draw(case, channels=channels)
-        expected = by_lax(x, kernel, case.geometry)
-        found = quick_jit(inferred_convolution, static_argnums=2)(x, kernel, case.geometry)
-        np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-11)
-        if case in WINDOWED:
-            windows = quick_jit(inferred_windows, static_argnums=2)(x, kernel, case.geometry)
-            for a, b in zip(windows, window(expected), strict=True):
-                np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-11)
-
-
 def test_a_single_window_of_an_image_doesnt_pay_in_training() -> None:
     x, kernel = jnp.zeros((16, 7, 7, 2)), jnp.zeros((3, 3, 16, 4))
     assert winograd_pays_in_training(x, kernel, Geometry(1, 1, 6))
@@ -281,19 +262,3 @@ def test_the_lowering_goes_by_the_platform(platform: str, native: bool) -> None:
         program = lowered(gradients, platform, x, kernel)
         assert ("stablehlo.convolution" in program) == native
         assert ("stablehlo.dot_general" in program) != native
-
-
-@PLATFORMS
-@pytest.mark.parametrize("channels", [1, 3, 16])
-def test_so_does_that_of_inference(platform: str, native: bool, channels: int) -> None:
-    case = SAME[6]._replace(size=6)
-    x, kernel, _ = draw(case, np.float32, channels)
-
-    for function in (inferred_convolution, inferred_windows):
-
-        def infer(x, kernel, function=function):
-            return function(x, kernel, case.geometry)
-
-        program = lowered(infer, platform, x, kernel)
-        assert ("stablehlo.convolution" in program) == native
-        assert ("stablehlo.dot_general" in program) == (not native and channels > 1)

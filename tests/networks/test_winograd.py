@@ -10,18 +10,19 @@ import pytest
 from fmnist_jax.networks import winograd
 from fmnist_jax.networks.convolution import windowed_convolution
 from fmnist_jax.networks.geometry import Geometry
-from fmnist_jax.networks.pooling import window
+from fmnist_jax.networks.pooling import largest, max_pool, mean, window
 from tests.compiling import quick_jit
 from tests.networks.test_convolution import by_lax
 
 CHANNELS, HEIGHT, BATCH = 3, 7, 2
 
 each = pytest.mark.parametrize("taps", winograd.TAPS)
+either = pytest.mark.parametrize("outputs", [2, 4])
 
 
 def test_the_matrices_are_the_papers() -> None:
     """F(2x2, 3x3) of Lavin and Gray, section 4.1, but for the signs of a place's U and V together."""
-    found = winograd.transforms(3)
+    found = winograd.transforms(3, 2)
     AT = [[1, 1, 1, 0], [0, 1, -1, -1]]
     G = [[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]]
     BT = [[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]]
@@ -34,15 +35,16 @@ def test_the_matrices_are_the_papers() -> None:
 
 
 @each
-def test_one_axis_is_the_sum_over_taps(taps: int) -> None:
+@either
+def test_one_axis_is_the_sum_over_taps(taps: int, outputs: int) -> None:
     """sum over places of AT[i,p] G[p,k] BT[p,d] is 1 where d = i + k, 0 elsewhere."""
-    AT, G, BT = map(np.asarray, winograd.transforms(taps))
+    AT, G, BT = map(np.asarray, winograd.transforms(taps, outputs))
     found = np.einsum("ip,pk,pd->ikd", AT, G, BT)
 
-    expected = np.zeros((2, taps, taps + 1))
-    for output, tap in np.ndindex(2, taps):
+    expected = np.zeros((outputs, taps, outputs + taps - 1))
+    for output, tap in np.ndindex(outputs, taps):
         expected[output, tap, output + tap] = 1
-    np.testing.assert_allclose(found, expected, atol=1e-15)
+    np.testing.assert_allclose(found, expected, atol=1e-14)
 
 
 def drawn(*shape: int) -> jax.Array:
@@ -58,25 +60,25 @@ def test_each_backward_is_the_transpose_of_its_forward(taps: int) -> None:
         one = jnp.ones((), jnp.float64)
         x, kernel = drawn(CHANNELS, HEIGHT, HEIGHT, BATCH), drawn(taps, taps, CHANNELS, 4)
         M, dV, dU = drawn(places, 4, columns), drawn(places, CHANNELS, columns), drawn(places, 3, 4)
-        dY = tuple(drawn(4, windows, windows, BATCH) + place for place in range(4))
+        dY = [drawn(4, windows, windows, BATCH) + place for place in range(4)]
         pairs = [
             (
-                lambda x: winograd.input_transform(x, taps, one, geometry),
+                lambda x: winograd.input_transform(x, taps, one, geometry, outputs=2),
                 lambda dV: winograd.input_transform_backward(dV, x, taps, one, geometry),
                 x,
                 dV,
             ),
             (
-                winograd.kernel_transform,
+                partial(winograd.kernel_transform, outputs=2),
                 partial(winograd.kernel_transform_backward, taps=taps),
                 kernel,
                 dU,
             ),
             (
-                lambda M: winograd.output_transform(M, taps, windows, BATCH),
-                lambda dY: winograd.output_transform_backward(dY, taps, one),
+                lambda M: winograd.output_transform(M, taps, 2, windows, BATCH),
+                lambda dY: winograd.output_transform_backward((*dY[0], *dY[1]), taps, one),
                 M,
-                dY,
+                [dY[:2], dY[2:]],
             ),
         ]
         for forward, backward, value, dvalue in pairs:
@@ -110,10 +112,54 @@ def test_float32_costs_few_digits(taps: int) -> None:
 
 
 @each
-def test_few_multiplications_are_left(taps: int) -> None:
-    """(k + 1)^2 products a window, filter and channel, for 4 k^2."""
+@either
+@pytest.mark.parametrize("size", [2, 6, 8, 14])
+def test_pooled_by_tiles(taps: int, outputs: int, size: int) -> None:
+    """Whether or not the tiles end where the outputs do."""
+    geometry = Geometry(1, taps // 2, size)
+    with jax.enable_x64(True):
+        x, kernel = drawn(CHANNELS, size, size, BATCH), drawn(taps, taps, CHANNELS, 4)
+        one = jnp.ones((), jnp.float64)
+
+        @quick_jit
+        def run(x, kernel, one):
+            return winograd.winograd_pooled(
+                x, kernel, one, geometry, outputs, lambda Y: largest(*Y)
+            )
+
+        expected = max_pool(by_lax(x, kernel, geometry))
+        np.testing.assert_allclose(run(x, kernel, one), expected, rtol=1e-11, atol=1e-11)
+
+
+def test_four_outputs_at_a_time_cost_few_digits() -> None:
+    """5x5, which has the largest tile; the error in units of the largest entry."""
+    geometry = Geometry(1, 2, 14)
+    with jax.enable_x64(True):
+        x, kernel = drawn(32, 14, 14, 2), drawn(5, 5, 32, 4)
+        expected = mean(*window(quick_jit(by_lax, static_argnums=2)(x, kernel, geometry)))
+        given = [np.asarray(value, np.float32) for value in (x, kernel, 1)]
+
+    def run(x, kernel, one):
+        return winograd.winograd_pooled(x, kernel, one, geometry, 4, lambda Y: mean(*Y))
+
+    with jax.default_matmul_precision("highest"):
+        found = quick_jit(run)(*map(jnp.asarray, given))
+    assert found.dtype == np.float32
+    error = np.abs(np.asarray(found) - np.asarray(expected)).max() / np.abs(expected).max()
+    assert error < 6e-6, error
+
+
+@each
+@either
+def test_few_multiplications_are_left(taps: int, outputs: int) -> None:
+    """(k + m - 1)^2 products a tile, filter and channel, for m^2 k^2."""
     x, kernel = jnp.zeros((CHANNELS, 6, 6, BATCH)), jnp.zeros((taps, taps, CHANNELS, 4))
-    geometry = Geometry(1, taps // 2, 6)
-    program = jax.make_jaxpr(partial(winograd.winograd, geometry=geometry))(x, kernel, jnp.ones(()))
+    program = jax.make_jaxpr(
+        lambda x, kernel, one: winograd.winograd_pooled(
+            x, kernel, one, Geometry(1, taps // 2, 6), outputs, lambda Y: largest(*Y)
+        )
+    )(x, kernel, jnp.ones(()))
     products = [one for one in program.jaxpr.eqns if one.primitive.name == "dot_general"]
-    assert [one.outvars[0].aval.shape for one in products] == [((taps + 1) ** 2, 4, 9 * BATCH)]
+    tiles = {2: 9, 4: 4}[outputs]
+    shape = (taps + outputs - 1) ** 2, 4, tiles * BATCH
+    assert [one.outvars[0].aval.shape for one in products] == [shape]
