@@ -11,20 +11,19 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from fmnist_jax.networks.convolution import (
-    FEW,
     by_platform,
     convolution,
-    outputs_of_a_tile,
-    sums_pay,
+    patches_pay,
     windowed_convolution,
     winograd_pays,
     winograd_pays_in_training,
 )
-from fmnist_jax.networks.direct import direct, direct_windows
+from fmnist_jax.networks.direct import MOST_TAPS, direct, direct_windows
 from fmnist_jax.networks.geometry import Geometry, Kernel, One, hidden_one
 from fmnist_jax.networks.native import native
+from fmnist_jax.networks.patches import by_patches
 from fmnist_jax.networks.pooling import Maps, Pooling, Windows
-from fmnist_jax.networks.winograd import winograd_pooled
+from fmnist_jax.networks.winograd import TAPS, winograd_pooled
 
 Bias = Float[Array, " filters"]
 
@@ -64,7 +63,9 @@ def _shaped(bias: Bias) -> Float[Array, "filters 1 1 1"]:
 @functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
 def block(x: Maps, kernel: Kernel, bias: Bias, step: Step) -> Maps:
     """pool(g(kernel * x + bias))."""
-    return by_platform(inferred_on_cpu, inferred, x, kernel, bias, hidden_one(x), step=step)
+    return by_platform(
+        inferred_on_cpu, inferred_natively, x, kernel, bias, hidden_one(x), step=step
+    )
 
 
 def trained_block(x: Maps, kernel: Kernel, bias: Bias, step: Step) -> Maps:
@@ -82,44 +83,47 @@ block.defvjp(
 )
 
 
-def inferred(x: Maps, kernel: Kernel, bias: Bias, one: One, step: Step) -> Maps:
-    """The same for inference."""
+def inferred_natively(x: Maps, kernel: Kernel, bias: Bias, one: One, step: Step) -> Maps:
+    """The same for inference, on GPU and TPU."""
     return step.of_maps(native(x, kernel, one, step.geometry), bias)
 
 
 def inferred_on_cpu(x: Maps, kernel: Kernel, bias: Bias, one: One, step: Step) -> Maps:
-    """The same, by shorter ways than training has."""
+    """The same on a CPU, by shorter ways than training has."""
+    geometry = step.geometry
     if step.has_windows and winograd_pays(x, kernel):
-        outputs = outputs_of_a_tile(kernel, step.geometry)
+        outputs = outputs_of_a_tile(kernel, geometry)
         pool = functools.partial(step.of_windows, bias=bias)
-        return winograd_pooled(x, kernel, one, step.geometry, outputs, pool)
-    if not sums_pay(x, kernel):
-        return apart(functools.partial(_by_convolution, step=step), one, x, kernel, bias)
-    by_sums = _by_sums_in_windows if step.has_windows else _by_sums
-    if (
-        kernel.shape[-1] < FEW
-    ):  # patches will follow; Winograd's transforms read what isn't apart faster
-        return apart(functools.partial(by_sums, step=step), one, x, kernel, bias)
-    return by_sums(x, kernel, bias, step)
+        return winograd_pooled(x, kernel, one, geometry, outputs, pool)
+    if sums_pay(x, kernel):
+        # Laid out as maps are: the compiler would read images across, as they were before.
+        x = lax.optimization_barrier(x)
+        if step.has_windows:
+            return step.of_windows(direct_windows(x, kernel, geometry), bias)
+        return step.of_maps(direct(x, kernel, geometry), bias)
+    forward = by_patches if patches_pay(x, kernel, geometry) else native
+    return apart(lambda: step.of_maps(forward(x, kernel, one, geometry), bias), one)
 
 
-def _by_convolution(x: Maps, kernel: Kernel, bias: Bias, step: Step) -> Maps:
-    return step.of_maps(convolution(x, kernel, step.geometry), bias)
+def outputs_of_a_tile(kernel: Kernel, geometry: Geometry) -> int:
+    """By Winograd's products in inference, how many outputs along an axis pay best at a time.
 
-
-def _by_sums(x: Maps, kernel: Kernel, bias: Bias, step: Step) -> Maps:
-    return step.of_maps(direct(x, kernel, step.geometry), bias)
-
-
-def _by_sums_in_windows(x: Maps, kernel: Kernel, bias: Bias, step: Step) -> Maps:
-    return step.of_windows(direct_windows(x, kernel, step.geometry), bias)
-
-
-def apart(function: Callable[..., Maps], one: One, *arguments: Any) -> Maps:
-    """function(*arguments), computed before anything that follows.
-
-    The compiler would compute it anew for each of the patches that see it. It can't know that the branch
-    is always taken. (JAX 0.12 would respect an `optimization_barrier`, 0.10 forgets it before it decides.)
+    Four take fewer products than two but more sums, which pays for many taps and more than one window.
     """
-    result = jax.eval_shape(function, *arguments)
-    return lax.cond(one > 0, function, lambda *_: jnp.zeros(result.shape, result.dtype), *arguments)
+    return 4 if kernel.shape[0] == max(TAPS) and geometry.size > 2 else 2
+
+
+def sums_pay(x: Maps, kernel: Kernel) -> bool:
+    """Whether inference does best with the sum over taps itself."""
+    return x.shape[0] == 1 and kernel.shape[0] <= MOST_TAPS
+
+
+def apart(function: Callable[[], Maps], one: One) -> Maps:
+    """function(), computed from maps that were before, and before anything that follows.
+
+    Otherwise the compiler computes what patches see anew for each patch that sees it. It can't know that
+    this branch is always taken, and what a branch takes and gives is whole. (JAX 0.12 would respect an
+    `optimization_barrier`, 0.10 forgets it before it decides.)
+    """
+    result = jax.eval_shape(function)
+    return lax.cond(one > 0, function, lambda: jnp.zeros(result.shape, result.dtype))

@@ -19,7 +19,6 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from fmnist_jax.networks.direct import MOST_TAPS
 from fmnist_jax.networks.geometry import Geometry, Kernel, One, hidden_one
 from fmnist_jax.networks.native import native, native_backward, native_vjp
 from fmnist_jax.networks.patches import by_patches, by_patches_backward, patch_bytes
@@ -69,7 +68,7 @@ _convolution.defvjp(
 def windowed_convolution(x: Maps, kernel: Kernel, geometry: Geometry) -> Windows:
     """`window(convolution(...))` at stride 1 for an even size, by Winograd's products on a CPU.
 
-    It serves where `winograd_pays`.
+    It serves where `winograd_pays_in_training`.
     """
     return _windowed_convolution(x, kernel, hidden_one(x), geometry)
 
@@ -118,22 +117,9 @@ def _native_windows_vjp(
     return native_vjp(x, kernel, one, window_backward(dY), geometry)
 
 
-def sums_pay(x: Maps, kernel: Kernel) -> bool:
-    """Whether a CPU does best, in inference, with the sum over taps itself."""
-    return x.shape[0] == 1 and kernel.shape[0] <= MOST_TAPS
-
-
 def winograd_pays(x: Maps, kernel: Kernel) -> bool:
     """Whether a CPU does best, in inference, where kernels are transformed once, by Winograd's products."""
     return x.shape[0] >= FEW and kernel.shape[0] in TAPS
-
-
-def outputs_of_a_tile(kernel: Kernel, geometry: Geometry) -> int:
-    """Along an axis, how many outputs at a time a CPU does best by Winograd's products, in inference.
-
-    Four save products where taps are many, and there is more than one window to compute.
-    """
-    return 4 if kernel.shape[0] == max(TAPS) and geometry.size > 2 else 2
 
 
 def winograd_pays_in_training(x: Maps, kernel: Kernel, geometry: Geometry) -> bool:

@@ -39,5 +39,8 @@ def padded_backward(dpadded: Maps, x: Maps, geometry: Geometry) -> Maps:
 
 
 def hidden_one(x: Maps) -> One:
-    """Shared by forward and backward, so that the compiler finds their patches equal, computed once."""
+    """A 1 that the compiler can't see through.
+
+    Forward and backward share it, so that the compiler finds their patches equal and computes them once.
+    """
     return lax.optimization_barrier(jnp.ones((), x.dtype))

@@ -4,10 +4,11 @@ Such a block of outputs sees a tile d of (m + k - 1) x (m + k - 1) inputs throug
 
     Y = A^T M A,  M = U * V,  U = G g G^T,  V = B^T d B,
 
-* element by element and summed over the channels: with m = 2 (k + 1)^2 products instead of 4 k^2, so 16
-instead of 36 for 3x3 and 36 instead of 100 for 5x5, with m = 4 64 instead of 400. Over all tiles of a
-batch M is (m + k - 1)^2 matrix products. The transforms are linear, so that each one's backward is its
-transpose. With 2x2 pooling each window becomes one output, and Y needn't be put together to maps.
+* element by element and summed over the channels: (m + k - 1)^2 products instead of m^2 k^2. For m = 2
+these are 16 instead of 36 with 3x3 and 36 instead of 100 with 5x5; for m = 4, 64 instead of 400 with 5x5.
+Over all tiles of a batch M is (m + k - 1)^2 matrix products. The transforms are linear, so that each
+one's backward is its transpose. With 2x2 pooling each window becomes one output, and Y needn't be put
+together to maps.
 
 Source: Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, 2016; the matrices by Toom and
 Cook, from polynomials that take their values at `POINTS` and at infinity.
@@ -32,11 +33,11 @@ POINTS = tuple(map(Fraction, ("0", "1", "-1", "1/2", "-2", "-1/2", "2")))
 The order costs few digits: in float32, 64 channels, 14x14, the largest error is 0.5 to 2 times that of
 patches in y, 1 to 5 times in dx and 2 to 13 times in dkernel, from 2x2 to 5x5 (at most 6e-6 of the
 largest entry); 2 in place of 1/2 costs two to three times that. Four outputs at a time of 5x5 double the
-error in y (3e-6). `tests/networks/test_winograd.py` holds it.
+error of the windows' means (to 3e-6). `tests/networks/test_winograd.py` holds it.
 """
 
 TAPS = range(2, 6)
-"""Kernels that it can do: more points would cost more digits."""
+"""Kernels that it does: more taps need more points, and these cost digits."""
 
 Row = tuple[float, ...]
 Products = Float[Array, "tile*tile channels tiles*tiles*batch"]
@@ -228,7 +229,7 @@ def _products(a: Any, a_axis: int, b: Any, b_axis: int) -> Any:
 def _seen(x: Any, axis: int, taps: int, outputs: int) -> list[Any]:
     """Along an axis, what each place of the tiles sees: every m-th entry from there on."""
     tile = outputs + taps - 1
-    last = x.shape[axis] - tile  # tile's first place
+    last = x.shape[axis] - tile  # the place at which the last tile begins
     return [lax.slice_in_dim(x, place, place + last + 1, outputs, axis) for place in range(tile)]
 
 

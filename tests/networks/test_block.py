@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fmnist_jax.networks.block import Step, block, trained_block
+from fmnist_jax.networks.block import Step, block, outputs_of_a_tile, trained_block
 from fmnist_jax.networks.geometry import Geometry
 from fmnist_jax.networks.pooling import AVERAGE, GLOBAL, MAX, NONE, Pooling
-from fmnist_jax.scratch.activations import GELU, RELU, Activation
+from fmnist_jax.scratch.activations import GELU, IDENTITY, RELU, Activation
 from tests.compiling import quick_jit
 from tests.networks.test_convolution import (
     CASES,
@@ -35,6 +35,7 @@ from tests.networks.test_convolution import (
         (16, 3, Geometry(1, 1, 2), MAX, RELU),
         (16, 5, Geometry(1, 2, 6), MAX, GELU),
         (16, 5, Geometry(1, 2, 4), AVERAGE, RELU),
+        (16, 5, Geometry(1, 2, 2), MAX, RELU),
         (16, 3, Geometry(2, 1, 4), MAX, RELU),
         (16, 3, Geometry(1, 1, 7), NONE, RELU),
         (16, 7, Geometry(1, 3, 6), MAX, RELU),
@@ -70,7 +71,7 @@ def test_inference_training_and_gradient(
 @pytest.mark.parametrize(("channels", "filters"), [(1, 4), (1, 16), (3, 4), (16, 4)])
 @pytest.mark.parametrize(
     ("case", "pooling"),
-    [*itertools.product(CASES[::3], [NONE]), *itertools.product(WINDOWED, [MAX])],
+    [*itertools.product(CASES[::3], [NONE]), *itertools.product(WINDOWED, [MAX, AVERAGE])],
     ids=lambda value: value.name if isinstance(value, Pooling) else "-".join(map(str, value)),
 )
 def test_inference_by_every_way(case: Case, pooling: Pooling, channels: int, filters: int) -> None:
@@ -80,9 +81,9 @@ def test_inference_by_every_way(case: Case, pooling: Pooling, channels: int, fil
         kernel = jnp.tile(kernel, filters // kernel.shape[-1])
         bias = jnp.linspace(-1, 1, filters)
         expected = by_lax(x, kernel, case.geometry) + bias[:, None, None, None]
-        expected = pooling.forward(RELU.forward(expected))
+        expected = pooling.forward(expected)
 
-        step = Step(case.geometry, RELU.forward, pooling)
+        step = Step(case.geometry, IDENTITY.forward, pooling)
         found = quick_jit(block, static_argnums=3)(x, kernel, bias, step)
     assert (found.shape, found.dtype) == (expected.shape, expected.dtype)
     np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-11)
@@ -104,7 +105,15 @@ def test_the_lowering_goes_by_the_platform(
     assert ("stablehlo.dot_general" in program) == (not native and channels > 1)
 
 
-@pytest.mark.parametrize("channels", [3, 16])
+def test_four_outputs_at_a_time_for_many_taps_and_windows() -> None:
+    three, five = jnp.zeros((3, 3, 16, 4)), jnp.zeros((5, 5, 16, 4))
+    assert outputs_of_a_tile(five, Geometry(1, 2, 14)) == 4
+    assert outputs_of_a_tile(five, Geometry(1, 2, 4)) == 4
+    assert outputs_of_a_tile(five, Geometry(1, 2, 2)) == 2
+    assert outputs_of_a_tile(three, Geometry(1, 1, 14)) == 2
+
+
+@pytest.mark.parametrize("channels", [1, 3, 16])
 def test_seeds_side_by_side(channels: int) -> None:
     """`jax.vmap` over kernels, in inference and of the gradient."""
     step = Step(Geometry(1, 1, 6), RELU.forward, MAX)
