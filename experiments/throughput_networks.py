@@ -10,34 +10,33 @@ Measured (two-core AMD EPYC; JAX 0.12, median of 5 rounds, and in brackets, wher
 3; every round is in `results/throughput_networks.json`): images a second, and how many times the others'
 ours are,
 
-| network                            | ours, images/s  | over PyTorch | over Flax   | our features/s  | over PyTorch's | compiled in   |
-|------------------------------------|-----------------|--------------|-------------|-----------------|----------------|---------------|
-| max 16,16,16,16,16 3x3 random      | 15,168 (12,434) | 2.38 (2.35)  | 17.1 (13.4) | 89,033 (68,903) | 6.11 (4.71)    | 4.0 s (5.4 s) |
-| avg 16,16,16,16,16 3x3 random      | 20,203          | 3.70         | 16.6        | 84,078          | 5.62           | 3.1 s         |
-| global 16,16,16,16,16 3x3 random   | 43,777          | 5.65         | 8.3         | 209,050         | 9.08           | 1.7 s         |
-| max 16,32,64,128,256 3x3 random    | 6,409 (6,746)   | 1.26 (1.68)  | 21.4 (17.8) | 35,820 (36,730) | 2.15 (1.54)    | 3.9 s (5.5 s) |
-| avg 16,32,64,128,256 3x3 random    | 9,414           | 1.83         | 27.4        | 49,011          | 1.94           | 4.0 s         |
-| global 16,32,64,128,256 3x3 random | 24,390          | 3.81         | 5.6         | 152,194         | 2.01           | 2.0 s         |
-| max 16,32,64,128,256 3x3 he        | 7,718           | 1.56         | 25.5        | 48,029          | 1.76           | 4.3 s         |
-| avg 16,32,64,128,256 3x3 he        | 7,392           | 1.70         | 23.3        | 42,302          | 1.72           | 4.6 s         |
-| global 16,32,64,128,256 3x3 he     | 16,190          | 3.30         | 4.3         | 98,865          | 1.73           | 2.0 s         |
-| max 16,32,64,128,256 3x3 xavier    | 6,685           | 1.32         | 21.2        | 46,630          | 1.82           | 4.4 s         |
-| avg 16,32,64,128,256 3x3 xavier    | 6,606           | 1.38         | 19.7        | 35,750          | 1.51           | 4.0 s         |
-| global 16,32,64,128,256 3x3 xavier | 19,996          | 3.45         | 5.5         | 139,107         | 1.95           | 1.9 s         |
-| max 32,64,128,256,512 3x3 random   | 2,658 (2,231)   | 1.47 (1.19)  | 34.9 (21.9) | 14,375 (11,182) | 1.95 (1.32)    | 4.3 s (7.1 s) |
-| max 32,64,128,256,512 5x5 xavier   | 946 (970)       | 1.04 (1.09)  | 27.9 (19.8) | 5,426 (4,281)   | 1.43 (1.07)    | 7.1 s (9.2 s) |
-| LeNet                              | 17,648 (16,104) | 1.55 (1.55)  | 7.4 (7.8)   | 82,273 (70,183) | 1.22 (1.11)    | 3.4 s (4.3 s) |
-| backbone                           | 1,425 (1,356)   | 1.54 (1.46)  | 32.4 (19.2) | 5,986 (5,559)   | 2.43 (2.15)    | 3.4 s (4.7 s) |
+| network                            | ours, images/s  | over PyTorch | over Flax   | our features/s    | over PyTorch's | compiled in    |
+|------------------------------------|-----------------|--------------|-------------|-------------------|----------------|----------------|
+| max 16,16,16,16,16 3x3 random      | 13,256 (14,782) | 2.25 (2.14)  | 13.3 (14.4) | 96,207 (74,248)   | 6.86 (4.41)    | 5.5 s (4.7 s)  |
+| avg 16,16,16,16,16 3x3 random      | 15,443 (19,111) | 3.04 (2.82)  | 15.6 (15.1) | 75,683 (87,194)   | 5.89 (5.21)    | 3.5 s (4.1 s)  |
+| global 16,16,16,16,16 3x3 random   | 42,803 (49,606) | 5.17 (5.75)  | 8.5 (11.6)  | 193,697 (217,526) | 8.88 (8.18)    | 1.7 s (2.0 s)  |
+| max 16,32,64,128,256 3x3 random    | 8,099 (6,623)   | 1.55 (1.36)  | 24.5 (17.8) | 50,656 (36,285)   | 1.95 (1.43)    | 4.2 s (5.6 s)  |
+| avg 16,32,64,128,256 3x3 random    | 8,363           | 1.56         | 25.6        | 51,773            | 2.12           | 3.8 s          |
+| global 16,32,64,128,256 3x3 random | 20,681          | 3.20         | 5.8         | 127,300           | 1.89           | 2.0 s          |
+| max 16,32,64,128,256 3x3 he        | 6,367           | 1.55         | 20.7        | 37,836            | 1.99           | 4.1 s          |
+| avg 16,32,64,128,256 3x3 he        | 6,946           | 1.76         | 22.0        | 42,704            | 1.99           | 4.3 s          |
+| global 16,32,64,128,256 3x3 he     | 19,952          | 4.27         | 5.6         | 148,011           | 2.70           | 2.2 s          |
+| max 16,32,64,128,256 3x3 xavier    | 7,257           | 1.54         | 23.2        | 50,670            | 2.25           | 5.1 s          |
+| avg 16,32,64,128,256 3x3 xavier    | 9,025           | 1.86         | 26.7        | 54,930            | 1.93           | 4.0 s          |
+| global 16,32,64,128,256 3x3 xavier | 22,463          | 5.11         | 6.2         | 150,690           | 3.09           | 2.5 s          |
+| max 32,64,128,256,512 3x3 random   | 1,949 (2,146)   | 1.20 (1.23)  | 25.7 (21.1) | 10,846 (11,212)   | 1.65 (1.42)    | 4.5 s (5.5 s)  |
+| max 32,64,128,256,512 5x5 xavier   | 1,314 (847)     | 1.39 (0.95)  | 39.0 (17.6) | 7,199 (3,879)     | 1.83 (1.13)    | 6.3 s (10.2 s) |
+| LeNet                              | 18,528 (20,115) | 1.68 (1.68)  | 8.3 (8.4)   | 133,487 (118,065) | 1.97 (2.38)    | 3.1 s (4.2 s)  |
+| backbone                           | 1,430 (1,428)   | 1.52 (1.50)  | 32.2 (19.8) | 6,062 (6,490)     | 2.15 (2.59)    | 3.3 s (5.4 s)  |
 
-Training reaches its targets against PyTorch: 1.63 times in the median, 1.04 at the least. Flax's own
-convolutions take 17 to 35 times as long, but for LeNet (7) and the literal "global" (4 to 8), in which
-convolutions are little of the work. Features reach theirs in the median, 1.95 times PyTorch's inference,
-and in 14 of 16 rows: 5x5 is at 1.43, and LeNet, too small for matrix products, at 1.22, much of its time in
-copying the patches of its second convolution. With JAX 0.10 the six rows tried are at 1.09 to 2.35 in
-training and 1.07 to 4.71 for features. Two rows were disturbed and measured again, in 11 and 5 rounds: the
-"avg" one with "he" (features 1.30, now 1.72) and, with JAX 0.10, 32..512 3x3 (training 0.91, now 1.19; beside
-the code before Winograd's products, in turn, it is level: 2,376 and 2,358 images a second).
-Compilation takes 7 seconds at most, and a process that trains 0.8 GiB.
+Training reaches its targets against PyTorch: 1.72 times in the median, 1.20 at the least. So do features, in
+all rows: 2.06 times PyTorch's inference in the median, 1.65 at the least. Flax's own convolutions take 13 to
+39 times as long, but for LeNet (8) and the literal "global" (6 to 9), in which convolutions are little of the
+work. With JAX 0.10 the eight rows tried are at 0.95 to 5.75 in training and 1.13 to 8.18 for features, five of
+them at 1.5 or better: its batches of products use one core where those of 0.12 use both. Compilation takes 7
+seconds at most (0.10: 10), and a process that trains 0.8 GiB. LeNet and the first "avg" 16..256 were measured
+in 7 rounds, in a run of their own, and so was 32..512 3x3, after the rest had been: LeNet was disturbed before
+(0.97 to 2.65 times PyTorch), and features of the first "avg" too (0.99 to 1.86, median 1.58).
 
 What was tried, once each by changing the program or one layer of it, so that only large differences mean
 much (JAX 0.12, images a second of 16,32,64,128,256 3x3 in training, where no layer is named):
@@ -53,16 +52,26 @@ much (JAX 0.12, images a second of 16,32,64,128,256 3x3 in training, where no la
   four 6 to 54 % slower;
 - the batch in four parts, one after the other: 7 to 12 % faster with 32 channels, level to 23 % slower
   with 64;
-- four outputs at a time, as the pooling takes them: 24 to 61 % slower, but 10 % faster for LeNet's first;
+- patches stacked row by row, which is one loop to the compiler, rather than concatenated all at once, which
+  writes them twice: LeNet's features 1.15 times as many, its training 1.1 times, 16..256 0.97 times;
+- patches of a window's four outputs, as the pooling takes them: 24 to 61 % slower, but 10 % faster for
+  LeNet's first;
 - Winograd's products instead of patches, which is how it is: features 2.4 times as many (16..256), 2.8
   (32..512), 2.1 (5x5) and 1.7 (backbone), with JAX 0.10 2.0, 2.1, 2.1 and 1.4; training 10, 20, 14 and
   15 % faster, with 0.10 2, 4, 15 and 10 %. As one batch of products: each on its own they were 1.4 times
   as fast as patches with 64 channels, 0.5 to 1.1 times with fewer. Not for the single window of a 3x3 map
   in training (43 against 54 microseconds an image, 128 to 256 filters), nor for LeNet's 6 channels
   (features 66,000 instead of 98,000);
+- the same for 4x4 outputs at a time: with 5x5 kernels features 1.2 times as many, but training 0.9 times;
+  with 3x3 ones 1.08 to 1.2 times (32..512) and 0.95 (16..256), with JAX 0.10 0.6 to 0.8: so 5x5 alone has it,
+  in inference. For LeNet's second convolution they give 17,000 features a second, those for 2x2 outputs
+  53,000, a sum over its 150 taps and channels 41,000, patches 108,000;
 - an image's one channel summed over taps, without patches, in inference: "global" features 15 % more
-  (16..256), LeNet's 1.5 times as many where its pooled maps are computed before their patches
-  (`patches.apart`), half as many without that;
+  (16..256), LeNet's 1.5 times as many. The image has to be laid out as maps are first (in `block`): without
+  that, report 2's CNN has 0.7 times as many;
+- what patches see, and what is made of them, computed apart from all else (`block.apart`), and 80 images at
+  a time instead of 64: each little alone, LeNet's features 1.45 times as many together, "global" 1.1 times,
+  32..512 and the backbone 0.95 times. 96 at a time: 5x5 0.9 times as many, LeNet level;
 - all pooled layers by windows in training, not Winograd's alone: 5 to 20 % slower;
 - bias and ReLU after max pooling instead of before it: 12 % slower;
 - XLA's own convolution with its gradients written as forward ones: 1.44 times as fast where patches
@@ -75,7 +84,7 @@ images, shuffled by their own generator. A turn is a fixed number of steps; ever
 process each, one at a time; ratios are taken round by round. Ours holds uint8 images and scales them in
 the program; PyTorch is given scaled float32, channels_last, and its default threads. Features are
 extracted from 100 images at a time by PyTorch, the best of 50, 100 and 200 for 16..256 and 32..512 (for
-5x5 200 is 3 % faster), and from 64 by ours (`training.epoch.EVALUATION_BATCH`).
+5x5 200 is 3 % faster), and from 80 by ours (`training.epoch.EVALUATION_BATCH`).
 """
 
 import sys
