@@ -47,7 +47,7 @@ of it are trained at once."""
 def where_it_gains(kind: str, platform: str) -> bool:
     """MLPs at once on any device but a CPU; all else one seed after the other.
 
-    On two cores MLPs gain a tenth at once and the five convolutions lose (`experiments/seeds_at_once.py`
+    On two cores MLPs gain a tenth at once and convolutional networks lose (`experiments/seeds_at_once.py`
     has the figures), and a run goes on where it was cut short in turn alone. GPU and TPU are NOT
     MEASURED, for want of one: a step of one MLP is too little work to fill such a device, while
     convolutions of several kernels become grouped ones there, which may be slow. The same command tells,
