@@ -29,16 +29,17 @@ ours are,
 | LeNet                              | 18,528 (20,115) | 1.68 (1.68)  | 8.3 (8.4)   | 133,487 (118,065) | 1.97 (2.38)    | 3.1 s (4.2 s) |
 | backbone                           | 1,430 (1,428)   | 1.52 (1.50)  | 32.2 (19.8) | 6,062 (6,490)     | 2.15 (2.59)    | 3.3 s (5.4 s) |
 
-Training reaches its targets against PyTorch: 1.72 times in the median, 1.20 at the least. So do features, in
-all rows: 2.06 times PyTorch's inference in the median, 1.65 at the least. Flax's own convolutions take 13 to
-39 times as long, but for LeNet (8) and the literal "global" (6 to 9), in which convolutions are little of the
-work. With JAX 0.10 the eight rows tried are at 0.99 to 5.75 in training (5x5 the least, level with the code before
-when beside it, 1,064 and 1,062 images a second) and 1.19 to 8.18 for features, five of them at 1.5 or better:
-its batches of products keep little more than one core busy where those of 0.12 keep both. Compilation takes 7
-seconds at most (0.10: 9), and a process that trains 0.8 GiB (0.10: 0.9). Three rows of 0.12, LeNet, the first
-"avg" 16..256 and 32..512 3x3, were measured in 7 rounds in runs of their own after the rest: LeNet had been
-disturbed (0.97 to 2.65 times PyTorch), and features of the first "avg" too (0.99 to 1.86, median 1.58); 32..512
-was at 1.97 for features before, 1.65 now. So was 5x5 with 0.10, in 5 rounds, at 0.95 before in training.
+Training reaches its targets against PyTorch: 1.72 times in the median, 1.20 at the least. So do features,
+in all rows: 2.06 times PyTorch's inference in the median, 1.65 at the least. Flax's own convolutions take
+13 to 39 times as long, but for LeNet (8) and the literal "global" (6 to 9), in which convolutions are
+little of the work. With JAX 0.10 the eight rows tried are at 0.99 to 5.75 in training (5x5 the least, level
+with the code before when beside it, 1,064 and 1,062 images a second) and 1.19 to 8.18 for features, five of
+them at 1.5 or better: its smaller batches of products keep little more than one core busy where those of
+0.12 keep both. Compilation takes 7 seconds at most (0.10: 9), and a process that trains 0.8 GiB (0.10:
+0.9). Three rows of 0.12, LeNet, the first "avg" 16..256 and 32..512 3x3, were measured in 7 rounds in runs
+of their own after the rest: LeNet had been disturbed (0.97 to 2.65 times PyTorch), and features of the
+first "avg" too (0.99 to 1.86, median 1.58); 32..512 was at 1.97 for features before, 1.65 now. So was 5x5
+with 0.10, in 5 rounds, at 0.95 before in training.
 
 What was tried, once each by changing the program or one layer of it, so that only large differences mean
 much (JAX 0.12, images a second of 16,32,64,128,256 3x3 in training, where no layer is named):
@@ -72,8 +73,9 @@ much (JAX 0.12, images a second of 16,32,64,128,256 3x3 in training, where no la
   (16..256), LeNet's 1.5 times as many. The image has to be laid out as maps are first (in `block`): without
   that, report 2's CNN has 0.7 times as many;
 - what patches see, and what is made of them, computed apart from all else (`block.apart`), and 80 images at
-  a time instead of 64: each little alone, LeNet's features 1.45 times as many together, "global" 1.1 times,
-  32..512 and the backbone 0.95 times. 96 at a time: 5x5 0.9 times as many, LeNet level;
+  a time instead of 64: with the stacked patches LeNet's features 1.45 times as many, "global" 1.1 times,
+  32..512 and the backbone 0.95 times. Of this 80 instead of 64 is 1.28 times for LeNet; 96 at a time are
+  0.93 times as many with 5x5, level for LeNet;
 - all pooled layers by windows in training, not Winograd's alone: 5 to 20 % slower;
 - bias and ReLU after max pooling instead of before it: 12 % slower;
 - XLA's own convolution with its gradients written as forward ones: 1.44 times as fast where patches
@@ -86,7 +88,7 @@ images, shuffled by their own generator. A turn is a fixed number of steps; ever
 process each, one at a time; ratios are taken round by round. Ours holds uint8 images and scales them in
 the program; PyTorch is given scaled float32, channels_last, and its default threads. Features are
 extracted from 100 images at a time by PyTorch, the best of 50, 100 and 200 for 16..256 and 32..512 (for
-5x5 200 is 3 % faster), and from 80 by ours (`training.epoch.EVALUATION_BATCH`).
+5x5 200 is 3 % faster; tried once, beside this command), and from 80 by ours (`training.epoch.EVALUATION_BATCH`).
 """
 
 import sys
@@ -126,7 +128,7 @@ BATCH_SIZE, SEED = 64, 0
 STEPS = 50
 """Training steps of a turn."""
 PYTORCHS_STEP = 100
-"""Images of which PyTorch extracts features at a time: the best of 50, 100 and 200 but for 5x5, where 200 is 3 % faster."""
+"""Images of which PyTorch extracts features at a time."""
 SLOW, SLOW_STEPS = 15_000_000, 10
 """Multiply-adds of an image from which on a turn has fewer steps."""
 

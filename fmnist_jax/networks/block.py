@@ -119,11 +119,11 @@ def sums_pay(x: Maps, kernel: Kernel) -> bool:
 
 
 def apart(function: Callable[[], Maps], one: One) -> Maps:
-    """function(), computed from maps that were before, and before anything that follows.
+    """function(), of which the compiler merges nothing with what is before and behind it.
 
-    Otherwise the compiler computes what patches see anew for each patch that sees it. It can't know that
-    this branch is always taken, and what a branch takes and gives is whole. (JAX 0.12 would respect an
-    `optimization_barrier`, 0.10 forgets it before it decides.)
+    Otherwise it computes the maps that patches see anew for each patch that sees them. It can't know that
+    this branch is always taken, and finishes what a branch takes before it, what one gives within it. (JAX
+    0.12 would respect an `optimization_barrier` there, 0.10 forgets it before it decides.)
     """
     result = jax.eval_shape(function)
     return lax.cond(one > 0, function, lambda: jnp.zeros(result.shape, result.dtype))

@@ -1,4 +1,4 @@
-"""Where the taps of a convolution's kernel fall, in terms that all its ways of computing it share."""
+"""What all ways to compute a convolution share: where its kernel's taps fall, and a hidden 1."""
 
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ from fmnist_jax.networks.pooling import Maps
 
 Kernel = Float[Array, "height width inputs filters"]
 One = Float[Array, ""]
-"""A 1 that the compiler can't see through, see `patches.patches`; shared by a program as a whole."""
+"""The 1 of `hidden_one`."""
 
 
 class Geometry(NamedTuple):
@@ -39,8 +39,8 @@ def padded_backward(dpadded: Maps, x: Maps, geometry: Geometry) -> Maps:
 
 
 def hidden_one(x: Maps) -> One:
-    """A 1 that the compiler can't see through.
+    """A 1 that the compiler can't see through; what it is for, `patches.patches` and `block.apart` tell.
 
-    Forward and backward share it, so that the compiler finds their patches equal and computes them once.
+    Forward and backward share one, so that the compiler finds their patches equal and computes them once.
     """
     return lax.optimization_barrier(jnp.ones((), x.dtype))
