@@ -12,9 +12,10 @@ time in turn over that at once, medians (and range), and how far losses are apar
 | LeNet              | 3     | 0.43 (0.42 to 0.49) | 0.48 (0.45 to 0.55) | 1e-8                  | 1e-4    |
 
 So the two MLPs gain by it on a CPU, before what early stopping costs at once, where all are trained until
-the last one stops: 8 % more epochs in table 1's stored runs. The networks lose: at once the five convolutions
-take a third longer, LeNet more than twice as long. The tenth of the MLPs' time that would be left isn't worth
-that a run no longer goes on where it was cut short: a CPU trains in turn. No other device was at hand.
+the last one stops: 8 % more epochs in table 1's stored runs. The networks lose: at once the five
+convolutions take a third longer, LeNet more than twice as long. The tenth of the MLPs' time that would be
+left isn't worth that a run no longer goes on where it was cut short: a CPU trains in turn. No other
+device was at hand.
 
 Both ways train the same seeds on the same images, a part of the training split, and end each epoch on
 held-back ones as every training does; the first epoch of each, with its compilation, is stored apart.
