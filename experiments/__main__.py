@@ -19,9 +19,12 @@ from dataclasses import dataclass, field
 from rich.console import Console
 from rich.table import Table
 
-from experiments import claims, protocol, statistics, study, workers
-from experiments.catalogue import CATALOGUE, PROGRAMS, plan, results_folder
-from experiments.study import StudyOptions, duration
+from experiments.analysis import judgement as claims
+from experiments.analysis import statistics
+from experiments.engine import runner as protocol
+from experiments.study import study, workers
+from experiments.study.catalogue import CATALOGUE, PROGRAMS, module_of, plan, results_folder
+from experiments.study.study import StudyOptions, duration
 from fmnist_jax.cli.arguments import parse
 from fmnist_jax.cli.interruption import Stopped, listening
 from fmnist_jax.data.loading import DataConfig
@@ -79,7 +82,7 @@ def run_one(name: str, words: Sequence[str]) -> None:
     if name in entries:
         protocol.main(entries[name].experiment, words)
     else:
-        importlib.import_module(f"experiments.{name}").main(words)
+        importlib.import_module(module_of(name)).main(words)
 
 
 def show_list(words: Sequence[str]) -> int:
@@ -170,7 +173,7 @@ def build_report(words: Sequence[str]) -> int:
     """Build the page."""
     options = parse(ReportOptions, f"{PROGRAM} report", words, {})
     # Only here: the page's packages take seconds to import and aren't needed to run experiments.
-    from experiments.page.build import build
+    from experiments.site.build import build
 
     build(print, options.data, results_folder(options.quick))
     return 0

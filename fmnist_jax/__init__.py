@@ -8,37 +8,37 @@ if TYPE_CHECKING:
     from fmnist_jax.data.loading import load_dataset as load_dataset
     from fmnist_jax.errors import UserError as UserError
     from fmnist_jax.inference.classifier import Classifier as Classifier
-    from fmnist_jax.networks.architectures import FiveConv as FiveConv
-    from fmnist_jax.networks.config import Block as Block
-    from fmnist_jax.networks.config import ConvNetConfig as ConvNetConfig
-    from fmnist_jax.pipeline import PipelineRun as PipelineRun
-    from fmnist_jax.pipeline import assess_pipeline as assess_pipeline
-    from fmnist_jax.pipeline import train_pipeline as train_pipeline
-    from fmnist_jax.runs import CNNRun as CNNRun
-    from fmnist_jax.runs import MLPRun as MLPRun
-    from fmnist_jax.runs import assess as assess
-    from fmnist_jax.runs import train as train
+    from fmnist_jax.models.architectures import FiveConv as FiveConv
+    from fmnist_jax.models.config import Block as Block
+    from fmnist_jax.models.config import ConvNetConfig as ConvNetConfig
+    from fmnist_jax.runs.pipeline import PipelineRun as PipelineRun
+    from fmnist_jax.runs.pipeline import assess_pipeline as assess_pipeline
+    from fmnist_jax.runs.pipeline import train_pipeline as train_pipeline
+    from fmnist_jax.runs.run import CNNRun as CNNRun
+    from fmnist_jax.runs.run import MLPRun as MLPRun
+    from fmnist_jax.runs.run import assess as assess
+    from fmnist_jax.runs.run import train as train
     from fmnist_jax.scratch.mlp import MLPConfig as MLPConfig
     from fmnist_jax.training.config import TrainingConfig as TrainingConfig
 
 # Imported when first used, so that what isn't used costs no time.
 _HOMES = {
-    "Block": "fmnist_jax.networks.config",
-    "CNNRun": "fmnist_jax.runs",
+    "Block": "fmnist_jax.models.config",
+    "CNNRun": "fmnist_jax.runs.run",
     "Classifier": "fmnist_jax.inference.classifier",
-    "ConvNetConfig": "fmnist_jax.networks.config",
+    "ConvNetConfig": "fmnist_jax.models.config",
     "DataConfig": "fmnist_jax.data.loading",
-    "FiveConv": "fmnist_jax.networks.architectures",
+    "FiveConv": "fmnist_jax.models.architectures",
     "MLPConfig": "fmnist_jax.scratch.mlp",
-    "MLPRun": "fmnist_jax.runs",
-    "PipelineRun": "fmnist_jax.pipeline",
+    "MLPRun": "fmnist_jax.runs.run",
+    "PipelineRun": "fmnist_jax.runs.pipeline",
     "TrainingConfig": "fmnist_jax.training.config",
     "UserError": "fmnist_jax.errors",
-    "assess": "fmnist_jax.runs",
-    "assess_pipeline": "fmnist_jax.pipeline",
+    "assess": "fmnist_jax.runs.run",
+    "assess_pipeline": "fmnist_jax.runs.pipeline",
     "load_dataset": "fmnist_jax.data.loading",
-    "train": "fmnist_jax.runs",
-    "train_pipeline": "fmnist_jax.pipeline",
+    "train": "fmnist_jax.runs.run",
+    "train_pipeline": "fmnist_jax.runs.pipeline",
 }
 
 __all__ = sorted(_HOMES)  # pyright: ignore[reportUnsupportedDunderAll]

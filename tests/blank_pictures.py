@@ -5,7 +5,8 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from fmnist_jax.evaluation import figures, layer_figures
+from fmnist_jax.evaluation import layer_plots as layer_figures
+from fmnist_jax.evaluation import plots as figures
 
 DRAWN = {
     figures: ("learning_curves", "confusion_matrix", "predictions"),

@@ -10,19 +10,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fmnist_jax.checkpoint import Checkpoint, restore_checkpoint
-from fmnist_jax.checkpoint_arrays import METADATA
+from fmnist_jax.checkpoint.arrays import METADATA
+from fmnist_jax.checkpoint.checkpoint import Checkpoint, restore_checkpoint
 from fmnist_jax.data.dataset import CLASS_NAMES
 from fmnist_jax.data.scaling import Z_SCORE, Scaling
 from fmnist_jax.errors import UserError
-from fmnist_jax.kinds import KINDS, kind_of
-from fmnist_jax.manifest import MANIFEST
-from fmnist_jax.networks.config import ConvNetConfig
-from fmnist_jax.pipeline_model import PipelineConfig, fingerprint
+from fmnist_jax.models.config import ConvNetConfig
+from fmnist_jax.models.kinds import KINDS, kind_of
+from fmnist_jax.models.pipeline_model import PipelineConfig, fingerprint
 from fmnist_jax.scratch import initializers
 from fmnist_jax.scratch.activations import GELU, TANH
 from fmnist_jax.scratch.losses import SOFTMAX_TWICE
 from fmnist_jax.scratch.mlp import MLPConfig
+from fmnist_jax.storage.manifest import MANIFEST
 
 CONFIG = MLPConfig(
     layer_sizes=(784, 4, 5, 10),

@@ -9,9 +9,10 @@ from pathlib import Path
 import jax
 import pytest
 
-from fmnist_jax import gradcheck, gradcheck_gradients
-from fmnist_jax.checkpoint import save_checkpoint
+from fmnist_jax.checkpoint.checkpoint import save_checkpoint
 from fmnist_jax.data import sources
+from fmnist_jax.gradcheck import check as gradcheck
+from fmnist_jax.gradcheck import gradients as gradcheck_gradients
 from tests import once
 from tests.checkpoints import checkpoint
 from tests.compiling import quick_jit

@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 from rich.console import Console
 
-from fmnist_jax.gradcheck import ValueAndGrad
-from fmnist_jax.gradcheck_report import Report, Row, render
+from fmnist_jax.gradcheck.check import ValueAndGrad
+from fmnist_jax.gradcheck.report import Report, Row, render
 from fmnist_jax.scratch import mlp
 from fmnist_jax.scratch.activations import GELU, TANH
 from fmnist_jax.scratch.mlp import Dense, MLPConfig

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import tyro
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
-from fmnist_jax.configuration import Tables, name_of, named
+from fmnist_jax.config.codec import Tables, name_of, named
 from fmnist_jax.errors import UserError
 
 Result = TypeVar("Result")

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from fmnist_jax import scratch
 from fmnist_jax.cli.arguments import call, json_text
 from fmnist_jax.cli.console import Console
-from fmnist_jax.gradcheck import CheckConfig, check
-from fmnist_jax.gradcheck_report import render
+from fmnist_jax.gradcheck.check import CheckConfig, check
+from fmnist_jax.gradcheck.report import render
 from fmnist_jax.scratch.mlp import MLPConfig
 
 

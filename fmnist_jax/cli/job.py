@@ -8,22 +8,23 @@ from typing import NamedTuple
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from fmnist_jax import run_directory, runs
 from fmnist_jax.cli.arguments import json_text
 from fmnist_jax.cli.console import Console
 from fmnist_jax.cli.interruption import Interruption, Stopped, listening
 from fmnist_jax.data.dataset import Dataset
 from fmnist_jax.data.loading import load_dataset
 from fmnist_jax.inference.classifier import Classifier
-from fmnist_jax.parts import Outcome, Run, assess_parts, parts, trainings
-from fmnist_jax.pipeline import Features
-from fmnist_jax.pipeline_model import fingerprint
-from fmnist_jax.run_claims import CHECKPOINT, RESULT, Origin
-from fmnist_jax.run_directory import Opened
-from fmnist_jax.runs import OnEpoch, Trained
+from fmnist_jax.models.pipeline_model import fingerprint
+from fmnist_jax.runs import directory as run_directory
+from fmnist_jax.runs import run as runs
+from fmnist_jax.runs.directory import Opened
+from fmnist_jax.runs.lock import CHECKPOINT, RESULT, Origin
+from fmnist_jax.runs.parts import Outcome, Run, assess_parts, parts, trainings
+from fmnist_jax.runs.pipeline import Features
+from fmnist_jax.runs.run import OnEpoch, Trained
+from fmnist_jax.training.checkpointing import Snapshots
 from fmnist_jax.training.config import TrainingConfig
-from fmnist_jax.training.fit import EpochRecord, FitState
-from fmnist_jax.training.snapshots import Snapshots
+from fmnist_jax.training.loop import EpochRecord, FitState
 
 
 @dataclass(frozen=True)

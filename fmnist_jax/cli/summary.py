@@ -7,17 +7,17 @@ import tyro
 from rich import box
 from rich.table import Table
 
-from fmnist_jax.checkpoint import find_checkpoint, restore_checkpoint
+from fmnist_jax.checkpoint.checkpoint import find_checkpoint, restore_checkpoint
 from fmnist_jax.cli.arguments import call, json_text
 from fmnist_jax.cli.console import Console
 from fmnist_jax.errors import UserError
-from fmnist_jax.kinds import NAMES, kind_of
-from fmnist_jax.networks import summary as counts
-from fmnist_jax.networks.architectures import BACKBONE, LENET, SMALL_CNN, SMALLEST, FiveConv
-from fmnist_jax.networks.config import ConvNetConfig
-from fmnist_jax.networks.summary import Layer, totals
-from fmnist_jax.pipeline import MAIN_NETWORK, pipeline_of
-from fmnist_jax.pipeline_model import PipelineConfig
+from fmnist_jax.models import summary as counts
+from fmnist_jax.models.architectures import BACKBONE, LENET, SMALL_CNN, SMALLEST, FiveConv
+from fmnist_jax.models.config import ConvNetConfig
+from fmnist_jax.models.kinds import NAMES, kind_of
+from fmnist_jax.models.pipeline_model import PipelineConfig
+from fmnist_jax.models.summary import Layer, totals
+from fmnist_jax.runs.pipeline import MAIN_NETWORK, pipeline_of
 from fmnist_jax.scratch.mlp import MLPConfig
 
 

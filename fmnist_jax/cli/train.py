@@ -5,7 +5,6 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 
-from fmnist_jax import runs
 from fmnist_jax.cli.arguments import Unprefixed, call
 from fmnist_jax.cli.interruption import Stopped
 from fmnist_jax.cli.job import Hooks, Output, perform
@@ -13,9 +12,11 @@ from fmnist_jax.data.dataset import Dataset
 from fmnist_jax.data.loading import DataConfig
 from fmnist_jax.data.scaling import SYMMETRIC, Z_SCORE, Scaling
 from fmnist_jax.errors import UserError, unknown_name
-from fmnist_jax.networks.architectures import FiveConv
-from fmnist_jax.networks.config import ConvNetConfig
-from fmnist_jax.pipeline import (
+from fmnist_jax.models.architectures import FiveConv
+from fmnist_jax.models.config import ConvNetConfig
+from fmnist_jax.models.pipeline_model import PipelineConfig
+from fmnist_jax.runs import run as runs
+from fmnist_jax.runs.pipeline import (
     MAIN_NETWORK,
     MAIN_TRAINING,
     MLP_TRAINING,
@@ -24,9 +25,8 @@ from fmnist_jax.pipeline import (
     restore_network,
     train_pipeline,
 )
-from fmnist_jax.pipeline_model import PipelineConfig
-from fmnist_jax.recipes import BACKBONE_RUN, LENET_RUN, SMALL_CNN_RUN, SMALLEST_RUN
-from fmnist_jax.runs import CNN_TRAINING, CNNRun, MLPRun, Trained
+from fmnist_jax.runs.presets import BACKBONE_RUN, LENET_RUN, SMALL_CNN_RUN, SMALLEST_RUN
+from fmnist_jax.runs.run import CNN_TRAINING, CNNRun, MLPRun, Trained
 from fmnist_jax.scratch.activations import RELU, Activation
 from fmnist_jax.scratch.initializers import Initializer, random
 from fmnist_jax.scratch.losses import Loss

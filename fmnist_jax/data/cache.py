@@ -20,7 +20,7 @@ import platformdirs
 from fmnist_jax.data import checksums
 from fmnist_jax.data.dataset import CLASS_NAMES, IMAGE_SHAPE, RawData, Split
 from fmnist_jax.errors import UserError
-from fmnist_jax.files import write_bytes
+from fmnist_jax.storage.files import write_bytes
 
 _EXAMPLE_BYTES = IMAGE_SHAPE[0] * IMAGE_SHAPE[1] + 1
 _LOCK_SECONDS = 900

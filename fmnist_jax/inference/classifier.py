@@ -9,12 +9,12 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float32, Num, UInt8
 
-from fmnist_jax.checkpoint import Checkpoint, find_checkpoint, restore_checkpoint
-from fmnist_jax.checks import is_count, shown, whole
+from fmnist_jax.checkpoint.checkpoint import Checkpoint, find_checkpoint, restore_checkpoint
+from fmnist_jax.config.fields import is_count, shown, whole
 from fmnist_jax.data.dataset import IMAGE_SHAPE
 from fmnist_jax.data.scaling import Scaling, Statistics
 from fmnist_jax.errors import UserError
-from fmnist_jax.models import Model, Network, Parameters
+from fmnist_jax.models.base import Model, Network, Parameters
 from fmnist_jax.scratch.losses import softmax
 
 CHUNK = 1024

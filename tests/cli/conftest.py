@@ -6,7 +6,7 @@ import pytest
 
 from fmnist_jax.cli.app import main
 from fmnist_jax.data import sources
-from fmnist_jax.evaluation import figures
+from fmnist_jax.evaluation import plots as figures
 from tests.once import MakeOnce, few
 
 

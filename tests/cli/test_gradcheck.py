@@ -4,7 +4,7 @@ from collections.abc import Callable
 import pytest
 
 from fmnist_jax.cli import gradcheck as command
-from fmnist_jax.gradcheck import check
+from fmnist_jax.gradcheck.check import check
 from fmnist_jax.scratch import mlp
 
 SMALL = ("--layer-sizes", 5, 4, 3, "--activations", "gelu", "--entries", 4)

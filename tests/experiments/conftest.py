@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments import protocol
+from experiments.engine import runner as protocol
 from fmnist_jax.data import checksums
 from fmnist_jax.data.dataset import Dataset, Split
 from fmnist_jax.data.loading import load_dataset

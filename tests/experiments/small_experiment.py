@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from experiments.protocol import Experiment, Options, Row
+from experiments.engine.runner import Experiment, Options, Row
 from fmnist_jax.data.loading import DataConfig
-from fmnist_jax.runs import MLPRun
+from fmnist_jax.runs.run import MLPRun
 from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.config import TrainingConfig
 

@@ -4,10 +4,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from experiments import protocol, study
 from experiments.__main__ import COMMANDS, main
-from experiments.catalogue import CATALOGUE, PROGRAMS
-from experiments.protocol import RESULTS
+from experiments.engine import runner as protocol
+from experiments.engine.runner import RESULTS
+from experiments.study import study
+from experiments.study.catalogue import CATALOGUE, PROGRAMS
 from fmnist_jax.cli.interruption import Stopped
 
 COLUMNS = ("train_accuracy", "train_recall", "train_f1", "validation_accuracy", "validation_recall",
@@ -102,6 +103,6 @@ def test_the_page_is_built_of_the_results(
 ):
     built: list[Path] = []
     module = SimpleNamespace(build=lambda log, data, results: built.append(results))
-    monkeypatch.setitem(sys.modules, "experiments.page.build", module)
+    monkeypatch.setitem(sys.modules, "experiments.site.build", module)
     assert main(["report", *words]) == 0
     assert built == [folder]

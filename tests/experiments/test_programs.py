@@ -3,15 +3,17 @@ from pathlib import Path
 
 import pytest
 
-from experiments import report2_program, report3_program, restored
-from experiments.protocol import on_images
-from experiments.report2_program import Report2
-from experiments.report3_program import Report3
-from fmnist_jax import run_directory
+from experiments.engine import reproduce as restored
+from experiments.engine.runner import on_images
+from experiments.reports.report2 import program as report2_program
+from experiments.reports.report2.program import Report2
+from experiments.reports.report3 import program as report3_program
+from experiments.reports.report3.program import Report3
 from fmnist_jax.data.loading import DataConfig, load_dataset
 from fmnist_jax.errors import UserError
-from fmnist_jax.recipes import LENET_RUN
-from fmnist_jax.runs import CNNRun, MLPRun
+from fmnist_jax.runs import directory as run_directory
+from fmnist_jax.runs.presets import LENET_RUN
+from fmnist_jax.runs.run import CNNRun, MLPRun
 from fmnist_jax.scratch.losses import SOFTMAX_TWICE
 from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.config import TrainingConfig
@@ -92,5 +94,5 @@ def test_a_program_tells_what_can_be_mended_in_one_line(
         report2_program.main()
     assert exit_.value.code == 2
     error = capsys.readouterr().err
-    assert error.startswith("experiments.report2_program: ")
+    assert error.startswith("experiments.reports.report2.program: ")
     assert error.count("\n") == 1

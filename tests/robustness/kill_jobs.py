@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from experiments import protocol
-from experiments.measurement import with_trainings
-from experiments.protocol import Experiment, Row
+from experiments.engine import runner as protocol
+from experiments.engine.measure import with_trainings
+from experiments.engine.runner import Experiment, Row
 from fmnist_jax.cli import app, job, train  # noqa: F401 - what a process of the command line imports
 from fmnist_jax.data import checksums
-from fmnist_jax.networks import functional  # noqa: F401 - and a network's
-from fmnist_jax.networks.architectures import FiveConv
-from fmnist_jax.pipeline import PipelineRun
-from fmnist_jax.runs import MLPRun
+from fmnist_jax.models import functional  # noqa: F401 - and a network's
+from fmnist_jax.models.architectures import FiveConv
+from fmnist_jax.runs.pipeline import PipelineRun
+from fmnist_jax.runs.run import MLPRun
 from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.config import TrainingConfig
 from fmnist_jax.training.optimizers import adam, momentum
@@ -83,7 +83,7 @@ JOBS: dict[str, Callable[[Path], int]] = {
 
 def outcome(folder: Path) -> dict[str, Any]:
     """All that a finished run left and that must be the same: every bit but the clock's."""
-    from fmnist_jax.checkpoint import restore_checkpoint
+    from fmnist_jax.checkpoint.checkpoint import restore_checkpoint
 
     left: dict[str, Any] = {}
     for file in sorted(folder.rglob("*")):

@@ -18,13 +18,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from experiments.protocol import Experiment, Options, Row, run
-from fmnist_jax import runs
+from experiments.engine.runner import Experiment, Options, Row, run
 from fmnist_jax.data.loading import DataConfig, load_dataset
-from fmnist_jax.runs import MLPRun
+from fmnist_jax.runs import run as runs
+from fmnist_jax.runs.run import MLPRun
 from fmnist_jax.scratch.mlp import MLPConfig
+from fmnist_jax.training.checkpointing import Snapshots
 from fmnist_jax.training.config import TrainingConfig
-from fmnist_jax.training.snapshots import Snapshots
 from tests.robustness.memory import resident
 
 GROWTH = 0.05

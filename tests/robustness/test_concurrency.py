@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fmnist_jax.checkpoint import restore_checkpoint
+from fmnist_jax.checkpoint.checkpoint import restore_checkpoint
 from fmnist_jax.cli import evaluate, job, predict, train  # noqa: F401 - what the processes import
 from fmnist_jax.cli.app import main
 from fmnist_jax.data.loading import DataConfig, load_dataset

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fmnist_jax.checkpoint import find_checkpoint, restore_checkpoint, save_checkpoint
+from fmnist_jax.checkpoint.checkpoint import find_checkpoint, restore_checkpoint, save_checkpoint
 from fmnist_jax.cli.app import main
-from fmnist_jax.manifest import MANIFEST
+from fmnist_jax.storage.manifest import MANIFEST
 from tests.checkpoints import (
     IMAGES,
     checkpoint,
@@ -170,7 +170,7 @@ def test_a_checkpoint_that_is_replaced_while_it_is_read_is_one_or_the_other(
     original: Path, bad: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The writer renames directories under a reader that has read half of the old one."""
-    from fmnist_jax import checkpoint as module
+    from fmnist_jax.checkpoint import checkpoint as module
 
     read, calls = module.read_verified, []
 

@@ -16,14 +16,14 @@ import numpy as np
 import pytest
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from fmnist_jax.checkpoint import restore_checkpoint, save_checkpoint
+from fmnist_jax.checkpoint.checkpoint import restore_checkpoint, save_checkpoint
 from fmnist_jax.inference.classifier import Classifier
-from fmnist_jax.models import scratch_mlp
+from fmnist_jax.models.base import scratch_mlp
 from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.config import TrainingConfig
-from fmnist_jax.training.epoch import DeviceSplit
-from fmnist_jax.training.fit import fit, start
+from fmnist_jax.training.loop import fit, start
 from fmnist_jax.training.optimizers import momentum
+from fmnist_jax.training.step import DeviceSplit
 from tests.checkpoints import checkpoint
 
 ROOT = Path(__file__).parents[2]

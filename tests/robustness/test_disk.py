@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from fmnist_jax import run_directory, run_history
 from fmnist_jax.cli import job
 from fmnist_jax.cli.app import main
-from fmnist_jax.training.snapshots import SHARE, Snapshots
+from fmnist_jax.runs import directory as run_directory
+from fmnist_jax.runs import history as run_history
+from fmnist_jax.training.checkpointing import SHARE, Snapshots
 from tests.blank_pictures import draw_blank
 
 WORDS = "train mlp --source synthetic --layer-sizes 784 16 10 --epochs 4 --batch-size 64".split()
@@ -33,7 +34,9 @@ def files_up_to(size: int) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def every_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fmnist_jax.training.snapshots.SHARE", float("inf"))  # every epoch is saved
+    monkeypatch.setattr(
+        "fmnist_jax.training.checkpointing.SHARE", float("inf")
+    )  # every epoch is saved
     assert SHARE < 1
 
 

@@ -14,11 +14,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from fmnist_jax import checkpoint_arrays
-from fmnist_jax.checkpoint import restore_checkpoint, save_checkpoint
-from fmnist_jax.checkpoint_arrays import METADATA
+from fmnist_jax.checkpoint import arrays as checkpoint_arrays
+from fmnist_jax.checkpoint.arrays import METADATA
+from fmnist_jax.checkpoint.checkpoint import restore_checkpoint, save_checkpoint
 from fmnist_jax.errors import UserError
-from fmnist_jax.manifest import MANIFEST
+from fmnist_jax.storage.manifest import MANIFEST
 from tests.checkpoints import (
     HEADER,
     change_header,

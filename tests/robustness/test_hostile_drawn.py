@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from fmnist_jax import checkpoint_arrays
-from fmnist_jax.checkpoint import Checkpoint, restore_checkpoint
+from fmnist_jax.checkpoint import arrays as checkpoint_arrays
+from fmnist_jax.checkpoint.checkpoint import Checkpoint, restore_checkpoint
 from fmnist_jax.errors import UserError
 from tests.checkpoints import CONFIG, change_header, metadata, seal, write_metadata
 

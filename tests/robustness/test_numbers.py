@@ -7,16 +7,16 @@ import pytest
 
 from fmnist_jax.data.dataset import Split
 from fmnist_jax.data.scaling import SCALINGS, UNIT, Z_SCORE, Scaling
-from fmnist_jax.models import scratch_mlp
-from fmnist_jax.networks.pooling import POOLINGS, Pooling
+from fmnist_jax.models.base import scratch_mlp
+from fmnist_jax.ops.pooling import POOLINGS, Pooling
 from fmnist_jax.scratch import losses as losses_module
 from fmnist_jax.scratch.activations import ACTIVATIONS, Activation
 from fmnist_jax.scratch.losses import LOSSES, SOFTMAX_CROSS_ENTROPY, Loss
 from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.config import TrainingConfig, optimizer_of
-from fmnist_jax.training.epoch import DeviceSplit, evaluate, train_epoch
-from fmnist_jax.training.fit import start
+from fmnist_jax.training.loop import start
 from fmnist_jax.training.optimizers import sgd
+from fmnist_jax.training.step import DeviceSplit, evaluate, train_epoch
 
 each_loss = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES.keys())
 

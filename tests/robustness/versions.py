@@ -17,18 +17,18 @@ from typing import Any
 import jax
 import numpy as np
 
-from fmnist_jax.checkpoint import Checkpoint, restore_checkpoint, save_checkpoint
+from fmnist_jax.checkpoint.checkpoint import Checkpoint, restore_checkpoint, save_checkpoint
 from fmnist_jax.data.scaling import UNIT
 from fmnist_jax.inference.classifier import Classifier
-from fmnist_jax.models import scratch_mlp
-from fmnist_jax.networks.architectures import FiveConv
-from fmnist_jax.pipeline_model import PipelineConfig
+from fmnist_jax.models.architectures import FiveConv
+from fmnist_jax.models.base import scratch_mlp
+from fmnist_jax.models.pipeline_model import PipelineConfig
 from fmnist_jax.scratch.initializers import he_uniform
 from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.config import TrainingConfig
-from fmnist_jax.training.epoch import DeviceSplit
-from fmnist_jax.training.fit import fit, start
+from fmnist_jax.training.loop import fit, start
 from fmnist_jax.training.optimizers import adam
+from fmnist_jax.training.step import DeviceSplit
 from tests.checkpoints import checkpoint
 
 ROOT = Path(__file__).parents[2]

@@ -8,9 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import report1_table1, report2_mlp, report4_mlp
+from experiments.reports.report1 import table1 as report1_table1
+from experiments.reports.report2 import mlp as report2_mlp
+from experiments.reports.report4 import mlp as report4_mlp
 from fmnist_jax.errors import UserError
-from fmnist_jax.runs import MLPRun
+from fmnist_jax.runs.run import MLPRun
 from fmnist_jax.scratch import mlp
 from fmnist_jax.scratch.activations import LEAKY_RELU, RELU, SIGMOID, TANH
 from fmnist_jax.scratch.losses import SOFTMAX_TWICE

@@ -8,8 +8,8 @@ import pytest
 
 from fmnist_jax.data.scaling import UNIT
 from fmnist_jax.errors import UserError
-from fmnist_jax.models import Model, scratch_mlp
-from fmnist_jax.pipeline import PipelineRun
+from fmnist_jax.models.base import Model, scratch_mlp
+from fmnist_jax.runs.pipeline import PipelineRun
 from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.augmentation import (
     AUGMENTATIONS,
@@ -19,8 +19,8 @@ from fmnist_jax.training.augmentation import (
     unchanged,
 )
 from fmnist_jax.training.config import TrainingConfig
-from fmnist_jax.training.epoch import DeviceSplit, TrainState, train_epoch
-from fmnist_jax.training.fit import fit
+from fmnist_jax.training.loop import fit
+from fmnist_jax.training.step import DeviceSplit, TrainState, train_epoch
 
 IMAGES = jnp.asarray(np.random.default_rng(0).integers(1, 256, (200, 6, 7), np.uint8))
 

@@ -1,0 +1,63 @@
+"""The same algorithm in NumPy as the formulas read: what a first implementation from scratch looks like.
+
+float32 throughout and scaled images held in memory, as `numpy_tuned` has them; every operation makes
+a new array, and nothing is folded into anything else.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from experiments.benchmarks.peers.worker import Epoch, Job
+
+
+def step(
+    weights: list[tuple[np.ndarray, np.ndarray]],
+    X: np.ndarray,
+    labels: np.ndarray,
+    learning_rate: np.float32,
+) -> tuple[list[tuple[np.ndarray, np.ndarray]], float, int]:
+    """The weights after one step of gradient descent, the sum of losses and the right answers."""
+    m = len(labels)
+    A, Z = [X], X
+    for W, b in weights[:-1]:
+        Z = A[-1] @ W + b
+        A.append(np.maximum(Z, 0))
+    W, b = weights[-1]
+    logits = A[-1] @ W + b
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    exponentials = np.exp(shifted)
+    Yhat = exponentials / exponentials.sum(axis=1, keepdims=True)
+    Y = np.eye(logits.shape[1], dtype=np.float32)[labels]
+    loss = -np.log(Yhat[np.arange(m), labels]).sum()
+    dZ = (Yhat - Y) / np.float32(m)
+    updated = []
+    for index in reversed(range(len(weights))):
+        W, b = weights[index]
+        dW, db = A[index].T @ dZ, dZ.sum(axis=0)
+        if index:
+            dZ = (dZ @ W.T) * (A[index] > 0)
+        updated.append((W - learning_rate * dW, b - learning_rate * db))
+    return updated[::-1], float(loss), int((logits.argmax(axis=1) == labels).sum())
+
+
+def start(job: Job) -> Callable[[], Epoch]:
+    """Hold the scaled images in memory."""
+    inputs, labels = job.array("inputs"), job.array("labels")
+    stored = job.arrays("weights")
+    weights = [(stored[f"W{index}"], stored[f"b{index}"]) for index in range(len(stored) // 2)]
+    learning_rate = np.float32(job.learning_rate)
+    rng = np.random.default_rng(job.seed)
+
+    def epoch() -> Epoch:
+        nonlocal weights
+        order = rng.permutation(len(labels))
+        loss_sum, correct = 0.0, 0
+        for begin in range(0, len(order), job.batch_size):
+            indices = order[begin : begin + job.batch_size]
+            weights, loss, right = step(weights, inputs[indices], labels[indices], learning_rate)
+            loss_sum += loss
+            correct += right
+        return Epoch(loss_sum / len(labels), correct / len(labels))
+
+    return epoch

@@ -1,0 +1,1 @@
+"""What goes further than the reports."""

@@ -1,0 +1,1 @@
+"""How any experiment runs: specification, runner, store."""

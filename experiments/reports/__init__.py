@@ -1,0 +1,1 @@
+"""The tables of the four reports, one module a table."""

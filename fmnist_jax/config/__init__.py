@@ -1,0 +1,1 @@
+"""Configurations: their fields and their JSON form."""

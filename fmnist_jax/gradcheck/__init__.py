@@ -1,0 +1,1 @@
+"""The gradient check: hand-written gradients against autodiff and central differences."""

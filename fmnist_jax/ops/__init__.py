@@ -1,0 +1,1 @@
+"""Fast convolutions and poolings, chosen by platform."""

@@ -1,0 +1,1 @@
+"""A run: its configuration, its training, what it leaves on disk."""

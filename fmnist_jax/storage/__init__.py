@@ -1,0 +1,1 @@
+"""Files and directories that are written whole or not at all."""

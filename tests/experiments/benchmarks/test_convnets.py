@@ -1,0 +1,174 @@
+import importlib
+import importlib.util
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from experiments.benchmarks import convnets as table
+from experiments.benchmarks import harness as turns
+from experiments.benchmarks.candidates import (
+    CONTENDERS,
+    FLAX,
+    OUR_FEATURES,
+    OURS,
+    PYTORCH,
+    describe,
+    describe_all,
+)
+from experiments.benchmarks.convnets import Options, Row, main, write_job
+from experiments.benchmarks.harness import Contender, Worker
+from experiments.benchmarks.peers.worker import Job, read_job
+from fmnist_jax.data.dataset import Dataset
+from fmnist_jax.data.scaling import UNIT
+from fmnist_jax.models.architectures import GLOBAL, MAX, FiveConv
+from fmnist_jax.models.config import Block, ConvNetConfig
+from fmnist_jax.ops.pooling import AVERAGE
+from fmnist_jax.runs.pipeline import extract_features
+from fmnist_jax.training.config import TrainingConfig
+
+NETWORKS = {
+    "max": FiveConv((2, 3, 2, 2, 3), (3, 1, 1, 1, 3), pooling=MAX, hidden=4).network,
+    "global": FiveConv((2, 2, 2, 2, 3), pooling=GLOBAL, hidden=4).network,
+    "maps of more than one": ConvNetConfig((Block(3, 5, 2, 1, AVERAGE), Block(4, 2)), (5,)),
+}
+TRAINING = TrainingConfig(learning_rate=0.1)
+ROWS = tuple(
+    Row(name, ConvNetConfig((Block(filters, 1),), ()), TRAINING, UNIT)
+    for name, filters in (("narrow", 1), ("wide", 2))
+)
+COUNTS = {"train": 16, "flax": 16, "features": 24, "step of features": 10}
+
+
+def row(name: str) -> Row:
+    return Row(name, NETWORKS[name], TRAINING, UNIT)
+
+
+def start(name: str, job: Job):
+    contender = CONTENDERS[name]
+    if contender.needs_torch and importlib.util.find_spec("torch") is None:
+        pytest.skip("needs torch")
+    module = importlib.import_module(f"experiments.benchmarks.peers.{contender.module}")
+    return getattr(module, contender.start)(job)
+
+
+@pytest.mark.parametrize("other", [FLAX, PYTORCH])
+@pytest.mark.parametrize("network", NETWORKS)
+def test_contenders_take_the_same_steps(
+    tmp_path: Path, small_dataset: Dataset, network: str, other: str
+):
+    # One batch is all there is, so the order, which each draws by itself, makes no difference.
+    write_job(tmp_path, row(network), small_dataset.train, COUNTS)
+    job = read_job(tmp_path)
+    with jax.numpy_dtype_promotion("standard"):  # Flax's average pooling divides floats by counts
+        theirs = start(other, job)
+    ours = start(OURS, job)
+    losses = np.array([(ours().loss, theirs().loss) for _ in range(5)])
+    np.testing.assert_allclose(losses[:, 0], losses[:, 1], rtol=0, atol=1e-4)
+    assert losses[-1, 0] < losses[0, 0] - 1e-3
+
+
+def test_features_are_those_of_the_pipeline(tmp_path: Path, small_dataset: Dataset):
+    made = row("max")
+    write_job(tmp_path, made, small_dataset.train, COUNTS)
+    job = read_job(tmp_path)
+    networks = importlib.import_module("experiments.benchmarks.peers.networks")
+    expected = extract_features(
+        networks.parameters_of(job),
+        small_dataset.train.images[:24],
+        {},
+        config=made.network,
+        scaling=UNIT,
+    )
+    assert start(OUR_FEATURES, job)().mean == pytest.approx(float(expected.mean()))
+
+
+def test_the_rows_are_table_2_lenet_and_the_backbone():
+    assert [one.name for one in table.ROWS[14:]] == ["LeNet", "backbone"]
+    assert len({one.name for one in table.ROWS}) == 16
+    assert len({one.network for one in table.ROWS}) == 16
+    steps = {one.name: one.counts(None)["train"] // table.BATCH_SIZE for one in table.ROWS}
+    assert [name for name, count in steps.items() if count == table.SLOW_STEPS] == [
+        "max 32,64,128,256,512 5x5 xavier", "backbone",
+    ]  # fmt: skip
+    assert min(one.counts(None)["flax"] for one in table.ROWS) == 2 * table.BATCH_SIZE
+
+
+def test_each_row_is_stored_as_it_is_done_and_others_stay(
+    tmp_path: Path, small_dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(turns, "load_dataset", lambda *_: small_dataset)
+    monkeypatch.setattr(table, "ROWS", ROWS)
+    monkeypatch.setattr(table, "BATCH_SIZE", 8)
+    monkeypatch.setattr(table, "CONTENDERS", {name: CONTENDERS[name] for name in (OURS, FLAX)})
+    lines: list[str] = []
+    for name in ("wide", "narrow"):
+        rows = table.measure_all(Options(rounds=1, quick=True, rows=(name,)), lines.append)
+    assert list(rows) == ["narrow", "wide"]
+    (stored,) = json.loads(Path("runs/quick/throughput_networks.json").read_text()).values()
+    assert stored == rows
+    ours = rows["narrow"]["contenders"][OURS]
+    assert ours["images"] == 16
+    assert ours["compile_seconds"] > 0
+    assert "flax" in ours["versions"]
+    assert rows["narrow"]["contenders"][FLAX]["ratio"] > 0
+    assert any(line.startswith("Ours over Flax, 2 rows") for line in lines)
+
+
+def test_summary_takes_ratios_round_by_round():
+    rounds = [
+        {OURS: {"seconds": ours, "loss": 2.0}, PYTORCH: {"seconds": theirs, "loss": 2.1}}
+        for ours, theirs in ((1.0, 3.0), (2.0, 2.0), (4.0, 8.0))
+    ]
+    worker = Worker.__new__(Worker)
+    object.__setattr__(worker, "versions", {"torch": "2"})
+    figures = table.summary(PYTORCH, worker, rounds, {"train": 120})
+    assert figures["images_per_second"] == [40, 60, 15]
+    assert (figures["ratio"], figures["ratio_min"], figures["ratio_max"]) == (2, 1, 3)
+    assert (figures["loss"], figures["versions"]) == (2.1, {"torch": "2"})
+    assert "ratio" not in table.summary(OURS, worker, rounds, {"train": 120})
+
+
+@pytest.mark.parametrize(("ratio", "told"), [(1.0, "target 1: reached"), (0.9, "not reached")])
+def test_describe_says_whether_the_targets_are_reached(ratio: float, told: str):
+    figures = {"median_images_per_second": 10.0, "ratio": ratio, "ratio_min": 0.5, "ratio_max": 2.0}
+    ours = {"median_images_per_second": 10.0, "compile_seconds": 11.0, "peak_bytes": 2**30}
+    lines = list(describe("net", {OURS: ours, PYTORCH: figures}))
+    assert "compiled in 11.0 s, target 10: not reached" in lines[1]
+    assert "1.00 GiB at most, target 3: reached" in lines[1]
+    assert lines[2].endswith(told)
+
+
+def test_describe_all_takes_the_median_and_the_least():
+    rows = [{PYTORCH: {"ratio": ratio}} for ratio in (1.1, 1.3, 2.0)]
+    (line,) = describe_all(rows)
+    assert line == (
+        "Ours over PyTorch, 3 rows: median 1.30, target 1.25: reached; least 1.10, target 1: reached"
+    )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--rounds", "0"], ["--rows", "nosuch"], ["--torch-python", "no/", "--quick", "--rows", "wide"],
+     ["--source", "synthetic"]],
+)  # fmt: skip
+def test_main_refuses_in_one_line(
+    words: list[str],
+    small_dataset: Dataset,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    monkeypatch.setattr(turns, "load_dataset", lambda *_: replace(small_dataset))
+    monkeypatch.setattr(table, "ROWS", ROWS)
+    assert main(words) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_contenders_exist():
+    for contender in CONTENDERS.values():
+        assert isinstance(contender, Contender)
+        assert importlib.util.find_spec(f"experiments.benchmarks.peers.{contender.module}")

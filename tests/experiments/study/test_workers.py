@@ -1,0 +1,78 @@
+import io
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from experiments.study import workers
+from experiments.study.catalogue import CATALOGUE
+from experiments.study.study import StudyOptions, unfinished
+from fmnist_jax.cli.interruption import Stopped
+from fmnist_jax.data.loading import DataConfig
+
+QUICK = StudyOptions(quick=True, data=DataConfig(source="synthetic"))
+ENTRIES = [entry for entry in CATALOGUE if entry.name == "report1_claims_mlp"]
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+
+
+class Watching(io.StringIO):
+    """A text file that acts once for each of these texts, as soon as it is written."""
+
+    def __init__(self, acts: dict[str, Callable[[], None]]) -> None:
+        super().__init__()
+        self.acts = acts
+
+    def write(self, text: str, /) -> int:
+        for told in [told for told in self.acts if told in text]:
+            self.acts.pop(told)()
+        return super().write(text)
+
+
+def test_processes_share_the_rows_one_that_died_is_replaced_and_a_signal_ends_all():
+    first, second, third, last = (row.name for row in ENTRIES[0].experiment.rows)
+    text = Watching(
+        {
+            "Row 1 of 4": lambda: multiprocessing.active_children()[0].kill(),
+            "Row 4 of 4": lambda: os.kill(os.getpid(), signal.SIGTERM),
+        }
+    )
+    with pytest.raises(Stopped):
+        workers.run(QUICK, 2, Console(file=text, width=300), ENTRIES)
+    told = text.getvalue()
+    assert told.count("Data: ") == 1
+    assert f"report1_claims_mlp: {first}: its process ended with code -9" in told
+    assert "SIGTERM: stopping once this epoch is saved" in told
+    # The fourth row was begun as one of the two before it was done; the signal may still find the other.
+    left = [row.row.name for row in unfinished(ENTRIES, QUICK)]
+    assert {first, last} <= set(left) <= {first, second, third, last}
+    done = {second, third} - set(left)
+    assert done
+    for name in (second, third):
+        assert told.count(f"{name}, seed 0: test_accuracy") == (name in done)
+    assert not multiprocessing.active_children()
+
+
+def test_each_process_has_cores_of_its_own(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2, 3, 5}, raising=False)
+    monkeypatch.setattr(os, "sched_setaffinity", lambda *_: None, raising=False)
+    assert workers.jobs_for(StudyOptions()) == 5
+    assert workers.jobs_for(StudyOptions(jobs=2)) == 2
+    assert workers.shares(2) == [{0, 2, 5}, {1, 3}]
+    assert workers.shares(6) == [{0}, {1}, {2}, {3}, {5}, {0}]
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)))
+    assert workers.jobs_for(StudyOptions()) == 8
+    assert [len(cores) for cores in workers.shares(8)] == [8] * 8
+
+
+@pytest.mark.parametrize("backend", ["gpu", "tpu"])
+def test_a_gpu_and_a_tpu_have_one_process(backend: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("jax.default_backend", lambda: backend)
+    assert workers.jobs_for(StudyOptions()) == 1

@@ -1,0 +1,91 @@
+"""The gradient check fails what is broken, leaf by leaf."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from fmnist_jax.gradcheck.check import CheckConfig, ValueAndGrad, check
+from fmnist_jax.scratch import activations
+from fmnist_jax.scratch.activations import GELU, SIGMOID, TANH, Activation
+from fmnist_jax.scratch.losses import SOFTMAX_CROSS_ENTROPY, SOFTMAX_TWICE, Loss
+from fmnist_jax.scratch.mlp import MLPConfig
+from tests.gradcheck_cases import BELOW_THE_LAST, BROKEN, SQUARE, failed, row, then, with_part
+
+pytestmark = pytest.mark.usefixtures("quick_gradcheck")
+
+MASKED = MLPConfig((5, 5, 5, 5), (TANH, GELU), dropout=0.4)
+BELOW_THE_SECOND = {"layer 1 W", "layer 1 b"}
+
+
+@pytest.mark.parametrize(("broken", "leaves"), BROKEN.values(), ids=BROKEN.keys())
+def test_fails_a_broken_backward_on_its_leaves(broken: ValueAndGrad, leaves: set[str]) -> None:
+    report = check(SQUARE, value_and_grad=broken)
+
+    assert not report.passed
+    assert failed(report) == leaves
+
+
+@pytest.mark.parametrize(
+    "backward",
+    [lambda dA, mask: dA, lambda dA, mask: jnp.where(mask > 0, dA, 0.0)],
+    ids=["mask not applied", "mask without its scale"],
+)
+def test_fails_a_wrong_mask_below_it(backward: Callable) -> None:
+    report = check(MASKED, value_and_grad=with_part("dropout_backward", backward))
+
+    assert failed(report) == BELOW_THE_LAST
+
+
+def test_another_pytree_fails_though_its_leaves_agree() -> None:
+    report = check(SQUARE, value_and_grad=then(list))
+
+    assert not report.passed
+    assert failed(report) == set()
+    assert "expected" in report.problems[0]
+
+
+def test_fails_a_wrong_derivative() -> None:
+    broken = Activation("broken", activations.tanh, activations.sigmoid_backward)
+
+    report = check(MLPConfig((5, 4, 3, 5), (broken, SIGMOID)))
+    assert failed(report) == BELOW_THE_SECOND
+
+
+def test_fails_a_wrong_loss_backward() -> None:
+    broken = Loss("broken", SOFTMAX_CROSS_ENTROPY.forward, SOFTMAX_TWICE.backward)
+
+    assert len(failed(check(MLPConfig((5, 4, 3), loss=broken)))) == 4
+
+
+@jax.custom_jvp
+def cube(Z):
+    return Z**3
+
+
+@cube.defjvp
+def wrong_rule(primals, tangents):
+    return cube(*primals), 2 * primals[0] ** 2 * tangents[0]
+
+
+def test_central_differences_catch_a_mistake_that_autodiff_shares() -> None:
+    shared = Activation("cube", cube, lambda dA, Z: dA * 2 * Z**2)
+
+    report = check(MLPConfig((5, 4, 3), (shared,)))
+
+    assert failed(report) == BELOW_THE_SECOND
+    autodiff, differences = row(report, "layer 1 W").comparisons[:2]
+    assert autodiff.passed
+    assert not differences.passed
+
+
+def test_differences_see_an_error_in_one_entry_of_a_big_layer() -> None:
+    def drop_one(gradients):
+        first, *rest = gradients
+        size = jnp.abs(first.W)
+        return (first._replace(W=jnp.where(size == size.max(), 0.0, first.W)), *rest)
+
+    report = check(MLPConfig((100, 30, 3)), CheckConfig(entries=2), value_and_grad=then(drop_one))
+
+    assert not row(report, "layer 1 W").comparisons[1].passed
