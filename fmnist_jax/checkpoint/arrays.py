@@ -16,7 +16,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from fmnist_jax.config.fields import shown
+from fmnist_jax.config.checks import shown
 from fmnist_jax.errors import UserError
 from fmnist_jax.storage.manifest import REMEDY, Sums, parse_json, read_verified
 

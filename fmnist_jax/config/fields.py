@@ -1,38 +1,25 @@
-"""Checks of what users give, before anything is built of it; each raises UserError in one line."""
+"""Converters and validators for the fields of configurations, which are attrs classes.
 
+A converter turns what another library's numbers and sequences stand for into ints, floats and tuples, and
+leaves all else to the validator, which raises UserError in one line: field, expectation, finding.
+"""
+
+import math
 import operator
+from collections.abc import Callable
 from numbers import Real
 from typing import Any
 
-from fmnist_jax.errors import UserError
+import attrs
+
+from fmnist_jax.errors import UserError, unknown_name
+
+Validator = Callable[[Any, "attrs.Attribute[Any]", Any], None]
+"""As attrs calls it: (the configuration, the field, its value)."""
 
 
-def shown(value: object) -> str:
-    """A value as errors show it: plain ones as they are written, all others by their type's name."""
-    if isinstance(value, tuple | list) and all(map(_plain, value)):
-        return repr(value)
-    return repr(value) if _plain(value) else type(value).__name__
-
-
-def _plain(value: object) -> bool:
-    return value is None or isinstance(value, int | float | str)
-
-
-def shown_array(value: Any) -> str:
-    """An array's type and shape; the type's name of what is no array."""
-    if hasattr(value, "dtype") and hasattr(value, "shape"):
-        return f"{value.dtype} of shape {value.shape}"
-    return type(value).__name__
-
-
-def check_type(name: str, value: object, kind: type, remedy: str) -> None:
-    """Refuse a `value` of another type than `kind`; `remedy` goes on after "must be of type ..."."""
-    if not isinstance(value, kind):
-        raise UserError(f"{name} must be of type {kind.__name__}, {remedy}, found {shown(value)}")
-
-
-def whole(value: Any) -> Any:
-    """The int that an integer of any library is; what is none, bool included, as it is."""
+def as_int(value: Any) -> Any:
+    """Convert any library's integer to int; return everything else, bool included, as it is."""
     if isinstance(value, bool):
         return value
     try:
@@ -41,26 +28,120 @@ def whole(value: Any) -> Any:
         return value
 
 
-def is_count(value: object, least: int, most: int) -> bool:
-    """Whether it is an int (and no bool) in this range."""
-    return type(value) is int and least <= value <= most
-
-
-def listed(value: Any) -> tuple[Any, ...] | None:
-    """The items, integers of any library as ints; None for what has none."""
-    try:
-        return tuple(whole(item) for item in value)
-    except TypeError:
-        return None
-
-
-def real(value: Any) -> Any:
-    """The float that another library's real number is; ints, floats and all else as they are."""
+def as_float(value: Any) -> Any:
+    """Convert any library's real number to float; return ints, floats and everything else as they are."""
     if isinstance(value, int | float) or not isinstance(value, Real):
         return value
     return float(value)
 
 
-def is_number(value: object) -> bool:
-    """Whether it is an int or a float, and no bool."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def as_tuple(value: Any) -> Any:
+    """Convert a sequence to a tuple, its integers to ints; a single value stays as it is."""
+    if isinstance(value, str):
+        return value
+    try:
+        return tuple(as_int(item) for item in value)
+    except TypeError:
+        return as_int(value)
+
+
+def whole(least: int, most: int | None = None) -> Validator:
+    """An int (not a bool) from `least` to `most`."""
+    limits = f"of at least {least}" if most is None else f"from {least} to {most}"
+
+    def validate(owner: Any, field: "attrs.Attribute[Any]", value: Any) -> None:
+        if not is_whole(value, least, most):
+            raise must(field.name, f"a whole number {limits}", value)
+
+    return validate
+
+
+def number(least: float, most: float = math.inf, below: float = math.inf) -> Validator:
+    """A finite int or float (not a bool) from `least` to `most`, and less than `below`."""
+    limits = f"of at least {least:g}"
+    if most < math.inf:
+        limits = f"from {least:g} to {most:g}"
+    if below < math.inf:
+        limits += f" and less than {below:g}"
+
+    def validate(owner: Any, field: "attrs.Attribute[Any]", value: Any) -> None:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not is_number or not math.isfinite(value) or not least <= value <= most or value >= below:
+            raise must(field.name, f"a finite number {limits}", value)
+
+    return validate
+
+
+def one_of(*names: str) -> Validator:
+    """One of these strings."""
+
+    def validate(owner: Any, field: "attrs.Attribute[Any]", value: Any) -> None:
+        if value not in names:
+            raise unknown_name(field.name, value, names)
+
+    return validate
+
+
+def function(example: str) -> Validator:
+    """A function; `example` says where to find one."""
+
+    def validate(owner: Any, field: "attrs.Attribute[Any]", value: Any) -> None:
+        if not callable(value):
+            raise must(field.name, f"a function, such as {example}", value)
+
+    return validate
+
+
+def of_type(kind: type, example: str) -> Validator:
+    """An instance of `kind`, such as `example`."""
+
+    def validate(owner: Any, field: "attrs.Attribute[Any]", value: Any) -> None:
+        check_type(field.name, value, kind, example)
+
+    return validate
+
+
+def each(validator: Validator, least: int = 0) -> Validator:
+    """A tuple of at least `least` items, of which each passes `validator`."""
+
+    def validate(owner: Any, field: "attrs.Attribute[Any]", value: Any) -> None:
+        if not isinstance(value, tuple) or len(value) < least:
+            raise must(field.name, f"a sequence of {least} or more", value)
+        for item in value:
+            validator(owner, field, item)
+
+    return validate
+
+
+def check_type(name: str, value: object, kind: type, example: str) -> None:
+    """Raise UserError unless `value` is an instance of `kind`, such as `example`."""
+    if not isinstance(value, kind):
+        raise must(name, f"of type {kind.__name__}, such as {example}", value)
+
+
+def must(name: str, expected: str, found: object) -> UserError:
+    """Return the error for a field that isn't what it must be."""
+    return UserError(f"{name} must be {expected}, found {format_value(found)}")
+
+
+def is_whole(value: object, least: int, most: int | None = None) -> bool:
+    """Whether `value` is an int (not a bool) in this range."""
+    return type(value) is int and least <= value and (most is None or value <= most)
+
+
+def format_value(value: object) -> str:
+    """A value as errors quote it: plain ones as they are written, all others by their type's name."""
+    if isinstance(value, tuple | list) and all(map(_is_plain, value)):
+        return repr(value)
+    return repr(value) if _is_plain(value) else type(value).__name__
+
+
+def _is_plain(value: object) -> bool:
+    return value is None or isinstance(value, int | float | str)
+
+
+def format_array(value: Any) -> str:
+    """An array's type and shape; of anything else its type's name."""
+    if hasattr(value, "dtype") and hasattr(value, "shape"):
+        return f"{value.dtype} of shape {value.shape}"
+    return type(value).__name__

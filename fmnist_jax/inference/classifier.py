@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float32, Num, UInt8
 
 from fmnist_jax.checkpoint.checkpoint import Checkpoint, find_checkpoint, restore_checkpoint
-from fmnist_jax.config.fields import is_count, shown, whole
+from fmnist_jax.config.checks import is_count, shown, whole
 from fmnist_jax.data.dataset import IMAGE_SHAPE
 from fmnist_jax.data.scaling import Scaling, Statistics
 from fmnist_jax.errors import UserError

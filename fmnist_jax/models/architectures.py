@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from fmnist_jax.config.fields import check_type, listed, shown, whole
+from fmnist_jax.config.checks import check_type, listed, shown, whole
 from fmnist_jax.errors import UserError
 from fmnist_jax.models.config import Block, ConvNetConfig
 from fmnist_jax.ops import pooling

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
-from fmnist_jax.config.fields import check_type, is_count, listed, shown, whole
+from fmnist_jax.config.checks import check_type, is_count, listed, shown, whole
 from fmnist_jax.data.dataset import IMAGE_SHAPE
 from fmnist_jax.errors import UserError
 from fmnist_jax.ops.pooling import MAX, Pooling

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, DTypeLike, Float, Key
 
-from fmnist_jax.config.fields import shown_array
+from fmnist_jax.config.checks import shown_array
 from fmnist_jax.data.dataset import IMAGE_SHAPE
 from fmnist_jax.errors import UserError
 from fmnist_jax.models.config import Block, ConvNetConfig, MapSizes

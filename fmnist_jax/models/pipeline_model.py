@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Key
 
-from fmnist_jax.config.fields import check_type
+from fmnist_jax.config.checks import check_type
 from fmnist_jax.data.scaling import Z_SCORE, Scaling, Statistics
 from fmnist_jax.errors import UserError
 from fmnist_jax.models.base import Inputs, Logits, Network, Parameters, scratch_mlp

@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, UInt8
 from fmnist_jax.checkpoint.arrays import by_name, check_layout
 from fmnist_jax.checkpoint.checkpoint import find_checkpoint, restore_checkpoint
 from fmnist_jax.config.codec import decode
-from fmnist_jax.config.fields import check_type, shown_array
+from fmnist_jax.config.checks import check_type, shown_array
 from fmnist_jax.data.dataset import IMAGE_SHAPE, Dataset
 from fmnist_jax.data.loading import DataConfig
 from fmnist_jax.data.scaling import SYMMETRIC, Scaling, Statistics

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from fmnist_jax import training
-from fmnist_jax.config.fields import check_type, shown_array
+from fmnist_jax.config.checks import check_type, shown_array
 from fmnist_jax.data.dataset import IMAGE_SHAPE, Dataset, Split
 from fmnist_jax.data.loading import DataConfig
 from fmnist_jax.data.scaling import SYMMETRIC, Z_SCORE, Scaling, Statistics

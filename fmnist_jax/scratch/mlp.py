@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, DTypeLike, Float, Int, Key
 
-from fmnist_jax.config.fields import check_type, is_count, is_number, listed, real, shown
+from fmnist_jax.config.checks import check_type, is_count, is_number, listed, real, shown
 from fmnist_jax.errors import UserError
 from fmnist_jax.scratch.activations import RELU, Activation
 from fmnist_jax.scratch.dropout import dropout, dropout_backward, dropout_mask

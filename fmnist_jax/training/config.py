@@ -6,7 +6,7 @@ from typing import Literal
 
 import optax
 
-from fmnist_jax.config.fields import is_number, real, shown, whole
+from fmnist_jax.config.checks import is_number, real, shown, whole
 from fmnist_jax.errors import UserError, unknown_name
 from fmnist_jax.training.augmentation import Augmentation, unchanged
 from fmnist_jax.training.optimizers import (

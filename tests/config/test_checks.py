@@ -3,7 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fmnist_jax.config.fields import check_type, is_count, is_number, listed, real, shown, whole
+from fmnist_jax.config.checks import check_type, is_count, is_number, listed, real, shown, whole
 from fmnist_jax.errors import UserError
 
 

@@ -1,0 +1,103 @@
+"""What training, evaluation and inference know of a network: pure functions, and what they describe."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+from jaxtyping import Array, Float, Int, Key
+
+Parameters = Any
+"""Any pytree of arrays: what training changes by gradients."""
+State = Any
+"""Any pytree of arrays beside the parameters, such as the running statistics of batch norm; {} without any."""
+Inputs = Float[Array, "batch *shape"]
+Features = Float[Array, "batch features"]
+Logits = Float[Array, "batch classes"]
+Labels = Int[Array, " batch"]
+
+
+class Variables(NamedTuple):
+    """All arrays of a network."""
+
+    parameters: Parameters
+    state: State
+
+
+class Model(NamedTuple):
+    """A network as pure functions; callers need not know whether the gradient is hand-written or autodiff.
+
+    Jitted programs take a model as a static argument, so the same configuration must give the same
+    object: `ModelConfig.build` is cached.
+    """
+
+    init: Callable[[Key[Array, ""]], Variables]
+    """Draws the first parameters and sets the first state."""
+    apply: Callable[[Variables, Inputs], Logits]
+    """Inference: no dropout, the state as it is."""
+    features: Callable[[Variables, Inputs], Features]
+    """Inference up to the inputs of the last layers: what a later stage is trained on."""
+    losses: Callable[[Logits, Labels], Float[Array, " batch"]]
+    """One loss an example, without any penalty."""
+    value_and_grad: Callable[
+        [Variables, Inputs, Labels, Key[Array, ""]],
+        tuple[tuple[Float[Array, ""], tuple[Logits, State]], Parameters],
+    ]
+    """((mean loss and penalties, (logits, next state)), gradients); the key draws dropout masks."""
+
+
+class Layer(NamedTuple):
+    """A layer with weights, or a pooling, as `fmnist-jax summary` counts it."""
+
+    name: str
+    output: tuple[int, ...]
+    """Shape for one image: (filters, height, width) or (units,)."""
+    parameters: int
+    """Weights and biases."""
+    multiply_adds: int
+    """Of a forward pass of one image."""
+    first: bool = False
+    """Whether training stops here, since no gradient of the inputs is needed."""
+
+    @property
+    def flops(self) -> int:
+        """Operations of a forward pass of one image: 2 a multiply-add."""
+        return 2 * self.multiply_adds
+
+    @property
+    def training_flops(self) -> int:
+        """Operations of a training step an image, an estimate.
+
+        Forward, gradient of the weights and gradient of the inputs cost the same; the first layer
+        needs no gradient of its inputs. The optimizer's own work is left out.
+        """
+        return (2 if self.first else 3) * self.flops
+
+
+class ModelConfig(Protocol):
+    """A description of a network, which builds it."""
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one input: (784,) where images are flattened, (28, 28) where they are not."""
+        ...
+
+    @property
+    def features(self) -> int:
+        """Width of the features."""
+        ...
+
+    @property
+    def classes(self) -> int:
+        """Number of classes."""
+        ...
+
+    def build(self) -> Model:
+        """Build the network; the same object for the same configuration."""
+        ...
+
+    def layers(self) -> tuple[Layer, ...]:
+        """List the layers that turn an input into logits."""
+        ...
+
+    def feature_layers(self) -> tuple[Layer, ...]:
+        """List the layers that turn an input into features."""
+        ...
