@@ -33,8 +33,8 @@ from fmnist_jax.checkpoint.arrays import (
 from fmnist_jax.checkpoint.locate import find_checkpoint as find_checkpoint
 from fmnist_jax.checkpoint.locate import newest_good
 from fmnist_jax.checkpoint.locate import shipped_checkpoints as shipped_checkpoints
-from fmnist_jax.config.codec import decode, encode
 from fmnist_jax.config.checks import shown
+from fmnist_jax.config.codec import decode, encode
 from fmnist_jax.data.dataset import IMAGE_SHAPE
 from fmnist_jax.data.scaling import SCALINGS, Scaling, Statistics
 from fmnist_jax.errors import UserError, unknown_name

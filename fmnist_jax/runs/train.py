@@ -14,13 +14,12 @@ from jaxtyping import Float, Int
 from fmnist_jax.config.fields import format_array
 from fmnist_jax.config.model import Variables
 from fmnist_jax.data.dataset import Dataset, Split
-from fmnist_jax.data.scaling import Statistics
 from fmnist_jax.errors import UserError
 from fmnist_jax.evaluation.metrics import Metrics, classification_metrics
-from fmnist_jax.models.stages import FittedStage
+from fmnist_jax.models.stages import FittedStage, fingerprint_stages
 from fmnist_jax.runs.config import Run, Stage
 from fmnist_jax.training.checkpointing import TrainingCheckpoints
-from fmnist_jax.training.loop import EpochRecord, FitState, fit, is_finished, make_task, start
+from fmnist_jax.training.loop import EpochRecord, fit, is_finished, make_task, start
 from fmnist_jax.training.step import (
     DeviceSplit,
     TrainingData,
@@ -135,13 +134,16 @@ def train(
             check_fitted(fitted[number], stage)
             trained = TrainedStage(stage, fitted[number], splits)
         else:
-            trained = _train_stage(stage, splits, hooks)
+            features_of = fingerprint_stages([before.fitted for before in stages])
+            trained = _train_stage(stage, splits, features_of, hooks)
             hooks.on_stage(trained)
         stages.append(trained._replace(extraction_seconds=extraction_seconds))
     return TrainedRun(run, tuple(stages))
 
 
-def _train_stage(stage: Stage, splits: Splits, hooks: Hooks) -> TrainedStage:
+def _train_stage(
+    stage: Stage, splits: Splits, features_of: str | None, hooks: Hooks
+) -> TrainedStage:
     started = time.perf_counter()
     statistics = jax.device_put(stage.scaling.fit(np.asarray(splits["train"].images)))
     data = TrainingData(splits["train"], splits["validation"], statistics)
@@ -153,9 +155,7 @@ def _train_stage(stage: Stage, splits: Splits, hooks: Hooks) -> TrainedStage:
         checkpoints.check()
         newest = checkpoints.newest
         if newest is not None:
-            first = state = checkpoints.restore(
-                jax.eval_shape(lambda: start(task, stage.training))
-            )
+            first = state = checkpoints.restore(jax.eval_shape(lambda: start(task, stage.training)))
             history.extend(newest.history)
             started -= newest.seconds
     for state, record in fit(task, stage.training, data, first):
@@ -169,16 +169,14 @@ def _train_stage(stage: Stage, splits: Splits, hooks: Hooks) -> TrainedStage:
     assert state is not None  # epochs is at least 1
     return TrainedStage(
         stage,
-        _fitted(stage, state, statistics),
+        FittedStage(
+            stage.name, stage.model, stage.scaling, Variables(*state.best), statistics, features_of
+        ),
         splits,
         tuple(history),
         state.stopping.best_epoch,
         time.perf_counter() - started,
     )
-
-
-def _fitted(stage: Stage, state: FitState, statistics: Statistics) -> FittedStage:
-    return FittedStage(stage.name, stage.model, stage.scaling, Variables(*state.best), statistics)
 
 
 def extract_features(fitted: FittedStage, splits: Splits) -> dict[str, DeviceSplit]:
@@ -225,9 +223,7 @@ def assess(
     losses = np.asarray(model.losses(logits, jnp.asarray(labels)), np.float64)
     probabilities = np.asarray(jax.nn.softmax(logits, axis=-1))
     parts = zip(*(np.split(values, _ends(splits)) for values in (losses, probabilities, labels)))
-    return {
-        name: _assessment(*part, class_names) for name, part in zip(splits, parts, strict=True)
-    }
+    return {name: _assessment(*part, class_names) for name, part in zip(splits, parts, strict=True)}
 
 
 def _assessment(
@@ -295,4 +291,3 @@ def check_fitted(fitted: FittedStage, stage: Stage) -> None:
                 f"stage {stage.name}: its fitted array {jax.tree_util.keystr(path)} is "
                 f"{format_array(found)}, expected {format_array(wanted)}; use a model that fits"
             )
-

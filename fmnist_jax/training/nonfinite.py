@@ -147,9 +147,7 @@ def find_layer_of_inference(
     return None
 
 
-def find_layer(
-    function: Callable[..., Any], parameters: Parameters, *arguments: Any
-) -> str | None:
+def find_layer(function: Callable[..., Any], parameters: Parameters, *arguments: Any) -> str | None:
     """Find the layer at which `function(parameters, *arguments)` is first not finite, as "layer [1]".
 
     The operations are searched in the order in which they were traced; an operation belongs to the layer
