@@ -1,4 +1,4 @@
-"""Training a run stage by stage, and assessing its models: what command line, experiments and users call."""
+"""Training a run stage by stage, and assessing its models."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -38,7 +38,7 @@ class TrainedStage(NamedTuple):
     fitted: FittedStage
     """The variables of the best epoch."""
     splits: Splits
-    """What the stage was trained, validated and is tested on: images, or the features of the stage before."""
+    """What the stage was trained, validated and is tested on: images, or features of the stage before."""
     history: tuple[EpochRecord, ...] = ()
     """Empty if the stage was restored from a checkpoint."""
     best_epoch: int = 0
@@ -112,8 +112,7 @@ def train(
     Examples:
         >>> from fmnist_jax import DataConfig, MLPConfig, Stage, TrainingConfig, load_dataset
         >>> from fmnist_jax.data.scaling import Z_SCORE
-        >>> dataset = load_dataset(DataConfig(source="synthetic"), print)
-        Data: synthetic pictures drawn by code, not Fashion-MNIST: 4800 training, 1200 validation, 1000 test images
+        >>> dataset = load_dataset(DataConfig(source="synthetic"), lambda line: None)
         >>> training = TrainingConfig(epochs=1, batch_size=100, learning_rate=0.1)
         >>> trained = train(Run((Stage("mlp", MLPConfig((784, 10)), training, Z_SCORE),)), dataset)
         >>> len(trained.stages[0].history)
@@ -222,13 +221,16 @@ def assess(
     )
     losses = np.asarray(model.losses(logits, jnp.asarray(labels)), np.float64)
     probabilities = np.asarray(jax.nn.softmax(logits, axis=-1))
-    parts = zip(*(np.split(values, _ends(splits)) for values in (losses, probabilities, labels)))
-    return {name: _assessment(*part, class_names) for name, part in zip(splits, parts, strict=True)}
+    by_split = zip(
+        splits,
+        *(np.split(values, _ends(splits)) for values in (losses, probabilities, labels)),
+        strict=True,
+    )
+    return {name: _assessment(arrays, class_names) for name, *arrays in by_split}
 
 
-def _assessment(
-    losses: np.ndarray, probabilities: np.ndarray, labels: np.ndarray, class_names: tuple[str, ...]
-) -> Assessment:
+def _assessment(arrays: Sequence[np.ndarray], class_names: tuple[str, ...]) -> Assessment:
+    losses, probabilities, labels = arrays
     predictions = probabilities.argmax(axis=-1)
     metrics = classification_metrics(labels, predictions, class_names)
     return Assessment(losses.mean().item(), metrics, probabilities, predictions)

@@ -52,7 +52,7 @@ class Failure(NamedTuple):
 def find_nonfinite(
     loss_sum: Float[Array, " steps"], variables: Variables, validation_loss: Float[Array, ""]
 ) -> Problem | None:
-    """Find what an epoch left that isn't finite: the first loss, else an array, else the validation loss."""
+    """Find what isn't finite after an epoch: the first loss, else an array, else the validation loss."""
     losses = np.asarray(loss_sum)
     wrong = np.flatnonzero(~np.isfinite(losses))
     if wrong.size:
