@@ -1,7 +1,7 @@
 """Every experiment and program: found in the packages, so that a new module is enough.
 
-A module below `experiments.reports` or `experiments.beyond` with an `EXPERIMENT` is an experiment, one with a
-`PROGRAM` is a report's own main program.
+A module below `experiments.reports` or `experiments.beyond` with an `EXPERIMENT` is an experiment, one with
+a `PROGRAM` is a report's own main program.
 """
 
 import pkgutil
@@ -60,6 +60,13 @@ def find(name: str, commands: Iterable[str] = ()) -> Experiment | Program:
                 return defined.get("EXPERIMENT") or defined["PROGRAM"]
     known = [one.name for one in (*experiments(), *programs())]
     raise unknown_name("experiment or command", name, [*known, *commands])
+
+
+def plan_row(experiment: str, row: str, quick: bool) -> "RowPlan":
+    """The plan of one row by its experiment's name and its own."""
+    module = next(module for module in module_names() if name_of_module(module) == experiment)
+    plans = plan(import_module(module).EXPERIMENT, quick)
+    return next(one for one in plans if one.row.name == row)
 
 
 def _all(attribute: str) -> tuple[Any, ...]:

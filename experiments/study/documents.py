@@ -7,7 +7,9 @@
 """
 
 import re
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from attrs import frozen
 
@@ -66,19 +68,20 @@ def generated(text: str, path: Path) -> str:
 
 
 def _body(part: re.Match[str], path: Path) -> str:
-    bodies = TABLES if part["kind"] == "table" else SECTIONS
-    known = bodies()
+    known = tables() if part["kind"] == "table" else sections()
     if part["name"] not in known:
         error = unknown_name(part["kind"], part["name"], known)
         raise UserError(f"{path}: {error}")
     return known[part["name"]]
 
 
+@cache
 def tables() -> dict[str, str]:
     """Every table by name: those of experiments, and those of speed."""
     return {one.name: _table(one) for one in experiments()} | dict(speed.tables())
 
 
+@cache
 def sections() -> dict[str, str]:
     """The experiments of each report, by its package."""
     groups = dict.fromkeys(one.group for one in experiments())
@@ -86,9 +89,6 @@ def sections() -> dict[str, str]:
         group: "\n\n".join(_section(one) for one in experiments() if one.group == group)
         for group in groups
     }
-
-
-TABLES, SECTIONS = tables, sections
 
 
 def _section(experiment: Experiment) -> str:
@@ -120,5 +120,6 @@ def _software(run: Measured) -> str:
     return f"JAX {versions['jax']}, Python {versions['python']}, {run['device']}"
 
 
-def _stored(experiment: Experiment) -> dict:
+@cache
+def _stored(experiment: Experiment) -> dict[str, dict[str, Any]]:
     return Store(experiment, results_folder(quick=False), "").read()
