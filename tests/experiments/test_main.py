@@ -115,4 +115,4 @@ def test_the_tables_of_documents_are_written(tmp_path: Path, capsys: pytest.Capt
     readme.write_text("<!-- table: report1/tuned -->\n<!-- end -->\n", "utf-8")
     assert main(["tables", "--folder", str(tmp_path)]) == 0
     assert capsys.readouterr().out == f"Changed: {readme}\n"
-    assert documents.tables()["report1/tuned"] in readme.read_text("utf-8")
+    assert documents.table("report1/tuned") in readme.read_text("utf-8")

@@ -38,7 +38,7 @@ def test_generated_parts_are_replaced_and_the_rest_stays():
     before, _, rest = text.partition("<!-- table: report1/tuned -->\n")
     table, _, rest = rest.partition("<!-- end -->\n")
     assert before == "# A document\n"
-    assert table.strip() == documents.tables()["report1/tuned"]
+    assert table.strip() == documents.table("report1/tuned")
     assert rest.startswith("Between.\n<!-- experiments: beyond -->\n")
     assert rest.endswith("<!-- end -->\nAfter.\n")
     assert "python -m experiments beyond/smallest_network --seeds 3`: 21 runs" in rest
