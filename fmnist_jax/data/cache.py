@@ -23,7 +23,8 @@ from fmnist_jax.errors import UserError
 from fmnist_jax.storage.files import write_bytes
 
 _EXAMPLE_BYTES = IMAGE_SHAPE[0] * IMAGE_SHAPE[1] + 1
-_LOCK_SECONDS = 900
+LOCK_SECONDS = 900
+"""How long a process waits for another one that fetches data."""
 
 
 def cache_directory() -> Path:
@@ -104,13 +105,13 @@ def store(key: str, raw: RawData) -> None:
 @contextlib.contextmanager
 def lock() -> Iterator[None]:
     """Let one process at a time fetch and store; no lock if the cache or system supports none."""
-    lock = filelock.FileLock(cache_directory() / "lock", timeout=_LOCK_SECONDS)
+    lock = filelock.FileLock(cache_directory() / "lock", timeout=LOCK_SECONDS)
     try:
         cache_directory().mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except filelock.Timeout as error:
         raise UserError(
-            f"{lock.lock_file}: held by another process for over {_LOCK_SECONDS} s: wait or stop it"
+            f"{lock.lock_file}: held by another process for over {LOCK_SECONDS} s: wait or stop it"
         ) from error
     except (
         OSError,

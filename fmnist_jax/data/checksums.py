@@ -137,8 +137,8 @@ def _check_split(split: str, content: Split, images_file: Path, labels_file: Pat
     expected = RELEASES[labels.release].sums.get((split, "images"))
     if expected not in (None, sums["images"]):
         raise UserError(
-            f"{images_file}: altered, its images are not the {labels.release} release's (expected SHA-256 {expected}, "
-            f"found {sums['images']}): {_REMEDY}"
+            f"{images_file}: altered, its images are not the {labels.release} release's (expected "
+            f"SHA-256 {expected}, found {sums['images']}): {_REMEDY}"
         )
     return labels.release
 

@@ -3,8 +3,8 @@
 import itertools
 import math
 import warnings
+from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from jaxtyping import Int32, UInt8
@@ -55,7 +55,7 @@ def read_csv_images(
     return pixels, rows[:, 0].astype(np.int32) if rows.shape[1] > _PIXELS else None
 
 
-def _read_rows(file: BinaryIO, path: Path) -> UInt8[np.ndarray, "n columns"]:
+def _read_rows(file: BufferedIOBase, path: Path) -> UInt8[np.ndarray, "n columns"]:
     """Return all rows but the header."""
     first = _read_line(file, path)
     columns, header = _parse_first_line(first, path)
@@ -76,7 +76,7 @@ def _read_rows(file: BinaryIO, path: Path) -> UInt8[np.ndarray, "n columns"]:
     return rows
 
 
-def _read_line(file: BinaryIO, path: Path) -> str:
+def _read_line(file: BufferedIOBase, path: Path) -> str:
     """Return the next line; "" at the end. Its length is limited, so that no line fills the memory."""
     line = file.readline(_MAX_LINE_BYTES)
     if len(line) == _MAX_LINE_BYTES:

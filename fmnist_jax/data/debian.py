@@ -20,7 +20,8 @@ PACKAGE = "dataset-fashion-mnist"
 DIRECTORY = Path("/usr/share/datasets/fashion-mnist")
 """Where the installed package has its files."""
 
-_UPDATE_SECONDS, _DOWNLOAD_SECONDS, _UNPACK_SECONDS = 90, 300, 60
+UPDATE_SECONDS, DOWNLOAD_SECONDS, UNPACK_SECONDS = 90, 300, 60
+"""The longest that each program may take."""
 
 # Hooks of other programs (package kits, image builders) need root, so they are switched off.
 _CONFIGURATION = """\
@@ -74,14 +75,14 @@ def fetch_package(target: Path) -> None:
             configuration.write_text(_CONFIGURATION.format(directory=work))
             apt = ["apt-get", "-q", "-c", str(configuration)]
             # Its exit code is ignored: an unrelated repository may fail. The download's is not.
-            update = _run([*apt, "update"], work, _UPDATE_SECONDS)
-            download = _run([*apt, "download", PACKAGE], work / "download", _DOWNLOAD_SECONDS)
+            update = _run([*apt, "update"], work, UPDATE_SECONDS)
+            download = _run([*apt, "download", PACKAGE], work / "download", DOWNLOAD_SECONDS)
             packages = list((work / "download").glob("*.deb"))
             if len(packages) != 1:
                 reasons = ", ".join(filter(None, (_reason(update), _reason(download))))
                 raise UserError(f"apt-get can't fetch {PACKAGE} ({reasons or 'no reason given'})")
             unpack = ["dpkg-deb", "-x", str(packages[0]), str(work / "unpacked")]
-            if (unpacked := _run(unpack, work, _UNPACK_SECONDS)).returncode:
+            if (unpacked := _run(unpack, work, UNPACK_SECONDS)).returncode:
                 raise UserError(f"dpkg-deb can't unpack {packages[0].name} ({_reason(unpacked)})")
             data = work / "unpacked" / DIRECTORY.relative_to("/")
             if not data.is_dir():

@@ -9,8 +9,8 @@ import gzip
 import math
 import struct
 import zlib
+from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO, cast
 
 import numpy as np
 from jaxtyping import UInt8
@@ -54,7 +54,7 @@ def read_idx(path: Path, dimensions: int | None = None) -> UInt8[np.ndarray, "..
                 with gzip.open(file) as unpacked:
                     # The packed size limits the unpacked size, but doesn't determine it.
                     limit = min(size * _MAX_DEFLATE_RATIO, MAX_BYTES)
-                    return _read(cast(BinaryIO, unpacked), path, limit, dimensions)
+                    return _read(unpacked, path, limit, dimensions)
             return _read(file, path, min(size, MAX_BYTES), dimensions)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise UserError(f"{path}: damaged or cut off ({error}): fetch it again") from error
@@ -65,7 +65,7 @@ def read_idx(path: Path, dimensions: int | None = None) -> UInt8[np.ndarray, "..
 
 
 def _read(
-    file: BinaryIO, path: Path, limit: int, dimensions: int | None
+    file: BufferedIOBase, path: Path, limit: int, dimensions: int | None
 ) -> UInt8[np.ndarray, "..."]:
     """Read header and elements from `file`, which holds at most `limit` bytes."""
     magic = file.read(4)
@@ -96,7 +96,7 @@ def _read(
     elements = np.empty(length, np.uint8)
     filled = 0
     while filled < length:
-        count = file.readinto(elements.data[filled:])  # pyright: ignore[reportAttributeAccessIssue]
+        count = file.readinto(elements.data[filled:])
         if not count:
             raise UserError(
                 f"{path}: its header promises {length} bytes ({text}), found {filled}: cut off, "

@@ -18,7 +18,7 @@ Field = Float32[np.ndarray, "n 28 28"]
 """A number for each pixel of each example: a coordinate or a signed distance."""
 Vary = Callable[[float, float], Float32[np.ndarray, "n 1 1"]]
 """Draws a number for each example, uniformly between two bounds."""
-Bound = float | Float32[np.ndarray, "n 1 1"]
+Bound = float | Float32[np.ndarray, "n 1 1"] | Field
 
 
 def draw_synthetic(train: int = 6000, test: int = 1000, seed: int = 0) -> RawData:

@@ -28,7 +28,8 @@ from fmnist_jax.data.dataset import IMAGE_SHAPE, RawData, Split
 from fmnist_jax.data.idx import read_idx
 from fmnist_jax.errors import UserError
 
-_PROBE_SECONDS = 5.0
+PROBE_SECONDS = 5.0
+"""How long the host may take for its first answer."""
 
 _FILES = {
     "train": ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"),
@@ -148,7 +149,7 @@ def _probe(address: str) -> None:
     def ask() -> None:
         request = urllib.request.Request(address, method="HEAD")
         try:
-            with urllib.request.urlopen(request, timeout=_PROBE_SECONDS):
+            with urllib.request.urlopen(request, timeout=PROBE_SECONDS):
                 outcome.append("")
         except (OSError, http.client.HTTPException, ValueError) as error:
             reason = error.reason if isinstance(error, urllib.error.URLError) else error
@@ -156,8 +157,8 @@ def _probe(address: str) -> None:
 
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
-    thread.join(_PROBE_SECONDS)
-    reason = outcome[0] if outcome else f"no answer within {_PROBE_SECONDS:g} s"
+    thread.join(PROBE_SECONDS)
+    reason = outcome[0] if outcome else f"no answer within {PROBE_SECONDS:g} s"
     if reason:
         host = urllib.parse.urlsplit(address).netloc
         raise UserError(f"TensorFlow Datasets' host {host} can't be reached ({reason})")
