@@ -17,36 +17,14 @@ MOST_UNITS = 60
 MOST_MAPS = 12
 
 
-def first_layer_weights(W: Float[np.ndarray, "..."]) -> Figure:
-    """Draw the weights (784, units) of an MLP's first layer, a unit as a 28x28 picture.
+def first_layer(pictures: Float[np.ndarray, "units height width"]) -> Figure:
+    """Draw a first layer's weights, a picture a unit.
 
-    Shows the `MOST_UNITS` units with the largest weights (Euclidean norm), largest first, on one scale.
-    Raises ValueError for another shape.
+    Shows the `MOST_UNITS` units with the largest weights (Euclidean norm), largest first, on one scale
+    around 0. Raises ValueError for no units.
     """
-    W = np.asarray(W, np.float32)
-    if W.ndim != 2 or W.shape[0] != 784 or W.shape[1] == 0:
-        raise ValueError(f"W: expected shape (784, units), found {W.shape}")
-    return _largest(W.T.reshape(-1, 28, 28), "First-layer weights", "units")
-
-
-def convolution_filters(kernel: Float[np.ndarray, "..."]) -> Figure:
-    """Draw the filters (height, width, 1, filters) of a first convolution, each as a small picture.
-
-    Shows the `MOST_UNITS` filters with the largest weights (Euclidean norm), largest first, on one scale.
-    Raises ValueError for another shape.
-    """
-    kernel = np.asarray(kernel, np.float32)
-    if kernel.ndim != 4 or kernel.shape[2] != 1 or kernel.size == 0:
-        raise ValueError(
-            f"kernel: expected shape (height, width, 1, filters), found {kernel.shape}"
-        )
-    height, width = kernel.shape[:2]
-    pictures = np.moveaxis(kernel[:, :, 0], -1, 0)
-    return _largest(pictures, f"First-layer weights of {height}x{width}", "filters")
-
-
-def _largest(pictures: Float[np.ndarray, "n height width"], what: str, kind: str) -> Figure:
-    """Draw the `MOST_UNITS` pictures of weights with the largest norm, on one scale around 0."""
+    if not pictures.size:
+        raise ValueError(f"pictures: expected at least one unit, found shape {pictures.shape}")
     count, height, width = pictures.shape
     norms = np.linalg.norm(pictures.reshape(count, -1), axis=1)
     order = np.argsort(-norms, kind="stable")[:MOST_UNITS]
@@ -65,7 +43,7 @@ def _largest(pictures: Float[np.ndarray, "n height width"], what: str, kind: str
     axes.set_axis_off()
     which = f"all {count}" if len(order) == count else f"{len(order)} of {count}"
     # The figure's title, since a single picture is narrower than its title.
-    title = f"{what}, {which} {kind}, largest first"
+    title = f"First-layer weights of {height}x{width}, {which} units, largest first"
     left = 0.04 / figure.get_figwidth()
     figure.suptitle(title, x=left, ha="left", fontsize=12, color=INK)
     bar = figure.colorbar(image, ax=axes, shrink=0.8, aspect=25, pad=0.015, extend="both")
@@ -144,14 +122,3 @@ def _mosaic(
         y, x = (i // columns) * (height + gap), (i % columns) * (width + gap)
         mosaic[y : y + height, x : x + width] = picture
     return mosaic
-
-
-def first_layer(pictures: Float[np.ndarray, "units height width"]) -> Figure:
-    """Draw a first layer's weights, a picture a unit.
-
-    The `MOST_UNITS` with the largest weights (Euclidean norm) are drawn, largest first, on one scale.
-    """
-    height, width = pictures.shape[1:]
-    return _largest(
-        np.asarray(pictures, np.float32), f"First-layer weights of {height}x{width}", "units"
-    )

@@ -24,7 +24,7 @@ from fmnist_jax.config.fields import (
     of_type,
     whole,
 )
-from fmnist_jax.config.model import Layer, Model
+from fmnist_jax.config.model import Layer, Model, Variables
 from fmnist_jax.errors import UserError
 from fmnist_jax.scratch.activations import RELU, Activation
 from fmnist_jax.scratch.dense import Dense, dense, dense_backward, dense_layers

@@ -1,9 +1,9 @@
 """Training checkpoints: the state after an epoch on disk, from which an interrupted training resumes.
 
 Orbax's CheckpointManager keeps the last two epochs that were saved, a directory each: `EPOCH/state` holds
-the arrays, `EPOCH/progress` everything else as JSON, and `EPOCH/manifest.json`, written last, the SHA-256 of
-each file. A checkpoint that is half-written (it has no manifest) or damaged is ignored, and the one before it
-is used.
+the arrays, `EPOCH/progress` everything else as JSON, and `EPOCH/manifest.json`, written last, the SHA-256
+of each file. A checkpoint that is half-written (it has no manifest) or damaged is ignored, and the one
+before it is used.
 """
 
 import shutil

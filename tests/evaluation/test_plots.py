@@ -58,14 +58,14 @@ ALL = {
     "confusion": lambda: plots.confusion_matrix(matrix(), CLASS_NAMES),
     "gallery": gallery,
     "empty gallery": lambda: gallery(0, title="Most confident mistakes"),
-    "weights": lambda: layer_plots.first_layer_weights(
-        np.random.default_rng(0).normal(size=(784, 70)).astype(np.float32)
+    "weights": lambda: layer_plots.first_layer(
+        np.random.default_rng(0).normal(size=(70, 28, 28)).astype(np.float32)
     ),
-    "zero weights": lambda: layer_plots.first_layer_weights(np.zeros((784, 1), np.float32)),
-    "filters": lambda: layer_plots.convolution_filters(
-        np.random.default_rng(0).normal(size=(5, 5, 1, 32)).astype(np.float32)
+    "zero weights": lambda: layer_plots.first_layer(np.zeros((1, 28, 28), np.float32)),
+    "filters": lambda: layer_plots.first_layer(
+        np.random.default_rng(0).normal(size=(32, 5, 5)).astype(np.float32)
     ),
-    "one zero filter": lambda: layer_plots.convolution_filters(np.zeros((1, 1, 1, 1), np.float32)),
+    "one zero filter": lambda: layer_plots.first_layer(np.zeros((1, 1, 1), np.float32)),
     "feature maps": lambda: layer_plots.feature_maps(IMAGE, blocks(), "Ankle boot"),
     "dead feature maps": lambda: layer_plots.feature_maps(
         IMAGE, (np.zeros((2, 3, 3)),), "T-shirt/top"
@@ -181,19 +181,13 @@ def test_first_layer_weights_come_largest_first_with_white_between(monkeypatch):
     W = np.zeros((784, 3), np.float32)
     W[:, 0], W[0, 1], W[5, 2] = 0.01, 3, -7
     monkeypatch.setattr(layer_plots, "MOST_UNITS", 2)
-    figure = layer_plots.first_layer_weights(W)
+    figure = layer_plots.first_layer(W.T.reshape(-1, 28, 28))
     (image,) = figure.axes[0].images
     mosaic = np.ma.filled(np.asarray(image.get_array(), np.float32), np.nan)
     assert mosaic.shape == (28, 58)
     assert mosaic[0, 5] == -7
     assert mosaic[0, 30] == 3
-    assert "First-layer weights, 2 of 3 units, largest first" in texts(figure)
-
-
-@pytest.mark.parametrize("shape", [(784,), (783, 3), (784, 0), (784, 2, 2)])
-def test_first_layer_weights_refuse_another_shape(shape):
-    with pytest.raises(ValueError, match="expected shape"):
-        layer_plots.first_layer_weights(np.zeros(shape, np.float32))
+    assert "First-layer weights of 28x28, 2 of 3 units, largest first" in texts(figure)
 
 
 def mosaics(figure):
@@ -208,20 +202,19 @@ def test_convolution_filters_come_largest_first_with_white_between(monkeypatch):
     kernel = np.zeros((3, 2, 1, 3), np.float32)
     kernel[0, 0, 0, 0], kernel[2, 1, 0, 1], kernel[1, 0, 0, 2] = 0.01, -3, 7
     monkeypatch.setattr(layer_plots, "MOST_UNITS", 2)
-    figure = layer_plots.convolution_filters(kernel)
+    figure = layer_plots.first_layer(np.moveaxis(kernel[:, :, 0], -1, 0))
     mosaic = mosaics(figure)[0]
     first, gap, second = mosaic[:, :28], mosaic[:, 28:30], mosaic[:, 30:]
     # Each weight is drawn as 9x14 pixels.
     np.testing.assert_array_equal(first[::9, ::14], [[0, 0], [7, 0], [0, 0]])
     np.testing.assert_array_equal(second[::9, ::14], [[0, 0], [0, 0], [0, -3]])
     assert np.isnan(gap).all()
-    assert "First-layer weights of 3x2, 2 of 3 filters, largest first" in texts(figure)
+    assert "First-layer weights of 3x2, 2 of 3 units, largest first" in texts(figure)
 
 
-@pytest.mark.parametrize("shape", [(3, 3), (3, 3, 2, 4), (3, 3, 1, 0), (3, 3, 1, 4, 1)])
-def test_convolution_filters_refuse_another_shape(shape):
-    with pytest.raises(ValueError, match="expected shape"):
-        layer_plots.convolution_filters(np.zeros(shape, np.float32))
+def test_a_first_layer_without_units_is_refused():
+    with pytest.raises(ValueError, match="expected at least one unit"):
+        layer_plots.first_layer(np.zeros((0, 28, 28), np.float32))
 
 
 def test_feature_maps_come_a_row_a_block_the_largest_first():
