@@ -16,8 +16,7 @@ from fmnist_jax.errors import UserError
 from fmnist_jax.ops.geometry import Maps
 from fmnist_jax.ops.pooling import MAX, Pooling
 from fmnist_jax.scratch.activations import RELU, Activation
-from fmnist_jax.scratch.initializers import Initializer
-from fmnist_jax.scratch.initializers import random as uniform_fan_in
+from fmnist_jax.scratch.initializers import Initializer, uniform_fan_in
 from fmnist_jax.scratch.losses import SOFTMAX_CROSS_ENTROPY, Loss
 
 MAX_UNITS = 2**14
