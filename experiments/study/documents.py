@@ -7,6 +7,7 @@
 """
 
 import re
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,9 @@ ROOT = Path(__file__).parents[2]
 
 PATTERNS = ("README.md", "CONTRIBUTING.md", "checkpoints/README.md", "docs/**/*.md")
 """Documents that may have generated parts."""
+
+WIDTH = 108
+"""Characters of a line of text."""
 
 PART = re.compile(
     r"(?P<open><!-- (?P<kind>table|experiments): (?P<name>\S+) -->\n)(?P<body>.*?)(?P<close><!-- end -->)",
@@ -96,12 +100,14 @@ def section(group: str) -> str:
 
 def _section(experiment: Experiment) -> str:
     """An experiment's title, command, circumstances, table and notes."""
-    seeds = min(experiment.most_seeds, 5)
     parts = (
         f"### {experiment.title}",
-        f"`{PROGRAM} {experiment.name} --seeds {seeds}`: {_circumstances(experiment)}",
+        f"`{PROGRAM} {experiment.name}`: {_circumstances(experiment)}",
         _table(experiment),
-        *experiment.notes,
+        *(
+            textwrap.fill(note, WIDTH, break_long_words=False, break_on_hyphens=False)
+            for note in experiment.notes
+        ),
     )
     return "\n\n".join(parts)
 
