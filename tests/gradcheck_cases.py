@@ -48,6 +48,14 @@ def missing_one_over_m(parameters, X, labels, config, key):
     return (value, logits), undone
 
 
+def penalised_biases(parameters, X, labels, config, key):
+    value, gradients = mlp.value_and_grad(parameters, X, labels, config, key)
+    return value, tuple(
+        gradient._replace(b=gradient.b + config.l2 * layer.b)
+        for gradient, layer in zip(gradients, parameters, strict=True)
+    )
+
+
 def entry_off(gradients, factor):
     first, *rest = gradients
     return (first._replace(W=first.W.at[2, 3].multiply(factor)), *rest)
@@ -68,16 +76,8 @@ BROKEN: dict[str, tuple[ValueAndGrad, set[str]]] = {
         ),
         WEIGHTS,
     ),
-    "L2 left out": (with_part("l2_penalty_backward", lambda gradients, *_: gradients), WEIGHTS),
-    "L2 on b": (
-        with_part(
-            "l2_penalty_backward",
-            lambda gradients, parameters, c: jax.tree.map(
-                lambda dp, p: dp + c * p, gradients, parameters
-            ),
-        ),
-        ALL - WEIGHTS,
-    ),
+    "L2 left out": (with_part("l2_penalty_backward", lambda dW, *_: dW), WEIGHTS),
+    "L2 on b": (penalised_biases, ALL - WEIGHTS),
     "db a mean": (
         with_part(
             "dense_backward",

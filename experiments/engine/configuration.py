@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from fmnist_jax.config.codec import encode
+from fmnist_jax.data.loading import DataConfig
 from fmnist_jax.runs import run as runs
 from fmnist_jax.runs.parts import Run, trainings
 from fmnist_jax.training.config import TrainingConfig
@@ -56,6 +57,11 @@ def with_training(run: RunT, **changes: Any) -> RunT:
         if isinstance(getattr(run, name), TrainingConfig)
     }
     return dataclasses.replace(run, **changed)
+
+
+def with_data(run: RunT, data: DataConfig) -> RunT:
+    """The run on other images."""
+    return dataclasses.replace(run, data=data)
 
 
 def seed_of(run: Run) -> int:

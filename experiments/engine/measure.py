@@ -1,91 +1,78 @@
-"""A run of any kind, trained once and measured: what experiments store of it, by name."""
+"""Trains a run once and measures it: what results store of it."""
 
-import dataclasses
 import platform
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any
 
 import jax
 
 from fmnist_jax.data.dataset import Dataset
+from fmnist_jax.runs import parts
 from fmnist_jax.runs import run as runs
-from fmnist_jax.runs.parts import Outcome, Run, trainings
 from fmnist_jax.runs.pipeline import (
-    NO_SNAPSHOTS,
     Features,
     PipelineRun,
     TrainedPipeline,
     train_pipeline,
 )
 from fmnist_jax.runs.run import Trained
-from fmnist_jax.training.checkpointing import Snapshots
-from fmnist_jax.training.config import TrainingConfig
-
-RunT = TypeVar("RunT", bound=Run)
+from fmnist_jax.scratch.mlp import MLPConfig
+from fmnist_jax.training.checkpointing import Snapshots, never
 
 SOFTWARE = ("jax", "jaxlib", "flax", "numpy", "optax")
 """Packages whose versions are stored with each run."""
 
 
-def training_fields(run: Run) -> list[str]:
-    """The names of the fields that hold the run's trainings."""
-    names = [field.name for field in dataclasses.fields(run)]
-    return [name for name in names if isinstance(getattr(run, name), TrainingConfig)]
-
-
-def with_trainings(run: RunT, **changes: Any) -> RunT:
-    """The run with these fields of every training changed."""
-    changed = {
-        name: dataclasses.replace(getattr(run, name), **changes) for name in training_fields(run)
+def training_checkpoints(
+    run: Any,
+    folder: Path,
+    key: str,
+    log: Callable[[str], None],
+    stop_requested: Callable[[], BaseException | None] | None = None,
+) -> dict[str, Snapshots]:
+    """The training checkpoints of each stage, below `folder`."""
+    return {
+        part: Snapshots(
+            folder / parts.titled("state", part), f"{key} {part}", log, stop_requested or never
+        )
+        for part in parts.trainings(run)
     }
-    return dataclasses.replace(run, **changed)
-
-
-def seed_of(run: Run) -> int:
-    """The seed that all of the run's trainings share."""
-    (seed,) = {training.seed for training in trainings(run).values()}
-    return seed
 
 
 def measure(
-    run: Run,
+    run: Any,
     dataset: Dataset,
     splits: Sequence[str],
-    snapshots: Mapping[str, Snapshots] = NO_SNAPSHOTS,
+    checkpoints: Mapping[str, Snapshots] | None = None,
 ) -> dict[str, Any]:
-    """Train once and measure each split once; accuracies and F1 in percent, curves, circumstances.
+    """Train once and measure each split once; accuracies, recall and F1 in percent.
 
-    Of a pipeline the network's figures begin with `cnn_` and the scratch MLP's with `mlp_`. `snapshots`
-    are by part, as `parts.trainings` names them: training goes on from these.
+    Returns {"stages": {name: figures}, "data_checksum", "seconds", "software", "device", "finished"}.
+    Training resumes from the `checkpoints`.
     """
+    checkpoints = checkpoints or {}
     if isinstance(run, PipelineRun):
-        outcome = train_pipeline(run, dataset, snapshots=snapshots)
+        outcome = train_pipeline(run, dataset, snapshots=checkpoints)
     else:
-        outcome = runs.train(run, dataset, snapshots=snapshots.get(""))
-    return _measured(outcome, dataset, splits)
-
-
-def _measured(outcome: Outcome, dataset: Dataset, splits: Sequence[str]) -> dict[str, Any]:
+        outcome = runs.train(run, dataset, snapshots=checkpoints.get(""))
     if isinstance(outcome, TrainedPipeline):
-        network, mlp = outcome.network, outcome.mlp
-        measured = (
-            _prefixed("cnn", _figures(network, dataset, splits, dataset.class_names))
-            | _prefixed("mlp", _figures(mlp, outcome.features, splits, dataset.class_names))
-            | {
-                "cnn_seconds": network.seconds,
-                "extraction_seconds": outcome.extraction_seconds,
-                "mlp_seconds": mlp.seconds,
-            }
-        )
-        seconds = network.seconds + outcome.extraction_seconds + mlp.seconds
+        stages = {
+            "convnet": _figures(outcome.network, dataset, splits, dataset.class_names),
+            "mlp": _figures(outcome.mlp, outcome.features, splits, dataset.class_names)
+            | {"extraction_seconds": outcome.extraction_seconds},
+        }
     else:
-        measured = _figures(outcome, dataset, splits, dataset.class_names)
-        seconds = outcome.seconds
-    return measured | {
+        name = "mlp" if isinstance(run.model, MLPConfig) else "convnet"
+        stages = {name: _figures(outcome, dataset, splits, dataset.class_names)}
+    return {
+        "stages": stages,
         "data_checksum": dataset.checksum,
-        "seconds": seconds,
+        "seconds": sum(
+            stage["seconds"] + stage.get("extraction_seconds", 0.0) for stage in stages.values()
+        ),
         "software": {name: version(name) for name in SOFTWARE}
         | {"python": platform.python_version()},
         "device": jax.devices()[0].device_kind,
@@ -96,7 +83,7 @@ def _measured(outcome: Outcome, dataset: Dataset, splits: Sequence[str]) -> dict
 def _figures(
     trained: Trained, data: Dataset | Features, splits: Sequence[str], class_names: tuple[str, ...]
 ) -> dict[str, Any]:
-    """How one network did on `splits`, and how it got there."""
+    """A stage's figures on `splits`, and its learning curves."""
     best = trained.history[trained.best_epoch - 1]
     figures: dict[str, Any] = {
         "best_epoch": trained.best_epoch,
@@ -119,9 +106,6 @@ def _figures(
         }
     records = [record._asdict() for record in trained.history]
     return figures | {
-        "history": {name: [record[name] for record in records] for name in records[0]}
+        "history": {name: [record[name] for record in records] for name in records[0]},
+        "seconds": trained.seconds,
     }
-
-
-def _prefixed(prefix: str, figures: dict[str, Any]) -> dict[str, Any]:
-    return {f"{prefix}_{name}": value for name, value in figures.items()}

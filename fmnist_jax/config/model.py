@@ -101,3 +101,13 @@ class ModelConfig(Protocol):
     def feature_layers(self) -> tuple[Layer, ...]:
         """List the layers that turn an input into features."""
         ...
+
+    def first_layer(self, variables: Variables) -> Float[Any, "units height width"]:
+        """Return the first layer's weights, a picture a unit."""
+        ...
+
+    def feature_maps(
+        self, variables: Variables, inputs: Inputs
+    ) -> tuple[Float[Array, "filters height width batch"], ...]:
+        """Compute what each block makes of the inputs; () for a network without maps."""
+        ...

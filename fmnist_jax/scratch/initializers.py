@@ -29,7 +29,7 @@ class Initializer(Protocol):
         ...
 
 
-def random(
+def uniform_fan_in(
     key: Key[Array, ""], fan_in: int, fan_out: int, dtype: DTypeLike, units: int | None = None
 ) -> tuple[Weights, Biases]:
     """W and b uniform in (-1/sqrt(fan_in), 1/sqrt(fan_in)): report 1's "random"."""
@@ -74,10 +74,13 @@ def he_normal(
     return W, jnp.zeros((units or fan_out,), dtype)
 
 
+random = uniform_fan_in  # the old name, until no module imports it
+
 INITIALIZERS: dict[str, Initializer] = {
-    "random": random,
+    "random": uniform_fan_in,
     "xavier-uniform": xavier_uniform,
     "xavier-normal": xavier_normal,
     "he-uniform": he_uniform,
     "he-normal": he_normal,
 }
+"""By name. Report 1 calls `uniform_fan_in` "random"."""

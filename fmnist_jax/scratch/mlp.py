@@ -4,84 +4,89 @@ Rows are examples, so report 1's Z = W A + b reads Z = A W + b here, and dW = dZ
 No function in this file differentiates anything: `backward` is the chain rule written out.
 """
 
-from dataclasses import dataclass
-from typing import NamedTuple
+import functools
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from attrs import field, frozen
 from jaxtyping import Array, DTypeLike, Float, Int, Key
 
-from fmnist_jax.config.checks import check_type, is_count, is_number, listed, real, shown
+from fmnist_jax.config.fields import (
+    as_float,
+    as_tuple,
+    each,
+    function,
+    number,
+    of_type,
+    whole,
+)
+from fmnist_jax.config.model import Layer, Model, State, Variables
 from fmnist_jax.errors import UserError
 from fmnist_jax.scratch.activations import RELU, Activation
+from fmnist_jax.scratch.dense import Dense, dense, dense_backward, dense_layers
 from fmnist_jax.scratch.dropout import dropout, dropout_backward, dropout_mask
 from fmnist_jax.scratch.initializers import Initializer, he_normal
+from fmnist_jax.scratch.l2 import l2_penalty, l2_penalty_backward
 from fmnist_jax.scratch.losses import SOFTMAX_CROSS_ENTROPY, Loss
 
 Inputs = Float[Array, "batch inputs"]
 Logits = Float[Array, "batch classes"]
 Labels = Int[Array, " batch"]
-
+Units = Float[Array, "batch units"]
 
 MAX_UNITS = 2**20
-"""A layer of more is a slip, and would ask for more memory than there is."""
+"""Largest number of units of a layer: more would need more memory than a machine has."""
 
 
-@dataclass(frozen=True)
+def _one_or_more(value: Any) -> Any:
+    """A sequence as a tuple; a single activation as a tuple of one."""
+    values = as_tuple(value)
+    return values if isinstance(values, tuple) else (values,)
+
+
+@frozen
 class MLPConfig:
-    """What a scratch MLP is made of.
+    """A multilayer perceptron: its layers, activations and loss.
 
-    Raises UserError for sizes, rates or counts that can't be.
+    Raises:
+        UserError: A field is invalid, or the number of activations fits neither one for all
+            hidden layers nor one for each.
     """
 
-    layer_sizes: tuple[int, ...] = (784, 128, 10)
+    layer_sizes: tuple[int, ...] = field(
+        default=(784, 128, 10), converter=as_tuple, validator=each(whole(1, MAX_UNITS), least=2)
+    )
     """Units of each layer, from the inputs to the classes."""
-    activations: tuple[Activation, ...] = (RELU,)
+    activations: tuple[Activation, ...] = field(
+        default=(RELU,),
+        converter=_one_or_more,
+        validator=each(of_type(Activation, "scratch.activations.GELU")),
+    )
     """One activation for all hidden layers, or one for each."""
-    dropout: float = 0.0
-    """Probability with which a hidden activation is dropped while training."""
-    initializer: Initializer = he_normal
-    """Draws the first weights and biases."""
-    l2: float = 0.0
-    """Coefficient c of the penalty c/2 * sum of all squared weights (biases are left alone)."""
-    loss: Loss = SOFTMAX_CROSS_ENTROPY
-    """What training minimises, beside the penalty."""
+    dropout: float = field(default=0.0, converter=as_float, validator=number(0, below=1))
+    """Probability that training drops a hidden activation."""
+    initializer: Initializer = field(
+        default=he_normal, validator=function("scratch.initializers.he_normal")
+    )
+    """Draws the initial weights and biases."""
+    l2: float = field(default=0.0, converter=as_float, validator=number(0))
+    """Coefficient c of the penalty c/2 * sum of all squared weights; biases are not penalised."""
+    loss: Loss = field(
+        default=SOFTMAX_CROSS_ENTROPY,
+        validator=of_type(Loss, "scratch.losses.SOFTMAX_CROSS_ENTROPY"),
+    )
+    """The loss that training minimises, together with the penalty."""
 
-    def __post_init__(self) -> None:
-        """Refuse what can't be built; lists and a single activation become tuples."""
-        if isinstance(self.activations, Activation):
-            object.__setattr__(self, "activations", (self.activations,))
-        sizes = listed(self.layer_sizes)
-        if not sizes or len(sizes) < 2 or not all(is_count(n, 1, MAX_UNITS) for n in sizes):
-            raise UserError(
-                f"layer_sizes must be two or more counts from 1 to {MAX_UNITS}, inputs first, found "
-                f"{shown(self.layer_sizes if sizes is None else sizes)}"
-            )
-        activations = listed(self.activations)
-        for activation in (self.activations,) if activations is None else activations:
-            check_type("activations", activation, Activation, "as scratch.activations.GELU is")
-        object.__setattr__(self, "layer_sizes", sizes)
-        object.__setattr__(self, "activations", activations)
-        hidden = len(sizes) - 2
+    def __attrs_post_init__(self) -> None:
+        """Check that the number of activations fits the hidden layers."""
+        hidden = len(self.layer_sizes) - 2
         if len(self.activations) not in (1, hidden):
             raise UserError(
-                f"activations must be one for all {hidden} hidden layers of layer_sizes {sizes} "
-                f"or one for each, found {len(self.activations)}"
+                f"activations must be one for all {hidden} hidden layers of layer_sizes "
+                f"{self.layer_sizes} or one for each, found {len(self.activations)}"
             )
-        for name, end, expected in (
-            ("dropout", 1, "a number of at least 0 and less than 1"),
-            ("l2", float("inf"), "a finite number of at least 0"),
-        ):
-            value = real(getattr(self, name))
-            if not is_number(value) or not 0 <= value < end:
-                raise UserError(f"{name} must be {expected}, found {shown(value)}")
-            object.__setattr__(self, name, value)
-        if not callable(self.initializer):
-            raise UserError(
-                f"initializer must be a function, as scratch.initializers has them, found "
-                f"{shown(self.initializer)}"
-            )
-        check_type("loss", self.loss, Loss, "as scratch.losses.SOFTMAX_CROSS_ENTROPY is")
 
     @property
     def hidden_activations(self) -> tuple[Activation, ...]:
@@ -89,12 +94,33 @@ class MLPConfig:
         hidden = len(self.layer_sizes) - 2
         return self.activations * hidden if len(self.activations) == 1 else self.activations
 
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one flattened input."""
+        return (self.layer_sizes[0],)
 
-class Dense(NamedTuple):
-    """The parameters of one layer, or their gradients."""
+    @property
+    def features(self) -> int:
+        """Units of the last hidden layer; without hidden layers, the inputs."""
+        return self.layer_sizes[-2]
 
-    W: Float[Array, "fan_in fan_out"]
-    b: Float[Array, " fan_out"]
+    @property
+    def classes(self) -> int:
+        """Number of classes."""
+        return self.layer_sizes[-1]
+
+    def build(self) -> Model:
+        """Build the network; the same object for the same configuration."""
+        return _model(self)
+
+    def layers(self) -> tuple[Layer, ...]:
+        """Count the dense layers, from the inputs to the logits."""
+        first, *others = dense_layers(tuple(pairwise(self.layer_sizes)))
+        return first._replace(first=True), *others
+
+    def feature_layers(self) -> tuple[Layer, ...]:
+        """Count the dense layers up to the last hidden one."""
+        return self.layers()[:-1]
 
 
 Parameters = tuple[Dense, ...]
@@ -105,9 +131,9 @@ class Cache(NamedTuple):
 
     A: tuple[Inputs, ...]
     """A[0] = X, then each hidden layer's activations after dropout: the inputs of every layer."""
-    Z: tuple[Float[Array, "batch units"], ...]
+    Z: tuple[Units, ...]
     """Each hidden layer's Z; the last layer's are the logits."""
-    masks: tuple[Float[Array, "batch units"], ...]
+    masks: tuple[Units, ...]
     """Each hidden layer's dropout mask; empty without dropout."""
 
 
@@ -119,18 +145,6 @@ def init(key: Key[Array, ""], config: MLPConfig, dtype: DTypeLike = jnp.float32)
         Dense(*config.initializer(key, fan_in, fan_out, dtype))
         for key, fan_in, fan_out in zip(keys, sizes[:-1], sizes[1:], strict=True)
     )
-
-
-def dense(A: Inputs, layer: Dense) -> Float[Array, "batch units"]:
-    """Z = A W + b."""
-    return A @ layer.W + layer.b[None, :]
-
-
-def dense_backward(
-    dZ: Float[Array, "batch units"], A: Inputs, layer: Dense
-) -> tuple[Dense, Inputs]:
-    """dW = A^T dZ, db = sum of dZ over the batch, dA = dZ W^T; returns ((dW, db), dA)."""
-    return Dense(A.T @ dZ, dZ.sum(axis=0)), dZ @ layer.W.T
 
 
 def forward(
@@ -173,24 +187,6 @@ def backward(
     return tuple(reversed(gradients)), dA
 
 
-def l2_penalty(parameters: Parameters, coefficient: float) -> Float[Array, ""]:
-    """coefficient / 2 * sum of W^2 over all layers."""
-    total = jnp.zeros((), parameters[0].W.dtype)
-    for layer in parameters:
-        total = total + (layer.W**2).sum()
-    return 0.5 * coefficient * total
-
-
-def l2_penalty_backward(
-    gradients: Parameters, parameters: Parameters, coefficient: float
-) -> Parameters:
-    """Add the penalty's own gradient: dW + coefficient * W, db as it is."""
-    return tuple(
-        Dense(gradient.W + coefficient * layer.W, gradient.b)
-        for gradient, layer in zip(gradients, parameters, strict=True)
-    )
-
-
 def objective(
     parameters: Parameters,
     X: Inputs,
@@ -214,7 +210,10 @@ def value_and_grad(
     logits, cache = forward(parameters, X, config, key)
     gradients, _ = backward(config.loss.backward(logits, labels), parameters, cache, config)
     if config.l2:
-        gradients = l2_penalty_backward(gradients, parameters, config.l2)
+        gradients = tuple(
+            gradient._replace(W=l2_penalty_backward(gradient.W, layer.W, config.l2))
+            for gradient, layer in zip(gradients, parameters, strict=True)
+        )
     return (_objective_of(logits, parameters, labels, config), logits), gradients
 
 
@@ -222,4 +221,39 @@ def _objective_of(
     logits: Logits, parameters: Parameters, labels: Labels, config: MLPConfig
 ) -> Float[Array, ""]:
     loss = config.loss.forward(logits, labels).mean()
-    return loss + l2_penalty(parameters, config.l2) if config.l2 else loss
+    if config.l2:
+        loss = loss + l2_penalty((layer.W for layer in parameters), config.l2)
+    return loss
+
+
+@functools.cache
+def _model(config: MLPConfig) -> Model:
+    """The MLP for training and inference: inputs of any shape are flattened, the state is empty."""
+
+    def initialize(key: Key[Array, ""]) -> Variables:
+        return Variables(init(key, config), {})
+
+    def apply(variables: Variables, inputs: Float[Array, "batch *shape"]) -> Logits:
+        return forward(variables.parameters, flatten(inputs), config)[0]
+
+    def features(variables: Variables, inputs: Float[Array, "batch *shape"]) -> Units:
+        _, cache = forward(variables.parameters, flatten(inputs), config)
+        return cache.A[-1]
+
+    def gradient(
+        variables: Variables,
+        inputs: Float[Array, "batch *shape"],
+        labels: Labels,
+        key: Key[Array, ""],
+    ) -> tuple[tuple[Float[Array, ""], tuple[Logits, State]], Parameters]:
+        (loss, logits), gradients = value_and_grad(
+            variables.parameters, flatten(inputs), labels, config, key
+        )
+        return (loss, (logits, variables.state)), gradients
+
+    return Model(initialize, apply, features, config.loss.forward, gradient)
+
+
+def flatten(inputs: Float[Array, "batch *shape"]) -> Inputs:
+    """Reshape each example to one row."""
+    return inputs.reshape(inputs.shape[0], -1)

@@ -21,11 +21,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from fmnist_jax.errors import UserError
-from fmnist_jax.models.base import Model
 from fmnist_jax.storage.files import write_bytes, writing
-from fmnist_jax.training.config import TrainingConfig
 from fmnist_jax.training.early_stopping import EarlyStopping
-from fmnist_jax.training.loop import EpochRecord, FitState, start
+from fmnist_jax.training.loop import EpochRecord, FitState
 from fmnist_jax.training.step import TrainState
 
 SHARE = 0.05
@@ -35,7 +33,7 @@ DIGEST = 64
 """Characters of a SHA-256 in hexadecimal."""
 
 
-class Snapshot(NamedTuple):
+class SavedTraining(NamedTuple):
     """What a training had come to after an epoch."""
 
     arrays: Mapping[str, np.ndarray]
@@ -56,16 +54,16 @@ def never() -> None:
 
 
 @dataclass
-class Snapshots:
+class TrainingCheckpoints:
     """Where the state of one training is kept."""
 
-    stem: Path
-    """The two files are beside it: STEM_1.npz and STEM_2.npz."""
+    directory: Path
+    """Where the two files are."""
     key: str
     """Of the configuration and the data: a snapshot of another run isn't used."""
     log: Callable[[str], None] = ignore
     """Told of a damaged file."""
-    asked: Callable[[], BaseException | None] = never
+    stop_requested: Callable[[], BaseException | None] = never
     """Called after every epoch; what it returns is raised once the epoch is saved."""
     spent: float = field(default=0.0, init=False)
     """Seconds that saving has taken."""
@@ -74,12 +72,12 @@ class Snapshots:
     @property
     def files(self) -> tuple[Path, Path]:
         """The two files."""
-        return tuple(self.stem.with_name(f"{self.stem.name}_{n}.npz") for n in (1, 2))  # pyright: ignore
+        return tuple(self.directory / f"state_{n}.npz" for n in (1, 2))  # pyright: ignore
 
     @cached_property
-    def newest(self) -> Snapshot | None:
+    def newest(self) -> SavedTraining | None:
         """The last whole snapshot, or None; a damaged file is passed over, `log` saying so."""
-        found: dict[int, Snapshot] = {}
+        found: dict[int, SavedTraining] = {}
         for turn, file in enumerate(self.files):
             if not file.exists():
                 continue
@@ -93,29 +91,44 @@ class Snapshots:
         self._turn = 1 - last
         return found[last]
 
-    def after(
+    def after_epoch(
         self, state: FitState, history: Sequence[EpochRecord], seconds: float, last: bool
     ) -> None:
         """Save the epoch that has just ended, unless saving took too long so far; `last` always is.
 
-        Raises UserError where it can't be written, and what `asked` gives.
+        Raises UserError where it can't be written, and what `stop_requested` gives.
         """
-        stop = self.asked()
+        stop = self.stop_requested()
         if last or stop is not None or self.spent <= SHARE * seconds:
             self.save(state, history, seconds)
         if stop is not None:
             raise stop
 
     def check(self) -> None:
-        """Raise what `asked` gives."""
-        stop = self.asked()
+        """Raise what `stop_requested` gives."""
+        stop = self.stop_requested()
         if stop is not None:
             raise stop
+
+    def restore(self, expected: FitState) -> FitState:
+        """The state from which `fit` goes on. Raises UserError for arrays that aren't the model's."""
+        saved = self.newest
+        assert saved is not None
+        places = _by_place(_arrays(expected))
+        if _layout(places) != _layout(saved.arrays):
+            raise UserError(
+                f"{self.directory}: its arrays aren't those of this network and optimizer; go on with the "
+                "fmnist-jax that began the run, or remove it and begin anew"
+            )
+        leaves = [jnp.array(saved.arrays[place]) for place in places]
+        train, best = jax.tree.unflatten(jax.tree.structure(_arrays(expected)), leaves).values()
+        return FitState(train, best, saved.stopping, len(saved.history))
 
     def save(self, state: FitState, history: Sequence[EpochRecord], seconds: float) -> None:
         """Save an epoch in place of the last but one. Raises UserError where it can't be written."""
         begun = time.perf_counter()
         file = self.files[self._turn]
+        self.directory.mkdir(parents=True, exist_ok=True)
         with writing(file):
             write_bytes(file, packed(state, history, seconds, self.key))
         self._turn = 1 - self._turn
@@ -133,7 +146,7 @@ def packed(state: FitState, history: Sequence[EpochRecord], seconds: float, key:
     return hashlib.sha256(content).hexdigest().encode() + b"\n" + content
 
 
-def unpacked(data: bytes, key: str) -> Snapshot:
+def unpacked(data: bytes, key: str) -> SavedTraining:
     """A snapshot from the bytes of its file. Raises ValueError for one that can't be used."""
     content = memoryview(data)[DIGEST + 1 :]
     if hashlib.sha256(content).hexdigest().encode() + b"\n" != data[: DIGEST + 1]:
@@ -149,28 +162,11 @@ def unpacked(data: bytes, key: str) -> Snapshot:
         raise ValueError(f"no snapshot of this fmnist-jax ({error})") from error
     if found != key:
         raise ValueError("a snapshot of another run")
-    return Snapshot(arrays, stopping, history, seconds)
-
-
-def restored(
-    snapshot: Snapshot, model: Model, config: TrainingConfig, steps_per_epoch: int, where: Path
-) -> FitState:
-    """The state from which `fit` goes on. Raises UserError for arrays that aren't the model's."""
-    expected = jax.eval_shape(lambda: _arrays(start(model, config, steps_per_epoch)))
-    places = _by_place(expected)
-    if _layout(places) != _layout(snapshot.arrays):
-        raise UserError(
-            f"{where}: its arrays aren't those of this network and optimizer; go on with the "
-            "fmnist-jax that began the run, or remove it and begin anew"
-        )
-    # Copies of JAX's own: the archive's memory isn't for programs to write into.
-    leaves = [jnp.array(snapshot.arrays[place]) for place in places]
-    train, best = jax.tree.unflatten(jax.tree.structure(expected), leaves).values()
-    return FitState(train, best, snapshot.stopping, len(snapshot.history))
+    return SavedTraining(arrays, stopping, history, seconds)
 
 
 def _arrays(state: FitState) -> dict[str, TrainState | Any]:
-    return {"train": state.train, "weights": state.best_parameters}
+    return {"train": state.train, "weights": state.best}
 
 
 def _by_place(tree: Any) -> dict[str, Any]:

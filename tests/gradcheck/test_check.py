@@ -6,9 +6,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from experiments.reports.report1 import table1 as report1_table1
-from experiments.reports.report2 import mlp as report2_mlp
-from experiments.reports.report4 import mlp as report4_mlp
 from fmnist_jax.errors import UserError
 from fmnist_jax.gradcheck.check import CheckConfig, check, check_at
 from fmnist_jax.gradcheck.report import Report
@@ -17,15 +14,9 @@ from fmnist_jax.scratch.initializers import INITIALIZERS
 from fmnist_jax.scratch.losses import LOSSES, SOFTMAX_TWICE, Loss
 from fmnist_jax.scratch.mlp import Dense, MLPConfig
 from tests.gradcheck_cases import SMALL, rendered, row, then
+from tests.scratch.reported import REPORTED
 
 pytestmark = pytest.mark.usefixtures("quick_gradcheck")
-
-REPORTED = {
-    row.run.model: f"{experiment.name}: {row.name}"
-    for experiment in (report1_table1.EXPERIMENT, report2_mlp.EXPERIMENT, report4_mlp.EXPERIMENT)
-    for row in experiment.rows
-}
-"""The models of the reports' rows, each once."""
 
 
 def worst(report: Report, dtype: str, reference: str) -> float:
@@ -45,7 +36,7 @@ def assert_right(report: Report) -> None:
     assert worst(report, "float32", "jax.grad") <= 1e-5
 
 
-@pytest.mark.parametrize("config", REPORTED.keys(), ids=REPORTED.values())
+@pytest.mark.parametrize("config", [config for config, _ in REPORTED.values()], ids=REPORTED.keys())
 def test_passes_for_the_reports(config: MLPConfig) -> None:
     report = check(config, CheckConfig(batch_size=8, entries=8))
 

@@ -1,23 +1,21 @@
 """The scratch MLP: against plain NumPy, against `jax.grad`, and under JAX's transformations."""
 
-from dataclasses import replace
 from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from attrs import evolve
 
-from experiments.reports.report1 import table1 as report1_table1
-from experiments.reports.report2 import mlp as report2_mlp
-from experiments.reports.report4 import mlp as report4_mlp
+from fmnist_jax.config.model import Layer, ModelConfig
 from fmnist_jax.errors import UserError
-from fmnist_jax.runs.run import MLPRun
 from fmnist_jax.scratch import mlp
 from fmnist_jax.scratch.activations import LEAKY_RELU, RELU, SIGMOID, TANH
 from fmnist_jax.scratch.losses import SOFTMAX_TWICE
 from fmnist_jax.scratch.mlp import MLPConfig
 from tests.compiling import quick_jit
+from tests.scratch.reported import REPORTED
 
 CONFIG = MLPConfig((6, 5, 4, 3), (RELU, TANH), dropout=0.3, l2=0.05)
 X = np.random.default_rng(0).standard_normal((8, 6), np.float32)
@@ -124,7 +122,7 @@ def test_objective_is_the_mean_loss_plus_half_c_w_squared(parameters: mlp.Parame
     [
         (CONFIG, 8),
         (CONFIG, 1),
-        (replace(CONFIG, loss=SOFTMAX_TWICE, dropout=0.0, l2=0.0), 8),
+        (evolve(CONFIG, loss=SOFTMAX_TWICE, dropout=0.0, l2=0.0), 8),
         (MLPConfig((6, 3), l2=0.1), 8),
     ],
     ids=["all of it", "one image", "softmax twice", "no hidden layer"],
@@ -160,19 +158,13 @@ def ten_steps(parameters, X, labels, keys, learning_rate, config, gradient):
     return jax.lax.scan(step, parameters, keys)
 
 
-TEN_STEPS = {
-    (CONFIG, 0.1): "regularised",
-    (MLPConfig((6, 5, 3), (LEAKY_RELU,)), 0.1): "plain",
-} | {
-    (row.run.model, row.run.training.learning_rate): f"{experiment.name}: {row.name}"
-    for experiment in (report1_table1.EXPERIMENT, report2_mlp.EXPERIMENT, report4_mlp.EXPERIMENT)
-    for row in experiment.rows
-    if isinstance(row.run, MLPRun)
+TEN_STEPS = REPORTED | {
+    "regularised": (CONFIG, 0.1),
+    "plain": (MLPConfig((6, 5, 3), (LEAKY_RELU,)), 0.1),
 }
-"""Two small networks and those of the reports' rows, each with its learning rate."""
 
 
-@pytest.mark.parametrize(("config", "learning_rate"), TEN_STEPS.keys(), ids=TEN_STEPS.values())
+@pytest.mark.parametrize(("config", "learning_rate"), TEN_STEPS.values(), ids=TEN_STEPS.keys())
 def test_ten_sgd_steps_with_either_gradient_give_the_same_losses(
     config: MLPConfig, learning_rate: float
 ) -> None:
@@ -257,13 +249,17 @@ def test_everything_keeps_the_dtype_of_the_parameters(dtype) -> None:
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("layer_sizes", (784,), "layer_sizes"),
+        ("layer_sizes", (784,), r"layer_sizes must be a sequence of 2 or more, found \(784,\)"),
         ("layer_sizes", (), "layer_sizes"),
-        ("layer_sizes", (784, 0, 10), "layer_sizes"),
+        ("layer_sizes", (784, 0, 10), "layer_sizes must be a whole number from 1 to .* found 0"),
         ("layer_sizes", (784, -5, 10), "layer_sizes"),
-        ("layer_sizes", 5, "layer_sizes must be two or more counts .* found 5"),
+        ("layer_sizes", 5, "layer_sizes must be a sequence of 2 or more, found 5"),
         ("activations", None, "activations must be of type Activation, .* found None"),
-        ("dropout", "0.1", "dropout must be a number .* found '0.1'"),
+        (
+            "dropout",
+            "0.1",
+            "dropout must be a finite number of at least 0 and less than 1, found '0.1'",
+        ),
         ("l2", "a", "l2 must be a finite number of at least 0, found 'a'"),
         ("initializer", "he", "initializer must be a function, .* found 'he'"),
         ("loss", "x", "loss must be of type Loss, .* found 'x'"),
@@ -279,7 +275,7 @@ def test_everything_keeps_the_dtype_of_the_parameters(dtype) -> None:
 )
 def test_what_cannot_be_built_is_refused_in_one_line(field: str, value, message: str) -> None:
     with pytest.raises(UserError, match=message) as raised:
-        replace(MLPConfig((784, 20, 20, 10)), **{field: value})
+        evolve(MLPConfig((784, 20, 20, 10)), **{field: value})
 
     assert "\n" not in str(raised.value)
 
@@ -288,3 +284,139 @@ def test_one_activation_serves_all_hidden_layers() -> None:
     assert MLPConfig((4, 3, 3, 3, 2), (TANH,)).hidden_activations == (TANH,) * 3
     assert MLPConfig((4, 3, 3, 2), (TANH, RELU)).hidden_activations == (TANH, RELU)
     assert MLPConfig((4, 2)).hidden_activations == ()
+
+
+def test_lists_numpy_numbers_and_a_single_activation_are_converted() -> None:
+    config = MLPConfig([4, np.int64(3), 2], TANH, dropout=np.float32(0.5))  # pyright: ignore
+
+    assert config == MLPConfig((4, 3, 2), (TANH,), dropout=0.5)
+    assert hash(config) == hash(MLPConfig((4, 3, 2), (TANH,), dropout=0.5))
+    assert all(type(size) is int for size in config.layer_sizes)
+
+
+# --- the model of a configuration
+
+SMALL = MLPConfig((12, 5, 4, 3), (TANH, RELU), dropout=0.5, l2=0.1)
+IMAGES = np.random.default_rng(3).standard_normal((4, 3, 4), np.float32)
+IMAGE_LABELS = np.array([0, 2, 1, 2], np.int32)
+
+
+def test_a_model_config_describes_inputs_features_and_classes() -> None:
+    config: ModelConfig = SMALL
+
+    assert (config.input_shape, config.features, config.classes) == ((12,), 4, 3)
+    assert (MLPConfig((6, 3)).input_shape, MLPConfig((6, 3)).features) == ((6,), 6)
+
+
+def test_an_equal_configuration_builds_the_same_object() -> None:
+    """Jitted programs take the model as a static argument."""
+    again = MLPConfig((12, 5, 4, 3), (TANH, RELU), dropout=0.5, l2=0.1)
+
+    assert again.build() is SMALL.build()
+    assert hash(again.build()) == hash(SMALL.build())
+    assert MLPConfig((12, 5, 3)).build() is not SMALL.build()
+
+
+def test_the_model_starts_from_the_network_s_parameters_and_an_empty_state() -> None:
+    variables = SMALL.build().init(KEY)
+
+    assert_trees_close(variables.parameters, mlp.init(KEY, SMALL), rtol=0)
+    assert variables.state == {}
+
+
+def test_the_model_takes_images_and_drops_nothing_in_inference() -> None:
+    model = SMALL.build()
+    variables = model.init(KEY)
+    (W1, b1), (W2, b2), (W3, b3) = jax.tree.map(np.asarray, variables.parameters)
+    A2 = np.maximum(np.tanh(IMAGES.reshape(4, 12) @ W1 + b1) @ W2 + b2, 0)
+
+    features = model.features(variables, jnp.asarray(IMAGES))
+    logits = model.apply(variables, jnp.asarray(IMAGES))
+
+    np.testing.assert_allclose(features, A2, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(logits, A2 @ W3 + b3, rtol=1e-5, atol=1e-6)
+
+
+def test_without_hidden_layers_the_features_are_the_inputs() -> None:
+    model = MLPConfig((12, 3)).build()
+
+    features = model.features(model.init(KEY), jnp.asarray(IMAGES))
+
+    np.testing.assert_array_equal(features, IMAGES.reshape(4, 12))
+
+
+def test_the_model_s_losses_are_one_an_example_without_the_penalty() -> None:
+    model = SMALL.build()
+    logits = model.apply(model.init(KEY), jnp.asarray(IMAGES))
+
+    losses = model.losses(logits, jnp.asarray(IMAGE_LABELS))
+
+    expected = -jax.nn.log_softmax(logits)[jnp.arange(4), IMAGE_LABELS]
+    np.testing.assert_allclose(losses, expected, rtol=1e-6)
+
+
+def test_the_model_s_gradient_is_that_of_the_flattened_images_with_dropout() -> None:
+    model = SMALL.build()
+    variables, labels = model.init(KEY), jnp.asarray(IMAGE_LABELS)
+    rows = jnp.asarray(IMAGES.reshape(4, 12))
+    gradient = quick_jit(model.value_and_grad)
+
+    for seed in (5, 6):
+        key = jax.random.key(seed)
+        (loss, (logits, state)), gradients = gradient(variables, jnp.asarray(IMAGES), labels, key)
+        (wanted, wanted_logits), expected = by_autodiff(
+            variables.parameters, rows, labels, SMALL, key
+        )
+        np.testing.assert_allclose(loss, wanted, rtol=1e-6)
+        np.testing.assert_allclose(logits, wanted_logits, rtol=1e-5)
+        assert state == {}
+        assert_trees_close(gradients, expected, rtol=1e-5, atol=1e-6)
+        assert not np.allclose(logits, model.apply(variables, jnp.asarray(IMAGES)))
+
+
+# --- layers
+
+
+def test_layers_counted_manually() -> None:
+    layers = MLPConfig((784, 128, 10)).layers()
+
+    assert layers == (
+        Layer("dense 1", (128,), 100_480, 100_352, first=True),
+        Layer("dense 2", (10,), 1_290, 1_280),
+    )
+    assert [layer.flops for layer in layers] == [200_704, 2_560]
+    assert [layer.training_flops for layer in layers] == [2 * 200_704, 3 * 2_560]
+    assert MLPConfig((784, 128, 10)).feature_layers() == layers[:1]
+    assert MLPConfig((784, 10)).feature_layers() == ()
+
+
+def test_layers_count_the_parameters_drawn() -> None:
+    drawn = jax.eval_shape(lambda: mlp.init(KEY, SMALL))
+
+    counted = [layer.parameters for layer in SMALL.layers()]
+    assert counted == [layer.W.size + layer.b.size for layer in drawn]
+
+
+def test_training_flops_are_what_xla_counts() -> None:
+    config, batch = MLPConfig((784, 400, 250, 100, 10)), 64
+    model = config.build()
+    variables, key = jax.eval_shape(lambda: model.init(jax.random.key(0))), jax.random.key(0)
+    inputs = jax.ShapeDtypeStruct((batch, 784), np.float32)
+    labels = jax.ShapeDtypeStruct((batch,), np.int32)
+    forward = jax.jit(model.apply).lower(variables, inputs).cost_analysis()
+    step = jax.jit(model.value_and_grad).lower(variables, inputs, labels, key).cost_analysis()
+
+    # Biases, activations, losses and sums over the batch add a little.
+    assert forward is not None
+    assert step is not None
+    flops = sum(layer.flops for layer in config.layers())
+    training_flops = sum(layer.training_flops for layer in config.layers())
+    assert forward["flops"] / batch == pytest.approx(flops, rel=0.01)
+    assert step["flops"] / batch == pytest.approx(training_flops, rel=0.02)
+
+
+def test_flatten_keeps_each_example_in_a_row() -> None:
+    images = jnp.arange(24.0).reshape(2, 3, 4)
+
+    np.testing.assert_array_equal(mlp.flatten(images), np.arange(24).reshape(2, 12))
+    assert mlp.flatten(images[0]).shape == (3, 4)
