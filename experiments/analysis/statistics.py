@@ -19,6 +19,7 @@ from experiments.engine.spec import Experiment, Row
 from experiments.engine.store import RESULTS, Store
 from experiments.engine.tables import markdown, number
 from experiments.study.catalogue import experiments
+from fmnist_jax.config.model import ModelConfig
 
 MLP_TOLERANCE, CONVNET_TOLERANCE = 0.3, 0.5
 """Difference in points of accuracy that counts as none: for an MLP on pixels, and for a convnet."""
@@ -183,16 +184,17 @@ def direction(column: str) -> Literal["higher", "lower"] | None:
     return None
 
 
-def takes_flattened_images(row: Row) -> bool:
-    """Whether the row's first stage is an MLP on pixels, by the shape of its inputs."""
-    return len(row.run.stages[0].model.input_shape) == 1
+def takes_flattened_images(model: ModelConfig) -> bool:
+    """Whether a first stage's model is an MLP on pixels, by the shape of its inputs."""
+    return len(model.input_shape) == 1
 
 
 def tolerance_of(row: Row, column: str) -> float:
     """Difference in points that counts as none in this figure; 0 for losses, which have no tolerance."""
     if direction(column) != "higher":
         return 0.0
-    tolerance = MLP_TOLERANCE if takes_flattened_images(row) else CONVNET_TOLERANCE
+    on_pixels = takes_flattened_images(row.run.stages[0].model)
+    tolerance = MLP_TOLERANCE if on_pixels else CONVNET_TOLERANCE
     return tolerance + ROUNDING if "_class_" in column else tolerance
 
 
