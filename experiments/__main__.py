@@ -66,7 +66,7 @@ def run_one(name: str, words: Sequence[str]) -> None:
     """Run an experiment or a report's program."""
     found = find(name, COMMANDS)
     if isinstance(found, Program):
-        found.act(parse(found.options, f"{PROGRAM} {name}", words, found.tables))
+        found.act(parse(found.options, f"{PROGRAM} {name}", words, found.names))
     else:
         runner.main(found, words)
 

@@ -3,12 +3,14 @@
 Command: `python -m experiments beyond/smallest_network --seeds 3`
 """
 
-from dataclasses import replace
+from attrs import evolve
 
+from experiments.engine.configuration import change
 from experiments.engine.spec import Experiment, Row
-from fmnist_jax.models import summary
-from fmnist_jax.models.config import ConvNetConfig
-from fmnist_jax.runs.presets import SMALLEST_RUN
+from fmnist_jax.runs.presets import smallest
+from fmnist_jax.runs.presets.base import default_run
+
+RUN = default_run(smallest.PRESET)
 
 FAMILY = (
     (4, 8, 16), (6, 12, 16), (6, 12, 24), (8, 12, 24), (8, 16, 20), (8, 16, 24), (8, 16, 32)
@@ -17,23 +19,16 @@ FAMILY = (
 
 
 def row(filters: tuple[int, ...]) -> Row:
-    """The family's member of these filters."""
-    model = replace(
-        SMALLEST_RUN.model,
-        blocks=tuple(
-            replace(block, filters=count)
-            for block, count in zip(SMALLEST_RUN.model.blocks, filters, strict=True)
-        ),
+    """The family's member with these filters."""
+    blocks = zip(smallest.MODEL.blocks, filters, strict=True)
+    model = evolve(
+        smallest.MODEL, blocks=tuple(evolve(block, filters=count) for block, count in blocks)
     )
+    parameters = sum(layer.parameters for layer in model.layers())
     return Row(
-        f"{','.join(map(str, filters))}: {parameters(model)} parameters",
-        replace(SMALLEST_RUN, model=model),
+        f"{','.join(map(str, filters))}: {parameters} parameters",
+        change(RUN, "convnet", model={"blocks": model.blocks}),
     )
-
-
-def parameters(model: ConvNetConfig) -> int:
-    """Numbers that training sets."""
-    return summary.totals(summary.conv_net(model))["parameters"]
 
 
 EXPERIMENT = Experiment(

@@ -1,6 +1,5 @@
 """Runs an experiment: every row with every seed, each run stored when it ends."""
 
-import dataclasses
 import hashlib
 import json
 import shutil
@@ -11,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import jax
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from rich.console import Console
 
 from experiments.engine.command import PROGRAM
-from experiments.engine.configuration import configuration_of, seed_of, with_data, with_training
+from experiments.engine.configuration import configuration_of, seed_of
 from experiments.engine.figures import figure
-from experiments.engine.measure import measure, training_checkpoints
-from experiments.engine.spec import SPLITS, Experiment, Row
+from experiments.engine.measure import measure
+from experiments.engine.spec import Experiment, Row
 from experiments.engine.store import Store, results_folder
 from experiments.engine.tables import results_table
 from fmnist_jax.cli.arguments import parse
@@ -27,8 +26,10 @@ from fmnist_jax.data import checksums
 from fmnist_jax.data.dataset import Dataset, Split
 from fmnist_jax.data.loading import DataConfig, load_dataset
 from fmnist_jax.errors import DivergedError, UserError
-from fmnist_jax.runs.lock import HeldError, held
+from fmnist_jax.runs.config import Run
+from fmnist_jax.runs.lock import RunLockedError, lock
 from fmnist_jax.storage.files import writing
+from fmnist_jax.training.checkpointing import TrainingCheckpoints
 
 MAX_CACHED_RUNS = 16
 """Runs after which compiled programs are dropped: each configuration's take 30 to 45 MiB."""
@@ -38,6 +39,10 @@ QUICK_IMAGES, QUICK_EPOCHS = 2000, 2
 
 StopRequested = Callable[[], BaseException | None]
 """Returns what to raise when the epoch is saved, or None to continue."""
+
+
+def never_stop() -> None:
+    """Continue."""
 
 
 @frozen
@@ -67,7 +72,7 @@ class Batch:
     dataset: Dataset
     options: Options
     log: Callable[[str], None]
-    stop_requested: StopRequested | None = None
+    stop_requested: StopRequested = never_stop
 
 
 def main(experiment: Experiment, words: Sequence[str]) -> None:
@@ -75,7 +80,7 @@ def main(experiment: Experiment, words: Sequence[str]) -> None:
     options = parse(Options, f"{PROGRAM} {experiment.name}", words, {})
     console = Console(highlight=False, soft_wrap=True)
     with listening(console.print, sys.stdout.flush) as interruption:
-        stored = run(experiment, options, console.print, interruption.asked)
+        stored = run(experiment, options, console.print, interruption.stop_requested)
     console.print(f"\n{experiment.title}: measured, mean ± standard deviation (reported)\n")
     console.print(results_table(experiment, stored), markup=False)
 
@@ -84,7 +89,7 @@ def run(
     experiment: Experiment,
     options: Options,
     log: Callable[[str], None],
-    stop_requested: StopRequested | None = None,
+    stop_requested: StopRequested = never_stop,
 ) -> dict[str, Any]:
     """Run what isn't stored yet, storing each run when it ends; returns everything stored.
 
@@ -127,12 +132,17 @@ def _run_seed(batch: Batch, row: Row, seed: int) -> list[str]:
         with unfinished(store, run) as (folder, key):
             if store.has(row, run):  # another process finished it meanwhile
                 return []
+            checkpoints = {
+                stage.name: TrainingCheckpoints(
+                    folder / stage.name, f"{key} {stage.name}", log, batch.stop_requested
+                )
+                for stage in run.stages
+            }
             measured = store.equal(run)
             if measured is None:
-                checkpoints = training_checkpoints(run, folder, key, log, batch.stop_requested)
                 measured = measure(run, batch.dataset, store.experiment.splits, checkpoints)
             store.add(row, run, measured)
-    except HeldError:
+    except RunLockedError:
         log(f"{name}: another process is running it")
         return []
     except UserError as error:
@@ -147,26 +157,26 @@ def _run_seed(batch: Batch, row: Row, seed: int) -> list[str]:
 
 
 @contextmanager
-def unfinished(store: Store, run: Any) -> Iterator[tuple[Path, str]]:
+def unfinished(store: Store, run: Run) -> Iterator[tuple[Path, str]]:
     """Lock the folder of the run's training checkpoints until the run is stored; gives it and their key.
 
-    After an error the checkpoints stay, so that the run resumes. Raises HeldError if another process has
+    After an error the checkpoints stay, so that the run resumes. Raises RunLockedError if another process has
     the lock, and UserError if the folder can't be written.
     """
     folder, key = _folder_and_key(store, run)
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    with held(folder):
+    with lock(folder):
         yield folder, key
         forget(store, run)
 
 
-def forget(store: Store, run: Any) -> None:
+def forget(store: Store, run: Run) -> None:
     """Remove the training checkpoints of a run that is stored."""
     shutil.rmtree(_folder_and_key(store, run)[0], ignore_errors=True)
 
 
-def _folder_and_key(store: Store, run: Any) -> tuple[Path, str]:
+def _folder_and_key(store: Store, run: Run) -> tuple[Path, str]:
     """The folder of the run's training checkpoints, and the key of everything that these depend on."""
     parts = [configuration_of(run), seed_of(run), store.data_checksum, jax.__version__]
     key = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
@@ -201,21 +211,26 @@ def planned(experiment: Experiment, options: Options) -> Iterator[tuple[Row, int
                 yield row, seed
 
 
-def configure(row: Row, seed: int, options: Options) -> Any:
+def configure(row: Row, seed: int, options: Options) -> Run:
     """The row's run with this seed; the split of the data is the same for all seeds."""
-    return with_training(on_images(row.run, options.data, options.quick), seed=seed)
+    return on_images(row.run, options.data, options.quick).with_training(seed=seed)
 
 
-def on_images(run: Any, data: DataConfig, quick: bool) -> Any:
+def on_images(run: Run, data: DataConfig, quick: bool) -> Run:
     """The run on these images; with `quick`, two epochs of it."""
-    run = with_data(run, data)
-    return with_training(run, epochs=QUICK_EPOCHS) if quick else run
+    run = evolve(run, data=data)
+    return run.with_training(epochs=QUICK_EPOCHS) if quick else run
 
 
 def _cut(dataset: Dataset) -> Dataset:
     """The first images of every split."""
     splits = {
-        name: Split(*(values[:QUICK_IMAGES] for values in getattr(dataset, name)))
-        for name in SPLITS
+        name: Split(*(values[:QUICK_IMAGES] for values in split))
+        for name, split in dataset.splits.items()
     }
-    return dataclasses.replace(dataset, **splits)
+    return Dataset(
+        **splits,
+        source=dataset.source,
+        checksum=dataset.checksum,
+        class_names=dataset.class_names,
+    )

@@ -5,7 +5,8 @@ from typing import Any
 
 from attrs import field, frozen
 
-from fmnist_jax.config.codec import Tables
+from fmnist_jax.config.codec import Names
+from fmnist_jax.runs.config import Run
 
 SPLITS = ("train", "validation", "test")
 
@@ -15,8 +16,7 @@ class Row:
     """A line of a table: one configuration, run with several seeds."""
 
     name: str
-    run: Any
-    """A `fmnist_jax.runs.config.Run`."""
+    run: Run
     reported: Mapping[str, float] = field(factory=dict)
     """The report's figures by column, see `figures.figure`; accuracies in percent."""
 
@@ -47,6 +47,10 @@ class Experiment:
         """The module's path below `experiments.reports` or `experiments`, such as report1/table1."""
         return name_of_module(self.module)
 
+    def row(self, name: str) -> Row:
+        """The row of that name. Raises KeyError if there is none."""
+        return {row.name: row for row in self.rows}[name]
+
     @property
     def group(self) -> str:
         """The package: report1 to report4, or beyond."""
@@ -65,7 +69,7 @@ class Program:
     """Configuration class that the command line fills in."""
     act: Callable[[Any], None]
     """Does the work; takes the options."""
-    tables: Tables = field(factory=dict)
+    names: Names = field(factory=dict)
     """Values by name for options that are behaviours."""
 
     @property

@@ -16,6 +16,7 @@ from filelock import FileLock
 from experiments.engine.configuration import configuration_of, is_configuration_of, seed_of
 from experiments.engine.figures import has_figures, keep_splits
 from experiments.engine.spec import Experiment, Row
+from fmnist_jax.runs.config import Run
 from fmnist_jax.storage.files import write_bytes, writing
 
 RESULTS = Path(__file__).parents[1] / "results"
@@ -65,11 +66,11 @@ class Store:
                 row["runs"][seed] = _measured(line)
         return rows
 
-    def has(self, row: Row, run: Any) -> bool:
+    def has(self, row: Row, run: Run) -> bool:
         """Whether the row is stored with exactly this configuration, seed and data."""
         return seed_of(run) in self.runs_like(self.read().get(row.name, {}), run)
 
-    def runs_like(self, stored: Mapping[str, Any], run: Any) -> dict[int, dict[str, Any]]:
+    def runs_like(self, stored: Mapping[str, Any], run: Run) -> dict[int, dict[str, Any]]:
         """Of a row as `read` returns it, the runs by seed that have `run`'s configuration and data."""
         if not stored or not is_configuration_of(run, stored["configuration"]):
             return {}
@@ -79,15 +80,15 @@ class Store:
             if measured["data_checksum"] == self.data_checksum
         }
 
-    def add(self, row: Row, run: Any, measured: Mapping[str, Any]) -> None:
+    def add(self, row: Row, run: Run, measured: Mapping[str, Any]) -> None:
         """Store one run; the row's runs of another configuration or other data are dropped."""
         self._add(row, run, measured)
 
-    def add_failed(self, row: Row, run: Any, reason: str) -> None:
+    def add_failed(self, row: Row, run: Run, reason: str) -> None:
         """Store that a run failed, and why: tables show it, and the next call runs it again."""
         self._add(row, run, {"failed": reason})
 
-    def _add(self, row: Row, run: Any, values: Mapping[str, Any]) -> None:
+    def _add(self, row: Row, run: Run, values: Mapping[str, Any]) -> None:
         seed, configuration = seed_of(run), configuration_of(run)
         new = {"row": row.name, "seed": seed, "configuration": configuration, **values}
         with writing(self.path):
@@ -102,7 +103,7 @@ class Store:
             else:
                 write_bytes(self.path, kept + _encoded(new))
 
-    def _kept(self, row: Row, run: Any) -> Iterator[bytes]:
+    def _kept(self, row: Row, run: Run) -> Iterator[bytes]:
         """The lines that stay when `run` is added: other rows', and this row's other seeds."""
         names = {row.name for row in self.experiment.rows}
         configuration = configuration_of(run)
@@ -117,7 +118,7 @@ class Store:
                 complete = {**line, "configuration": configuration}
                 yield text if complete == line else _encoded(complete)
 
-    def equal(self, run: Any) -> dict[str, Any] | None:
+    def equal(self, run: Run) -> dict[str, Any] | None:
         """What any experiment measured of this very run, if it has all figures that this one shows."""
         for path in sorted(self.folder.glob("*/*.jsonl")):
             for _, line in _lines(path):

@@ -1,13 +1,12 @@
 """Writes the generated parts of README.md and docs: everything that stored results say, once.
 
-    <!-- table: report1/table1 -->       the table of one experiment, or one of speed
-    <!-- experiments: report1 -->        all experiments of a report: title, command, table and notes
-    ...
-    <!-- end -->
+<!-- table: report1/table1 -->       the table of one experiment, or one of speed
+<!-- experiments: report1 -->        all experiments of a report: title, command, table and notes
+...
+<!-- end -->
 """
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 from attrs import frozen

@@ -66,14 +66,12 @@ def run(
     return failed
 
 
-def run_row(
-    row: RowPlan, options: StudyOptions, log: Log, interruption: Interruption
-) -> list[str]:
+def run_row(row: RowPlan, options: StudyOptions, log: Log, interruption: Interruption) -> list[str]:
     """Run what is missing of one row; if it fails, return the reason in one line. Raises Stopped."""
     row_options = runner.Options(row.wanted, options.quick, (row.row.name,), options.data)
     failed: list[str] = []
     try:
-        runner.run(row.experiment, row_options, log, interruption.asked)
+        runner.run(row.experiment, row_options, log, interruption.stop_requested)
     except UserError as error:
         failed.append(f"{row.name}: {error}")
     except (MemoryError, RuntimeError) as error:  # XLA reports exhausted memory as a RuntimeError

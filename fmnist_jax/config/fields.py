@@ -66,7 +66,12 @@ def number(least: float, most: float = math.inf, below: float = math.inf) -> Val
 
     def validate(owner: Any, field: "attrs.Attribute[Any]", value: Any) -> None:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not is_number or not math.isfinite(value) or not least <= value <= most or value >= below:
+        if (
+            not is_number
+            or not math.isfinite(value)
+            or not least <= value <= most
+            or value >= below
+        ):
             raise must(field.name, f"a finite number {limits}", value)
 
     return validate

@@ -144,3 +144,14 @@ def _mosaic(
         y, x = (i // columns) * (height + gap), (i % columns) * (width + gap)
         mosaic[y : y + height, x : x + width] = picture
     return mosaic
+
+
+def first_layer(pictures: Float[np.ndarray, "units height width"]) -> Figure:
+    """Draw a first layer's weights, a picture a unit.
+
+    The `MOST_UNITS` with the largest weights (Euclidean norm) are drawn, largest first, on one scale.
+    """
+    height, width = pictures.shape[1:]
+    return _largest(
+        np.asarray(pictures, np.float32), f"First-layer weights of {height}x{width}", "units"
+    )

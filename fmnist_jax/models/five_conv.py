@@ -19,7 +19,9 @@ CONVOLUTIONS = 5
 
 
 def _one_or_five(owner: Any, attribute: "attrs.Attribute[Any]", value: Any) -> None:
-    _check_length(attribute.name, value, (1, CONVOLUTIONS), "one for all five convolutions or one for each")
+    _check_length(
+        attribute.name, value, (1, CONVOLUTIONS), "one for all five convolutions or one for each"
+    )
 
 
 def _five(owner: Any, attribute: "attrs.Attribute[Any]", value: Any) -> None:

@@ -54,9 +54,7 @@ class Stage:
     name: str = field(validator=_is_name)
     """Names the stage's files and figures."""
     model: ModelConfig = field(validator=_is_model)
-    training: TrainingConfig = field(
-        validator=of_type(TrainingConfig, "TrainingConfig(epochs=10)")
-    )
+    training: TrainingConfig = field(validator=of_type(TrainingConfig, "TrainingConfig(epochs=10)"))
     scaling: Scaling = field(validator=of_type(Scaling, "data.scaling.Z_SCORE"))
     """How grey levels, or features, become the model's inputs."""
 

@@ -1,4 +1,4 @@
-"""A stage's history on disk: metrics_STAGE.jsonl, a line an epoch, and the same for TensorBoard if requested."""
+"""A stage's history on disk: metrics_STAGE.jsonl, a line an epoch; for TensorBoard too if requested."""
 
 import json
 import os
@@ -53,7 +53,7 @@ def _append(path: Path, line: bytes) -> None:
 
 @contextmanager
 def _summaries(directory: Path) -> Iterator[Callable[[EpochRecord], None]]:
-    """Yield a function that writes an epoch's figures for TensorBoard, replacing an earlier process's file."""
+    """Yield a function that writes an epoch's figures for TensorBoard; earlier files are replaced."""
     try:
         from tensorboardX import SummaryWriter
     except ImportError:

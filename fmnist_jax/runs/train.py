@@ -1,4 +1,4 @@
-"""Training a run stage by stage, and assessing its models: what command line, experiments and users call."""
+"""Training a run stage by stage, and assessing its models."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,13 +14,12 @@ from jaxtyping import Float, Int
 from fmnist_jax.config.fields import format_array
 from fmnist_jax.config.model import Variables
 from fmnist_jax.data.dataset import Dataset, Split
-from fmnist_jax.data.scaling import Statistics
 from fmnist_jax.errors import UserError
 from fmnist_jax.evaluation.metrics import Metrics, classification_metrics
-from fmnist_jax.models.stages import FittedStage
+from fmnist_jax.models.stages import FittedStage, fingerprint_stages
 from fmnist_jax.runs.config import Run, Stage
 from fmnist_jax.training.checkpointing import TrainingCheckpoints
-from fmnist_jax.training.loop import EpochRecord, FitState, fit, is_finished, make_task, start
+from fmnist_jax.training.loop import EpochRecord, fit, is_finished, make_task, start
 from fmnist_jax.training.step import (
     DeviceSplit,
     TrainingData,
@@ -39,7 +38,7 @@ class TrainedStage(NamedTuple):
     fitted: FittedStage
     """The variables of the best epoch."""
     splits: Splits
-    """What the stage was trained, validated and is tested on: images, or the features of the stage before."""
+    """What the stage was trained, validated and is tested on: images, or features of the stage before."""
     history: tuple[EpochRecord, ...] = ()
     """Empty if the stage was restored from a checkpoint."""
     best_epoch: int = 0
@@ -113,8 +112,7 @@ def train(
     Examples:
         >>> from fmnist_jax import DataConfig, MLPConfig, Stage, TrainingConfig, load_dataset
         >>> from fmnist_jax.data.scaling import Z_SCORE
-        >>> dataset = load_dataset(DataConfig(source="synthetic"), print)
-        Data: synthetic pictures drawn by code, not Fashion-MNIST: 4800 training, 1200 validation, 1000 test images
+        >>> dataset = load_dataset(DataConfig(source="synthetic"), lambda line: None)
         >>> training = TrainingConfig(epochs=1, batch_size=100, learning_rate=0.1)
         >>> trained = train(Run((Stage("mlp", MLPConfig((784, 10)), training, Z_SCORE),)), dataset)
         >>> len(trained.stages[0].history)
@@ -135,13 +133,16 @@ def train(
             check_fitted(fitted[number], stage)
             trained = TrainedStage(stage, fitted[number], splits)
         else:
-            trained = _train_stage(stage, splits, hooks)
+            features_of = fingerprint_stages([before.fitted for before in stages])
+            trained = _train_stage(stage, splits, features_of, hooks)
             hooks.on_stage(trained)
         stages.append(trained._replace(extraction_seconds=extraction_seconds))
     return TrainedRun(run, tuple(stages))
 
 
-def _train_stage(stage: Stage, splits: Splits, hooks: Hooks) -> TrainedStage:
+def _train_stage(
+    stage: Stage, splits: Splits, features_of: str | None, hooks: Hooks
+) -> TrainedStage:
     started = time.perf_counter()
     statistics = jax.device_put(stage.scaling.fit(np.asarray(splits["train"].images)))
     data = TrainingData(splits["train"], splits["validation"], statistics)
@@ -153,9 +154,7 @@ def _train_stage(stage: Stage, splits: Splits, hooks: Hooks) -> TrainedStage:
         checkpoints.check()
         newest = checkpoints.newest
         if newest is not None:
-            first = state = checkpoints.restore(
-                jax.eval_shape(lambda: start(task, stage.training))
-            )
+            first = state = checkpoints.restore(jax.eval_shape(lambda: start(task, stage.training)))
             history.extend(newest.history)
             started -= newest.seconds
     for state, record in fit(task, stage.training, data, first):
@@ -169,16 +168,14 @@ def _train_stage(stage: Stage, splits: Splits, hooks: Hooks) -> TrainedStage:
     assert state is not None  # epochs is at least 1
     return TrainedStage(
         stage,
-        _fitted(stage, state, statistics),
+        FittedStage(
+            stage.name, stage.model, stage.scaling, Variables(*state.best), statistics, features_of
+        ),
         splits,
         tuple(history),
         state.stopping.best_epoch,
         time.perf_counter() - started,
     )
-
-
-def _fitted(stage: Stage, state: FitState, statistics: Statistics) -> FittedStage:
-    return FittedStage(stage.name, stage.model, stage.scaling, Variables(*state.best), statistics)
 
 
 def extract_features(fitted: FittedStage, splits: Splits) -> dict[str, DeviceSplit]:
@@ -224,15 +221,16 @@ def assess(
     )
     losses = np.asarray(model.losses(logits, jnp.asarray(labels)), np.float64)
     probabilities = np.asarray(jax.nn.softmax(logits, axis=-1))
-    parts = zip(*(np.split(values, _ends(splits)) for values in (losses, probabilities, labels)))
-    return {
-        name: _assessment(*part, class_names) for name, part in zip(splits, parts, strict=True)
-    }
+    by_split = zip(
+        splits,
+        *(np.split(values, _ends(splits)) for values in (losses, probabilities, labels)),
+        strict=True,
+    )
+    return {name: _assessment(arrays, class_names) for name, *arrays in by_split}
 
 
-def _assessment(
-    losses: np.ndarray, probabilities: np.ndarray, labels: np.ndarray, class_names: tuple[str, ...]
-) -> Assessment:
+def _assessment(arrays: Sequence[np.ndarray], class_names: tuple[str, ...]) -> Assessment:
+    losses, probabilities, labels = arrays
     predictions = probabilities.argmax(axis=-1)
     metrics = classification_metrics(labels, predictions, class_names)
     return Assessment(losses.mean().item(), metrics, probabilities, predictions)
@@ -295,4 +293,3 @@ def check_fitted(fitted: FittedStage, stage: Stage) -> None:
                 f"stage {stage.name}: its fitted array {jax.tree_util.keystr(path)} is "
                 f"{format_array(found)}, expected {format_array(wanted)}; use a model that fits"
             )
-

@@ -5,11 +5,13 @@ No function in this file differentiates anything: `backward` is the chain rule w
 """
 
 import functools
+import math
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from attrs import field, frozen
 from jaxtyping import Array, DTypeLike, Float, Int, Key
 
@@ -112,6 +114,16 @@ class MLPConfig:
     def build(self) -> Model:
         """Build the network; the same object for the same configuration."""
         return _model(self)
+
+    def first_layer(self, variables: Variables) -> Float[np.ndarray, "units height width"]:
+        """Return the first layer's weights, a square picture a unit, as the pixels of an image lie."""
+        W = np.asarray(variables.parameters[0].W)
+        side = math.isqrt(W.shape[0])
+        return W.T.reshape(-1, side, side)
+
+    def feature_maps(self, variables: Variables, inputs: Float[Any, "batch *shape"]) -> tuple[()]:
+        """Return no maps."""
+        return ()
 
     def layers(self) -> tuple[Layer, ...]:
         """Count the dense layers, from the inputs to the logits."""

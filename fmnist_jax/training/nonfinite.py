@@ -52,7 +52,7 @@ class Failure(NamedTuple):
 def find_nonfinite(
     loss_sum: Float[Array, " steps"], variables: Variables, validation_loss: Float[Array, ""]
 ) -> Problem | None:
-    """Find what an epoch left that isn't finite: the first loss, else an array, else the validation loss."""
+    """Find what isn't finite after an epoch: the first loss, else an array, else the validation loss."""
     losses = np.asarray(loss_sum)
     wrong = np.flatnonzero(~np.isfinite(losses))
     if wrong.size:
@@ -147,9 +147,7 @@ def find_layer_of_inference(
     return None
 
 
-def find_layer(
-    function: Callable[..., Any], parameters: Parameters, *arguments: Any
-) -> str | None:
+def find_layer(function: Callable[..., Any], parameters: Parameters, *arguments: Any) -> str | None:
     """Find the layer at which `function(parameters, *arguments)` is first not finite, as "layer [1]".
 
     The operations are searched in the order in which they were traced; an operation belongs to the layer

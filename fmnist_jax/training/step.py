@@ -94,7 +94,7 @@ def train_epoch(
 def draw_epoch(
     key: Key[Array, ""], count: int, batch_size: int
 ) -> tuple[Int[Array, " count"], Key[Array, " steps"]]:
-    """Draw an epoch's order of the images and each step's key; one key is unused if no image is left over."""
+    """Draw an epoch's order of the images and each step's key, one too many if none is left over."""
     order_key, step_key = jax.random.split(key)
     order = jax.random.permutation(order_key, count)
     return order, jax.random.split(step_key, count // batch_size + 1)

@@ -3,16 +3,18 @@
 Command: `python -m experiments report1/ablations_convnet --seeds 5`
 """
 
-from dataclasses import replace
 from typing import Any
 
+from attrs import evolve
+
+from experiments.engine.configuration import change
 from experiments.engine.spec import Experiment, Row
 from experiments.reports.report1.table2 import INITIALIZER_NAMES, run_of
-from fmnist_jax.models.architectures import AVERAGE, GLOBAL, FiveConv
+from fmnist_jax.models.five_conv import AVERAGE, GLOBAL, FiveConv
 from fmnist_jax.scratch.initializers import INITIALIZERS
 
 NETWORK = FiveConv(filters=(8, 16, 32, 64, 128), hidden=256)
-"""Maxima, 3x3, random: as table 2's fourth row, half the filters."""
+"""Max pooling, 3x3, random: table 2's fourth row with half of its filters."""
 
 EPOCHS, MLP_EPOCHS = 5, 30
 
@@ -31,15 +33,8 @@ CHANGES: dict[str, dict[str, Any]] = {
 
 def row(name: str, changes: dict[str, Any]) -> Row:
     """The network with these changes, and the MLP on its features."""
-    run = run_of(replace(NETWORK, **changes))
-    return Row(
-        name,
-        replace(
-            run,
-            network_training=replace(run.network_training, epochs=EPOCHS),
-            mlp_training=replace(run.mlp_training, epochs=MLP_EPOCHS),
-        ),
-    )
+    run = change(run_of(evolve(NETWORK, **changes)), "convnet", training={"epochs": EPOCHS})
+    return Row(name, change(run, "mlp", training={"epochs": MLP_EPOCHS}))
 
 
 EXPERIMENT = Experiment(

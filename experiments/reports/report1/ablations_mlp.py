@@ -3,34 +3,28 @@
 Command: `python -m experiments report1/ablations_mlp --seeds 5`
 """
 
-from dataclasses import replace
-
+from experiments.engine.configuration import change
 from experiments.engine.spec import Experiment, Row
-from experiments.reports.report1.table1 import PROTOCOL
-from fmnist_jax.scratch.activations import RELU
+from experiments.reports.report1 import table1
 
-MODEL = replace(PROTOCOL.model, layer_sizes=(784, 128, 10), activations=(RELU,), dropout=0.2)
-"""Table 1's first row."""
-
-BASE = replace(PROTOCOL, model=MODEL)
+BASE = table1.EXPERIMENT.rows[0].run
+"""784,128,10 relu dropout 0.2."""
 
 LEARNING_RATES = (0.0001, 0.01, 0.1)
-"""The report's, beside its own 0.001."""
+"""The report's, in addition to its own 0.001."""
 
 
 def rate_row(rate: float) -> Row:
-    """The first row at another learning rate."""
-    return Row(
-        f"learning rate {rate:g}",
-        replace(BASE, training=replace(BASE.training, learning_rate=rate)),
-    )
+    """The first row with another learning rate."""
+    run = change(BASE, "mlp", training={"learning_rate": rate})
+    return Row(f"learning rate {rate:g}", run)
 
 
 EXPERIMENT = Experiment(
     module=__name__,
     title="Report 1's claims on the MLP: dropout 0.5 and learning rates, 784,128,10 relu",
     rows=(
-        Row("dropout 0.5", replace(BASE, model=replace(MODEL, dropout=0.5))),
+        Row("dropout 0.5", change(BASE, "mlp", model={"dropout": 0.5})),
         *map(rate_row, LEARNING_RATES),
     ),
     columns=("test_accuracy", "train_accuracy", "best_epoch", "stopped_epoch"),

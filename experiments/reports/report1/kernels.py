@@ -3,7 +3,7 @@
 Command: `python -m experiments report1/kernels --seeds 3`
 """
 
-from dataclasses import replace
+from attrs import evolve
 
 from experiments.engine.spec import Experiment, Row
 from experiments.reports.report1.table2 import COLUMNS, network_of, row, run_of
@@ -20,7 +20,7 @@ REPORTED_KERNEL = ENTRY["kernel"]
 
 def kernel_row(kernel: int) -> Row:
     """The network with this kernel; what was reported is of one of them."""
-    run = run_of(replace(network_of(ENTRY), kernels=(kernel,)))
+    run = run_of(evolve(network_of(ENTRY), kernels=(kernel,)))
     return Row(f"{kernel}x{kernel}", run, row(ENTRY).reported if kernel == REPORTED_KERNEL else {})
 
 

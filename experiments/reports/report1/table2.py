@@ -7,9 +7,10 @@ from typing import Any
 
 from experiments.engine.spec import Experiment, Row
 from experiments.reports.reported import REPORTED
-from fmnist_jax.models.architectures import POOLING_PLANS, FiveConv
-from fmnist_jax.runs.pipeline import PipelineRun
-from fmnist_jax.runs.run import CNN_TRAINING
+from fmnist_jax.models.five_conv import POOLING_PLANS, FiveConv
+from fmnist_jax.runs.config import Run
+from fmnist_jax.runs.presets import five_conv
+from fmnist_jax.runs.presets.pipeline import pipeline
 from fmnist_jax.scratch.initializers import INITIALIZERS
 from fmnist_jax.training.config import TrainingConfig
 
@@ -24,20 +25,16 @@ COLUMNS = (
 PATIENCE = 5
 """Of the rows whose epochs the report doesn't give; most that it gives have it."""
 
-
 LEARNING_RATE = 0.01
 """Of the MLP on the features."""
 
 
-def run_of(network: FiveConv, patience: int = PATIENCE) -> PipelineRun:
+def run_of(network: FiveConv, patience: int = PATIENCE) -> Run:
     """Report 1's training of a network and of the MLP on its features."""
-    return PipelineRun.of(
-        network,
-        network_training=CNN_TRAINING,
-        mlp_training=TrainingConfig(
-            epochs=200, batch_size=16, learning_rate=LEARNING_RATE, patience=patience
-        ),
+    mlp_training = TrainingConfig(
+        epochs=200, batch_size=16, learning_rate=LEARNING_RATE, patience=patience
     )
+    return pipeline(network, five_conv.TRAINING, mlp_training)
 
 
 def network_of(entry: dict[str, Any]) -> FiveConv:

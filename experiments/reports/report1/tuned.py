@@ -4,31 +4,16 @@ Command: `python -m experiments report1/tuned --seeds 3`
 """
 
 from experiments.engine.spec import Experiment, Row
-from experiments.reports.report1 import table2 as report1_table2
-from experiments.reports.report1 import tuned_selection as report1_tuned_choices
+from experiments.reports.report1 import table2, tuned_selection
 
-(TUNED,) = (
-    row.run
-    for row in report1_tuned_choices.EXPERIMENT.rows
-    if row.name == report1_tuned_choices.WIDE
-)
-(REPORTED,) = (
-    row.reported
-    for row in report1_table2.EXPERIMENT.rows
-    if row.name == "max 32,64,128,256,512 3x3 random"
-)
+BEST = tuned_selection.EXPERIMENT.row(tuned_selection.BEST)
+REPORTED = table2.EXPERIMENT.row("max 32,64,128,256,512 3x3 random").reported
 
 EXPERIMENT = Experiment(
     module=__name__,
     title="Report 1's pipeline, tuned on validation",
-    rows=(
-        Row(
-            report1_tuned_choices.WIDE,
-            TUNED,
-            {"mlp.test_accuracy": REPORTED["mlp.test_accuracy"]},
-        ),
-    ),
-    columns=report1_table2.COLUMNS,
+    rows=(Row(BEST.name, BEST.run, {"mlp.test_accuracy": REPORTED["mlp.test_accuracy"]}),),
+    columns=table2.COLUMNS,
     reproduces="report 1: the tuned pipeline, tested",
     seconds=900,
     notes=(

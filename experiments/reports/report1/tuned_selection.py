@@ -3,76 +3,55 @@
 Command: `python -m experiments report1/tuned_selection --seeds 1`
 """
 
-from dataclasses import replace
 from typing import Any
 
+from experiments.engine.configuration import change
 from experiments.engine.spec import Experiment, Row
-from experiments.reports.report1 import table2 as report1_table2
-from fmnist_jax.models.architectures import FiveConv
-from fmnist_jax.runs.pipeline import MAIN_NETWORK, PipelineRun
-from fmnist_jax.training.augmentation import Augmentation, mirrored, mirrored_and_moved
+from experiments.reports.report1 import table2
+from fmnist_jax.models.five_conv import FiveConv
+from fmnist_jax.runs.config import Run
+from fmnist_jax.runs.presets.pipeline import NETWORK, pipeline
+from fmnist_jax.training.augmentation import Augmentation, flip, flip_and_shift
 
-(PROTOCOL,) = (
-    row.run
-    for row in report1_table2.EXPERIMENT.rows
-    if row.name == "max 16,32,64,128,256 3x3 random" and isinstance(row.run, PipelineRun)
-)
-MAIN_JOB = PipelineRun()
+MAIN_JOB = pipeline()
 
-WIDE = "wide, cosine, batch 64, mirrored and moved, 20 epochs"
-"""The one that `report1_tuned` tests."""
-
-FASTER = replace(MAIN_JOB.network_training, learning_rate=0.002)
+BEST = "wide, cosine, batch 64, mirrored and moved, 20 epochs"
+"""The row that report1/tuned tests: the best one on validation."""
 
 
-def with_dropout(rate: float) -> PipelineRun:
-    """The main job, its MLP trained with dropout."""
-    mlp = replace(MAIN_JOB.model.mlp, dropout=rate)
-    return replace(MAIN_JOB, model=replace(MAIN_JOB.model, mlp=mlp))
+def with_training(**changes: Any) -> Run:
+    """The main job with another training of its convolutional network."""
+    return change(MAIN_JOB, "convnet", training=changes)
 
 
-def with_changed_images(
-    network: FiveConv, augmentation: Augmentation, **training: Any
-) -> PipelineRun:
-    """The main job for a network, its training images changed anew in every step."""
-    run = PipelineRun.of(network)
-    return replace(
-        run,
-        network_training=replace(
-            run.network_training,
-            augmentation=augmentation,
-            monitor="accuracy",
-            patience=None,
-            **training,
-        ),
-    )
+def with_augmentation(network: FiveConv, augmentation: Augmentation, **training: Any) -> Run:
+    """The main job for a network, with random changes of its training images."""
+    return change(
+        pipeline(network),
+        "convnet",
+        training={
+            "augmentation": augmentation, "monitor": "accuracy", "patience": None, **training,
+        },
+    )  # fmt: skip
 
 
 EXPERIMENT = Experiment(
     module=__name__,
     title="Report 1's pipeline, tuned on the validation split",
     rows=(
-        Row("table 2's training", PROTOCOL),
+        Row("table 2's training", table2.EXPERIMENT.row("max 16,32,64,128,256 3x3 random").run),
         Row("cosine", MAIN_JOB),
-        Row(
-            "cosine, epoch by accuracy",
-            replace(
-                MAIN_JOB, network_training=replace(MAIN_JOB.network_training, monitor="accuracy")
-            ),
-        ),
-        Row("cosine from 0.002", replace(MAIN_JOB, network_training=FASTER)),
-        Row(
-            "cosine from 0.002, batch 64",
-            replace(MAIN_JOB, network_training=replace(FASTER, batch_size=64)),
-        ),
-        Row("cosine, MLP dropout 0.2", with_dropout(0.2)),
-        Row("cosine, MLP dropout 0.5", with_dropout(0.5)),
-        Row("cosine, mirrored", with_changed_images(MAIN_NETWORK, mirrored)),
+        Row("cosine, epoch by accuracy", with_training(monitor="accuracy")),
+        Row("cosine from 0.002", with_training(learning_rate=0.002)),
+        Row("cosine from 0.002, batch 64", with_training(learning_rate=0.002, batch_size=64)),
+        Row("cosine, MLP dropout 0.2", change(MAIN_JOB, "mlp", model={"dropout": 0.2})),
+        Row("cosine, MLP dropout 0.5", change(MAIN_JOB, "mlp", model={"dropout": 0.5})),
+        Row("cosine, mirrored", with_augmentation(NETWORK, flip)),
         Row(
             "cosine, mirrored and moved, 20 epochs",
-            with_changed_images(MAIN_NETWORK, mirrored_and_moved, epochs=20),
+            with_augmentation(NETWORK, flip_and_shift, epochs=20),
         ),
-        Row(WIDE, with_changed_images(FiveConv(), mirrored_and_moved, epochs=20, batch_size=64)),
+        Row(BEST, with_augmentation(FiveConv(), flip_and_shift, epochs=20, batch_size=64)),
     ),
     columns=(
         "convnet.validation_accuracy", "convnet.best_validation_loss", "mlp.validation_accuracy",

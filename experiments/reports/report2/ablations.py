@@ -3,26 +3,19 @@
 Command: `python -m experiments report2/ablations --seeds 5`
 """
 
-from dataclasses import replace
-
+from experiments.engine.configuration import change
 from experiments.engine.spec import Experiment, Row
-from experiments.reports.report2 import mlp as report2_mlp
-from fmnist_jax.runs.run import MLPRun
+from experiments.reports.report2.mlp import RUN
 
-(BASE_ROW,) = report2_mlp.EXPERIMENT.rows
-assert isinstance(BASE_ROW.run, MLPRun)
-BASE = BASE_ROW.run
-
-WIDER = replace(BASE.model, layer_sizes=(784, 512, 256, 10))
-DROPOUT = 0.5
+WIDER = change(RUN, "mlp", model={"layer_sizes": (784, 512, 256, 10)})
 
 EXPERIMENT = Experiment(
     module=__name__,
     title="Report 2's claims: stopping on the loss, and dropout with wider layers",
     rows=(
-        Row("stopped on the loss", replace(BASE, training=replace(BASE.training, monitor="loss"))),
-        Row("wider", replace(BASE, model=WIDER)),
-        Row(f"wider, dropout {DROPOUT:g}", replace(BASE, model=replace(WIDER, dropout=DROPOUT))),
+        Row("stopped on the loss", change(RUN, "mlp", training={"monitor": "loss"})),
+        Row("wider", WIDER),
+        Row("wider, dropout 0.5", change(WIDER, "mlp", model={"dropout": 0.5})),
     ),
     columns=("test_accuracy", "validation_accuracy", "train_loss", "validation_loss", "best_epoch"),
     reproduces="report 2: stopping rules; dropout with wider layers",

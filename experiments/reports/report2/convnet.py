@@ -5,19 +5,17 @@ Command: `python -m experiments report2/convnet --seeds 3`
 
 from experiments.engine.spec import Experiment, Row
 from experiments.reports.reported import REPORTED
-from fmnist_jax.runs.presets import SMALL_CNN_RUN
+from fmnist_jax.runs.presets import small_cnn
+from fmnist_jax.runs.presets.base import default_run
 
 ENTRY = REPORTED["report_2"][1]
+RUN = default_run(small_cnn.PRESET)
 
 EXPERIMENT = Experiment(
     module=__name__,
     title="Report 2: a small CNN trained by Adam, stopped on validation accuracy",
     rows=(
-        Row(
-            "6,16 5x5 avg, 120,84,10 relu adam",
-            SMALL_CNN_RUN,
-            {"test_accuracy": ENTRY["test_accuracy"]},
-        ),
+        Row("6,16 5x5 avg, 120,84,10 relu adam", RUN, {"test_accuracy": ENTRY["test_accuracy"]}),
     ),
     columns=("test_accuracy", "validation_accuracy", "best_epoch"),
     reproduces="report 2: the CNN",

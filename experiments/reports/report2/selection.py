@@ -3,11 +3,10 @@
 Command: `python -m experiments report2/selection --seeds 1`
 """
 
-from dataclasses import replace
-
+from experiments.engine.configuration import change
 from experiments.engine.spec import Experiment, Row
+from experiments.reports.report2.convnet import RUN
 from fmnist_jax.data.scaling import SCALINGS
-from fmnist_jax.runs.presets import SMALL_CNN_RUN
 from fmnist_jax.scratch.initializers import INITIALIZERS
 
 CANDIDATES = (
@@ -23,15 +22,14 @@ EPOCHS = 60
 
 def row(scaling: str, initializer: str) -> Row:
     """The row of one candidate."""
-    return Row(
-        f"{scaling} {initializer}",
-        replace(
-            SMALL_CNN_RUN,
-            model=replace(SMALL_CNN_RUN.model, initializer=INITIALIZERS[initializer]),
-            training=replace(SMALL_CNN_RUN.training, epochs=EPOCHS),
-            scaling=SCALINGS[scaling],
-        ),
+    run = change(
+        RUN,
+        "convnet",
+        model={"initializer": INITIALIZERS[initializer]},
+        training={"epochs": EPOCHS},
+        scaling=SCALINGS[scaling],
     )
+    return Row(f"{scaling} {initializer}", run)
 
 
 EXPERIMENT = Experiment(

@@ -3,21 +3,22 @@
 Command: `python -m experiments report3/lenet --seeds 3`
 """
 
-from dataclasses import replace
 from typing import Any
+
+from attrs import evolve
 
 from experiments.engine.spec import Experiment, Row
 from experiments.reports.reported import REPORTED
 from fmnist_jax.data.scaling import SYMMETRIC
-from fmnist_jax.models.architectures import LENET
-from fmnist_jax.runs.run import CNNRun
+from fmnist_jax.runs.config import Run, Stage
+from fmnist_jax.runs.presets.lenet import MODEL
 from fmnist_jax.scratch.losses import SOFTMAX_CROSS_ENTROPY, SOFTMAX_TWICE, Loss
 from fmnist_jax.training.config import TrainingConfig
 from fmnist_jax.training.optimizers import adam
 
 
 def row(entry: dict[str, Any], loss: Loss) -> Row:
-    """A row from its entry in reported.json; what was reported is of the report's own loss."""
+    """A row from its entry in reported.json; the reported figures belong to the report's own loss."""
     training = TrainingConfig(
         epochs=entry["epochs"],
         batch_size=entry["batch_size"],
@@ -30,7 +31,7 @@ def row(entry: dict[str, Any], loss: Loss) -> Row:
     }
     return Row(
         f"batch {entry['batch_size']} {loss.name}",
-        CNNRun(model=replace(LENET, loss=loss), training=training, scaling=SYMMETRIC),
+        Run((Stage("convnet", evolve(MODEL, loss=loss), training, SYMMETRIC),)),
         reported if loss == SOFTMAX_TWICE else {},
     )
 

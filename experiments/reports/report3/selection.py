@@ -3,19 +3,13 @@
 Command: `python -m experiments report3/selection --seeds 1`
 """
 
-from dataclasses import replace
-
+from experiments.engine.configuration import change
 from experiments.engine.spec import Experiment, Row
-from experiments.reports.report3 import lenet as report3_lenet
+from experiments.reports.report3 import lenet
 from fmnist_jax.data.scaling import SCALINGS
-from fmnist_jax.runs.run import CNNRun
 from fmnist_jax.scratch.initializers import INITIALIZERS
 
-(PROTOCOL,) = (
-    row.run
-    for row in report3_lenet.EXPERIMENT.rows
-    if row.name == "batch 100 softmax-twice" and isinstance(row.run, CNNRun)
-)
+PROTOCOL = lenet.EXPERIMENT.row("batch 100 softmax-twice").run
 
 CANDIDATES = (
     ("unit", "random"),
@@ -29,10 +23,13 @@ CANDIDATES = (
 
 def row(scaling: str, initializer: str) -> Row:
     """The row of one candidate."""
-    model = replace(PROTOCOL.model, initializer=INITIALIZERS[initializer])
-    return Row(
-        f"{scaling} {initializer}", replace(PROTOCOL, model=model, scaling=SCALINGS[scaling])
+    run = change(
+        PROTOCOL,
+        "convnet",
+        model={"initializer": INITIALIZERS[initializer]},
+        scaling=SCALINGS[scaling],
     )
+    return Row(f"{scaling} {initializer}", run)
 
 
 EXPERIMENT = Experiment(

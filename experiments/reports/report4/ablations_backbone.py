@@ -3,50 +3,36 @@
 Command: `python -m experiments report4/ablations_backbone --seeds 5`
 """
 
-from dataclasses import replace
+from attrs import evolve
 
+from experiments.engine.configuration import change
 from experiments.engine.spec import Experiment, Row
-from experiments.reports.report4 import backbone as report4_backbone
-from fmnist_jax.models.config import ConvNetConfig
-from fmnist_jax.runs.pipeline import PipelineRun
+from experiments.reports.report4 import backbone
 
-EPOCHS, SHARE = 5, 7
+EPOCHS, DIVISOR = 5, 7
 
 NAMES = (
     "doubled filters, lr 0.1", "same filters, lr 0.1", "three 3x3 then two 2x2, lr 0.1",
     "stride 2 in the first layer, lr 0.1",
 )  # fmt: skip
-"""Rows of `report4_backbone`."""
-
-
-def small(network: ConvNetConfig) -> ConvNetConfig:
-    """The backbone with a share of its filters."""
-    blocks = tuple(replace(block, filters=block.filters // SHARE) for block in network.blocks)
-    return replace(network, blocks=blocks)
+"""Rows of report4/backbone."""
 
 
 def small_row(row: Row) -> Row:
-    """The row with small networks and fewer epochs."""
-    run = row.run
-    assert isinstance(run, PipelineRun)
-    network = small(run.model.network)
-    mlp = replace(run.model.mlp, layer_sizes=(network.features, *run.model.mlp.layer_sizes[1:]))
-    return Row(
-        row.name,
-        replace(
-            run,
-            model=replace(run.model, network=network, mlp=mlp),
-            network_training=replace(run.network_training, epochs=EPOCHS),
-        ),
-    )
+    """The row with a fraction of the filters and fewer epochs of the network."""
+    convnet, mlp = row.run.stages
+    blocks = (evolve(block, filters=block.filters // DIVISOR) for block in convnet.model.blocks)
+    convnet = evolve(convnet, model=evolve(convnet.model, blocks=tuple(blocks)))
+    sizes = (convnet.model.features, *mlp.model.layer_sizes[1:])
+    mlp = evolve(mlp, model=evolve(mlp.model, layer_sizes=sizes))
+    run = evolve(row.run, stages=(convnet, mlp))
+    return Row(row.name, change(run, "convnet", training={"epochs": EPOCHS}))
 
-
-ROWS = {row.name: row for row in report4_backbone.EXPERIMENT.rows}
 
 EXPERIMENT = Experiment(
     module=__name__,
     title="Report 4's claims on the backbone: a seventh of the filters, five epochs",
-    rows=tuple(small_row(ROWS[name]) for name in NAMES),
+    rows=tuple(small_row(backbone.EXPERIMENT.row(name)) for name in NAMES),
     columns=(
         "convnet.test_accuracy",
         "mlp.test_accuracy",

@@ -3,16 +3,16 @@
 Command: `python -m experiments report4/backbone --seeds 3`
 """
 
-from dataclasses import replace
 from typing import Any
+
+from attrs import evolve
 
 from experiments.engine.spec import Experiment, Row
 from experiments.reports.reported import REPORTED
-from fmnist_jax.data.scaling import UNIT
+from fmnist_jax.data.scaling import UNIT, Z_SCORE
 from fmnist_jax.models.config import ConvNetConfig
-from fmnist_jax.models.pipeline_model import PipelineConfig
-from fmnist_jax.runs.pipeline import PipelineRun
-from fmnist_jax.runs.presets import BACKBONE_RUN
+from fmnist_jax.runs.config import Run, Stage
+from fmnist_jax.runs.presets import backbone
 from fmnist_jax.scratch.initializers import he_normal
 from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.config import TrainingConfig
@@ -20,16 +20,16 @@ from fmnist_jax.training.config import TrainingConfig
 ENTRIES = {entry["name"]: entry for entry in REPORTED["report_4"]["backbone"]}
 COMBINED = REPORTED["report_4"]["combined"]
 
-DOUBLED = BACKBONE_RUN.model
+DOUBLED = backbone.MODEL
 
 
 def with_blocks(**changes: tuple[int, ...]) -> ConvNetConfig:
     """The backbone with other filters or kernels in its blocks, or another stride."""
     blocks = tuple(
-        replace(block, **{name: values[index] for name, values in changes.items()})
+        evolve(block, **{name: values[index] for name, values in changes.items()})
         for index, block in enumerate(DOUBLED.blocks)
     )
-    return replace(DOUBLED, blocks=blocks)
+    return evolve(DOUBLED, blocks=blocks)
 
 
 NETWORKS = {
@@ -52,13 +52,13 @@ def row(entry: dict[str, Any]) -> Row:
         learning_rate=entry["learning_rate"],
         patience=None,
     )
-    run = PipelineRun(
-        model=PipelineConfig(
-            network, MLPConfig((network.features, 128, 10), initializer=he_normal)
-        ),
-        network_training=training,
-        mlp_training=replace(training, learning_rate=COMBINED["learning_rate"]),
-        scaling=UNIT,
+    mlp = MLPConfig((network.features, 128, 10), initializer=he_normal)
+    mlp_training = evolve(training, learning_rate=COMBINED["learning_rate"])
+    run = Run(
+        (
+            Stage("convnet", network, training, UNIT),
+            Stage("mlp", mlp, mlp_training, Z_SCORE),
+        )
     )
     reported = {
         f"convnet.{name}": entry[name]

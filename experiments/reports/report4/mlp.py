@@ -3,13 +3,13 @@
 Command: `python -m experiments report4/mlp --seeds 5`
 """
 
-from dataclasses import replace
 from typing import Any
 
+from experiments.engine.configuration import change
 from experiments.engine.spec import Experiment, Row
 from experiments.reports.reported import REPORTED
 from fmnist_jax.data.scaling import UNIT
-from fmnist_jax.runs.run import MLPRun
+from fmnist_jax.runs.config import Run, Stage
 from fmnist_jax.scratch.initializers import he_normal
 from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.config import TrainingConfig
@@ -20,33 +20,26 @@ ENTRY = REPORTED["report_4"]["mlp"]
 L2 = 1e-4
 """The report gives no coefficient."""
 
-PROTOCOL = MLPRun(
-    model=MLPConfig(tuple(ENTRY["layer_sizes"]), initializer=he_normal),
-    training=TrainingConfig(
-        epochs=ENTRY["epochs"],
-        batch_size=ENTRY["batch_size"],
-        learning_rate=ENTRY["learning_rate"],
-        patience=None,
-    ),
-    scaling=UNIT,
+MODEL = MLPConfig(tuple(ENTRY["layer_sizes"]), initializer=he_normal)
+TRAINING = TrainingConfig(
+    epochs=ENTRY["epochs"],
+    batch_size=ENTRY["batch_size"],
+    learning_rate=ENTRY["learning_rate"],
+    patience=None,
 )
+PROTOCOL = Run((Stage("mlp", MODEL, TRAINING, UNIT),))
 
 
 def curve_row(entry: dict[str, Any]) -> Row:
-    """One of the runs that the report shows by curves alone."""
+    """One of the runs that the report shows as curves only."""
     dropout, l2 = entry["dropout"] or 0.0, L2 if entry["regularisation"] else 0.0
-    training = replace(
-        PROTOCOL.training,
-        epochs=entry["epochs"],
-        learning_rate=entry["learning_rate"],
-        schedule=inverse_time,
-        decay_rate=entry["decay_rate"],
-    )
     name = f"{entry['epochs']} epochs, decay {entry['decay_rate']:g}"
     name += f", dropout {dropout:g}" if dropout else ""
     name += f", L2 {l2:g}" if l2 else ""
-    model = replace(PROTOCOL.model, dropout=dropout, l2=l2)
-    return Row(name, replace(PROTOCOL, model=model, training=training))
+    training = {field: entry[field] for field in ("epochs", "learning_rate", "decay_rate")}
+    training["schedule"] = inverse_time
+    model = {"dropout": dropout, "l2": l2}
+    return Row(name, change(PROTOCOL, "mlp", model=model, training=training))
 
 
 EXPERIMENT = Experiment(

@@ -16,16 +16,16 @@ validation (`experiments/reports/report1/table2_selection.py`)."""
 
 
 def options(
-    network: FiveConv,
     data: DataConfig,
+    network: FiveConv = FiveConv(),  # noqa: B008 - frozen
     training: TrainingConfig = TRAINING,
     scaling: Scaling = SYMMETRIC,
 ) -> Plan:
     """Train report 1's five convolutions with their own dense layers.
 
     Args:
-        network: What is trained.
         data: Which images.
+        network: What is trained.
         training: How it is trained.
         scaling: How grey levels become inputs.
     """

@@ -108,14 +108,14 @@ class FirstStage:
     scaling: Scaling = SYMMETRIC
     """How grey levels become its inputs."""
     extractor: str | None = None
-    """A checkpoint or run of one convolutional network, whose features are used: only the MLP is trained."""
+    """A checkpoint or run of one convolutional network to take features from: only the MLP is trained."""
 
 
 def options(
     data: Unprefixed[DataConfig],
     mlp: FeatureMLP,
     mlp_training: TrainingConfig = MLP_TRAINING,
-    first: Unprefixed[FirstStage] = FirstStage(),  # noqa: B008 - frozen
+    first: Unprefixed[FirstStage] = FirstStage(),
     feature_scaling: Scaling = Z_SCORE,
 ) -> Plan:
     """Train five convolutions, then the scratch MLP on their features: the main job, report 1's pipeline.

@@ -21,7 +21,5 @@ TRAINING = TrainingConfig(
 )
 """200 epochs of Adam; the variables of the best validation accuracy are kept."""
 
-PRESET = fixed_blocks(
-    "Train report 2's small convolutional network.", MODEL, TRAINING, SYMMETRIC
-)
-"""The report names neither scaling nor initialiser; `experiments/reports/report2/selection.py` chose them."""
+PRESET = fixed_blocks("Train report 2's small convolutional network.", MODEL, TRAINING, SYMMETRIC)
+"""The report names no scaling and no initialiser: `experiments/reports/report2/selection.py` chose them."""
