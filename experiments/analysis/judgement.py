@@ -97,7 +97,12 @@ def seeds_text(judgement: Judgement) -> str:
     if judgement.p is None:
         return "seeds needed: unknown, a row with one seed has no spread"
     needed = judgement.seeds_needed
-    return f"seeds needed: {f'more than {MOST_SEEDS}' if needed is None else f'about {needed}'}"
+    holds = all(effect.verdict == "holds" for effect in judgement.effects)
+    return (
+        ("not significant after the correction; " if holds else "")
+        + "seeds needed: "
+        + (f"more than {MOST_SEEDS}" if needed is None else f"about {needed}")
+    )
 
 
 def tests_text(judgements: Sequence[Judgement]) -> str:

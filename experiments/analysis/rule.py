@@ -1,4 +1,4 @@
-"""The rule by which claims are judged: an effect's interval against the smallest difference that matters."""
+"""The rule for claims: an effect's interval against the smallest difference that matters."""
 
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple

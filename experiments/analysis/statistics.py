@@ -119,13 +119,10 @@ def column_statistics(
         interval = _around(mean, deviation * math.sqrt(1 / n), n)
         prediction = _around(mean, deviation * math.sqrt(1 + 1 / n), n)
     difference = None if mean is None or reported is None else mean - reported
-    verdict, reason = _unjudged(values, reported, tolerance, better), ""
-    if verdict is None and reported is not None:
-        verdict, reason = _judged(values, prediction, reported, tolerance, better)
+    verdict, reason = _verdict(values, prediction, reported, tolerance, better)
     return ColumnStatistics(
-        values, mean, deviation, interval, prediction, reported, difference,
-        verdict or "not reported", reason,
-    )  # fmt: skip
+        values, mean, deviation, interval, prediction, reported, difference, verdict, reason
+    )
 
 
 def _around(mean: float, error: float, n: int) -> Interval:
@@ -133,44 +130,48 @@ def _around(mean: float, error: float, n: int) -> Interval:
     return Interval(mean - reach, mean + reach)
 
 
-def _unjudged(
-    values: tuple[float, ...], reported: float | None, tolerance: float, better: str | None
-) -> Verdict | None:
-    """Why there is nothing to judge; None where there is."""
-    if reported is None:
-        return "not reported"
-    if not values:
-        return "not run"
-    if better is None:
-        return "not judged"
-    return "one seed" if len(values) == 1 and not tolerance else None
-
-
-def _judged(
+def _verdict(
     values: tuple[float, ...],
     prediction: Interval | None,
-    reported: float,
+    reported: float | None,
     tolerance: float,
     better: str | None,
 ) -> tuple[Verdict, str]:
-    """The verdict on a reported figure and its reason."""
+    """The verdict on a figure, and its reason."""
+    if reported is None:
+        return "not reported", ""
+    if not values:
+        return "not run", ""
+    if better is None:
+        return "not judged", ""
+    if prediction is None and not tolerance:
+        return "one seed", "one seed has no interval"
+    difference = statistics.fmean(values) - reported
+    same, reason = _reproduces(values, prediction, reported, tolerance)
+    if same:
+        return "reproduced", reason
+    return "better" if (difference > 0) == (better == "higher") else "worse", reason
+
+
+def _reproduces(
+    values: tuple[float, ...], prediction: Interval | None, reported: float, tolerance: float
+) -> tuple[bool, str]:
+    """Whether the runs reproduce a reported figure, and the reason."""
     like = statistics.fmean(values)
     difference = like - reported
-    runs = "the one seed" if prediction is None else f"the mean of {len(values)} seeds"
     side = "above" if difference > 0 else "below"
+    runs = "the one seed" if prediction is None else f"the mean of {len(values)} seeds"
     reason = f"{runs} is {number(abs(difference), like=like)} {side} the reported figure"
     if tolerance and round(abs(difference), 9) <= tolerance:  # 91.79 - 91.29 isn't quite 0.5
-        return "reproduced", f"{reason}, at most {tolerance:g}"
-    if prediction is not None:
-        reached = Interval(min(values) - tolerance, max(values) + tolerance)
-        if prediction.contains(reported) and reached.contains(reported):
-            return "reproduced", f"{reason}; prediction interval {shown(prediction, like)}"
-        if prediction.contains(reported):
-            margin = f" by more than {tolerance:g}" if tolerance else ""
-            reason += f"; every run is {side} it{margin}"
-        else:
-            reason += f"; prediction interval {shown(prediction, like)}"
-    return "better" if (difference > 0) == (better == "higher") else "worse", reason
+        return True, f"{reason}, within the tolerance of {tolerance:g}"
+    if prediction is None:
+        return False, reason
+    if not prediction.contains(reported):
+        return False, f"{reason}; prediction interval {shown(prediction, like)}"
+    if min(values) - tolerance <= reported <= max(values) + tolerance:
+        return True, f"{reason}; prediction interval {shown(prediction, like)}"
+    margin = f" by more than {tolerance:g}" if tolerance else ""
+    return False, f"{reason}; every run is {side} it{margin}"
 
 
 def direction(column: str) -> Literal["higher", "lower"] | None:

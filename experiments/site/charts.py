@@ -1,7 +1,7 @@
 """The page's charts in Altair, each drawn from records; the README's pictures are the same charts.
 
-Each chart is one view, as wide as its place on the page. `rows` has the charts with a line for each row. Colours
-come from `theme`, in the order of a chart's series.
+Each chart is one view, as wide as its place on the page. `rows` has the charts with a line for each row.
+Colours come from `theme`, in the order of a chart's series.
 """
 
 import csv
@@ -92,7 +92,7 @@ def highlighted(legend: alt.Parameter, opacity: float) -> Any:
 
 
 def tooltips(number: str, **titles: str) -> list[alt.Tooltip]:
-    """The texts of a mark under the pointer: fields and their titles; `number` is the format of `MEASURED`."""
+    """A mark's texts under the pointer: fields with titles; `number` is the format of `MEASURED`."""
     return [
         alt.Tooltip(f"{field}:Q", title=title, format=number)
         if field in MEASURED

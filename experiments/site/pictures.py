@@ -9,15 +9,14 @@ import jax
 import matplotlib
 import numpy as np
 from attrs import frozen
-from fmnist_jax.models.stages import FittedStage
 from jaxtyping import Float, Int, UInt8
 from PIL import Image
 
-from experiments.analysis.statistics import takes_flattened_images
 from fmnist_jax.data.dataset import Dataset
 from fmnist_jax.evaluation.layer_plots import MOST_MAPS, MOST_UNITS
 from fmnist_jax.evaluation.metrics import most_confident_mistakes
 from fmnist_jax.inference.classifier import Classifier
+from fmnist_jax.models.stages import FittedStage
 
 SHOWN = 20
 """Number of images in a gallery."""
@@ -113,12 +112,7 @@ def gallery(
 
 def filters(stage: FittedStage) -> Mosaic:
     """The first layer's weights as pictures, the largest first, on one scale around 0."""
-    leaves = map(np.asarray, jax.tree.leaves(stage.variables.parameters))
-    weights = next(leaf for leaf in leaves if leaf.ndim > 1)  # the first leaf that is no bias
-    if takes_flattened_images(stage.model):
-        pictures, kind = weights.T.reshape(-1, 28, 28), "units"
-    else:
-        pictures, kind = np.moveaxis(weights[:, :, 0], -1, 0), "filters"
+    pictures = stage.model.first_layer(stage.variables)
     norms = np.linalg.norm(pictures.reshape(len(pictures), -1), axis=1)
     order = np.argsort(-norms, kind="stable")[:MOST_UNITS]
     # A scale up to the largest weight would leave most others pale.
@@ -131,22 +125,18 @@ def filters(stage: FittedStage) -> Mosaic:
     height, width = pictures.shape[1:]
     return mosaic(
         pictures[order], 10, "PuOr_r", (-limit, limit),
-        f"First-layer weights of {height}x{width}, {which} {kind}, largest first: purple down to "
+        f"First-layer weights of {height}x{width}, {which} units, largest first: purple down to "
         f"{-limit:.2f}, orange up to {limit:.2f}.",
     )  # fmt: skip
 
 
 def maps(stage: FittedStage, dataset: Dataset) -> tuple[FeatureMaps, ...]:
-    """The feature maps of a few test images; none for a model that flattens its images."""
-    if takes_flattened_images(stage.model):
-        return ()
-    from fmnist_jax.models import functional  # imports Flax, which MLPs do not need
-
+    """The feature maps of a few test images; none for a model without maps."""
     labels = dataset.test.labels
     chosen = np.sort(np.unique(labels, return_index=True)[1][:MAPPED])
     images = dataset.test.images[chosen]
     inputs = stage.scaling.apply(stage.statistics, images)
-    blocks = jax.device_get(functional.maps(stage.variables, inputs, stage.model))
+    blocks = jax.device_get(stage.model.feature_maps(stage.variables, inputs))
     return tuple(
         FeatureMaps(
             png(image),
@@ -154,6 +144,7 @@ def maps(stage: FittedStage, dataset: Dataset) -> tuple[FeatureMaps, ...]:
             tuple(_block(number, block[..., index]) for number, block in enumerate(blocks, 1)),
         )
         for index, (image, label) in enumerate(zip(images, labels[chosen], strict=True))
+        if blocks
     )
 
 

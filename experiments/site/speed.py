@@ -45,24 +45,22 @@ def measured(results: Path) -> list[Speed]:
         stored = json.loads(path.read_text("utf-8"))
         for version in sorted(stored, key=_numbers, reverse=True):
             for network, circumstances, candidates in _networks(stored[version]):
-                machine = f"{circumstances['cpu']}, {circumstances['cores']} cores"
-                date = circumstances["date"].partition("T")[0]
-                for against, ours, theirs in _pairs(candidates):
-                    found.append(
-                        Speed(
-                            path.stem,
-                            version,
-                            network,
-                            against,
-                            _rate(ours, against),
-                            _rate(theirs, against),
-                            theirs["ratio"],
-                            theirs["ratio_min"],
-                            theirs["ratio_max"],
-                            machine,
-                            date,
-                        )  # fmt: skip
+                found += [
+                    Speed(
+                        file=path.stem,
+                        version=version,
+                        network=network,
+                        against=against,
+                        ours=_rate(ours, against),
+                        theirs=_rate(theirs, against),
+                        ratio=theirs["ratio"],
+                        low=theirs["ratio_min"],
+                        high=theirs["ratio_max"],
+                        machine=f"{circumstances['cpu']}, {circumstances['cores']} cores",
+                        date=circumstances["date"].partition("T")[0],
                     )
+                    for against, ours, theirs in _pairs(candidates)
+                ]
     return found
 
 

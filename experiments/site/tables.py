@@ -67,7 +67,7 @@ def label(column: str) -> str:
 
 JUDGED = ("_accuracy", "_loss", "_f1")
 OF_TRAINING = ("best_train_loss", "best_validation_loss")
-"""Losses that only describe the course of a training: they are shown with all figures, not in the main table."""
+"""Losses that only describe a training: shown with all figures, not in the main table."""
 
 
 def capitalised(words: str) -> str:

@@ -8,7 +8,7 @@ MLP, ABLATIONS = ("report2/mlp", "784,256,128,10 relu adam"), "report2/ablations
 CNN = ("report2/convnet", "6,16 5x5 avg, 120,84,10 relu adam")
 DROPPED = (ABLATIONS, "wider, dropout 0.5")
 
-# Unpaired: wider layers, another kind of network. Paired: two epochs, or two stopping rules, of one training.
+# Unpaired: wider layers, another kind of network. Paired: two epochs, or two stopping rules, of one run.
 REPORT_2 = (
     Claim(
         2, "The lowest validation loss and the highest validation accuracy fall in different epochs",
