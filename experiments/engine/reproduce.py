@@ -1,4 +1,4 @@
-"""What the reports' own programs share: a network trained once, restored afterwards, and its predictions."""
+"""What the reports' own programs share: a network trained once and then restored, and its predictions."""
 
 from pathlib import Path
 

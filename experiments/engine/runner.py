@@ -158,10 +158,10 @@ def _run_seed(batch: Batch, row: Row, seed: int) -> list[str]:
 
 @contextmanager
 def unfinished(store: Store, run: Run) -> Iterator[tuple[Path, str]]:
-    """Lock the folder of the run's training checkpoints until the run is stored; gives it and their key.
+    """Lock the folder of the run's training checkpoints until the run is stored; yields (folder, key).
 
-    After an error the checkpoints stay, so that the run resumes. Raises RunLockedError if another process has
-    the lock, and UserError if the folder can't be written.
+    After an error the checkpoints stay, so that the run resumes. Raises RunLockedError if another process
+    has the lock, and UserError if the folder can't be written.
     """
     folder, key = _folder_and_key(store, run)
     with writing(folder):
@@ -224,13 +224,7 @@ def on_images(run: Run, data: DataConfig, quick: bool) -> Run:
 
 def _cut(dataset: Dataset) -> Dataset:
     """The first images of every split."""
-    splits = {
-        name: Split(*(values[:QUICK_IMAGES] for values in split))
-        for name, split in dataset.splits.items()
-    }
-    return Dataset(
-        **splits,
-        source=dataset.source,
-        checksum=dataset.checksum,
-        class_names=dataset.class_names,
+    train, validation, test = (
+        Split(*(values[:QUICK_IMAGES] for values in split)) for split in dataset.splits.values()
     )
+    return Dataset(train, validation, test, dataset.source, dataset.checksum, dataset.class_names)

@@ -1,13 +1,13 @@
 """Every experiment and program: found in the packages, so that a new module is enough.
 
-A module below `experiments.reports` or `experiments.beyond` with an `EXPERIMENT` is an experiment, one with a
-`PROGRAM` is a report's own main program.
+A module below `experiments.reports` or `experiments.beyond` with an `EXPERIMENT` is an experiment, one with
+a `PROGRAM` is a report's own main program.
 """
 
-import pkgutil
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -31,9 +31,11 @@ SEEDS = ((60.0, 5), (600.0, 3))
 def module_names(packages: Iterable[ModuleType] = PACKAGES) -> Iterator[str]:
     """Every module below these packages, without importing it."""
     for package in packages:
-        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            if not module.ispkg:
-                yield module.name
+        for folder in package.__path__:
+            for file in sorted(Path(folder).rglob("*.py")):
+                parts = file.relative_to(folder).with_suffix("").parts
+                if parts[-1] != "__init__":
+                    yield ".".join((package.__name__, *parts))
 
 
 @cache
@@ -60,6 +62,13 @@ def find(name: str, commands: Iterable[str] = ()) -> Experiment | Program:
                 return defined.get("EXPERIMENT") or defined["PROGRAM"]
     known = [one.name for one in (*experiments(), *programs())]
     raise unknown_name("experiment or command", name, [*known, *commands])
+
+
+def plan_row(experiment: str, row: str, quick: bool) -> "RowPlan":
+    """The plan of one row by its experiment's name and its own."""
+    module = next(module for module in module_names() if name_of_module(module) == experiment)
+    plans = plan(import_module(module).EXPERIMENT, quick)
+    return next(one for one in plans if one.row.name == row)
 
 
 def _all(attribute: str) -> tuple[Any, ...]:
@@ -103,13 +112,11 @@ def plan(experiment: Experiment, quick: bool) -> tuple[RowPlan, ...]:
     """Each row of an experiment with the number of seeds it gets; one in a quick study."""
     store = Store(experiment, results_folder(quick), checksums.CHECKSUM)
     stored = store.read()
-    return tuple(
-        _row_plan(store, row, stored.get(row.name, {"runs": {}}), quick) for row in experiment.rows
-    )
+    return tuple(_row_plan(store, row, stored.get(row.name, {}), quick) for row in experiment.rows)
 
 
 def _row_plan(store: Store, row: Row, stored: Mapping[str, Any], quick: bool) -> RowPlan:
-    experiment, runs = store.experiment, stored["runs"]
+    experiment, runs = store.experiment, stored.get("runs", {})
     # The fastest: others had to share the machine.
     seconds = min((run["seconds"] for run in runs.values()), default=experiment.seconds)
     wanted = 1 if quick else min(experiment.most_seeds, seeds_for(seconds))

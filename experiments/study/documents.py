@@ -8,6 +8,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 from attrs import frozen
 
@@ -62,33 +63,35 @@ def generated(text: str, path: Path) -> str:
     opened = len(re.findall(r"<!-- (?:table|experiments): ", text))
     if opened != len(PART.findall(text)):
         raise UserError(f"{path}: {opened} generated parts begin; end each with <!-- end -->")
-    return PART.sub(lambda part: f"{part['open']}\n{_body(part, path)}\n\n{part['close']}", text)
+
+    def written(part: re.Match[str]) -> str:
+        write_part = table if part["kind"] == "table" else section
+        try:
+            body = write_part(part["name"])
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from error
+        return f"{part['open']}\n{body}\n\n{part['close']}"
+
+    return PART.sub(written, text)
 
 
-def _body(part: re.Match[str], path: Path) -> str:
-    bodies = TABLES if part["kind"] == "table" else SECTIONS
-    known = bodies()
-    if part["name"] not in known:
-        error = unknown_name(part["kind"], part["name"], known)
-        raise UserError(f"{path}: {error}")
-    return known[part["name"]]
+def table(name: str) -> str:
+    """The table of an experiment, or one of speed. Raises UserError for an unknown name."""
+    by_name = {one.name: one for one in experiments()}
+    if name in by_name:
+        return _table(by_name[name])
+    others = speed.tables()
+    if name not in others:
+        raise unknown_name("table", name, [*by_name, *others])
+    return others[name]
 
 
-def tables() -> dict[str, str]:
-    """Every table by name: those of experiments, and those of speed."""
-    return {one.name: _table(one) for one in experiments()} | dict(speed.tables())
-
-
-def sections() -> dict[str, str]:
-    """The experiments of each report, by its package."""
+def section(group: str) -> str:
+    """All experiments of a package, such as report1. Raises UserError for an unknown name."""
     groups = dict.fromkeys(one.group for one in experiments())
-    return {
-        group: "\n\n".join(_section(one) for one in experiments() if one.group == group)
-        for group in groups
-    }
-
-
-TABLES, SECTIONS = tables, sections
+    if group not in groups:
+        raise unknown_name("package of experiments", group, groups)
+    return "\n\n".join(_section(one) for one in experiments() if one.group == group)
 
 
 def _section(experiment: Experiment) -> str:
@@ -120,5 +123,5 @@ def _software(run: Measured) -> str:
     return f"JAX {versions['jax']}, Python {versions['python']}, {run['device']}"
 
 
-def _stored(experiment: Experiment) -> dict:
+def _stored(experiment: Experiment) -> dict[str, dict[str, Any]]:
     return Store(experiment, results_folder(quick=False), "").read()

@@ -19,7 +19,7 @@ from rich.console import Console
 
 from experiments.engine.spec import Experiment
 from experiments.study import study
-from experiments.study.catalogue import RowPlan, find, plan
+from experiments.study.catalogue import RowPlan, plan_row
 from experiments.study.study import (
     Clock,
     Log,
@@ -200,9 +200,7 @@ def work(options: StudyOptions, cores: set[int], pipe: Connection) -> None:
             while True:
                 name, row_name, wanted = pipe.recv()
                 interruption.check()
-                rows = plan(find(name), options.quick)
-                row = next(row for row in rows if row.row.name == row_name)
-                row = evolve(row, wanted=wanted)
+                row = evolve(plan_row(name, row_name, options.quick), wanted=wanted)
                 pipe.send(study.run_row(row, options, pipe.send, interruption))
         except EOFError:  # nothing more to do
             return

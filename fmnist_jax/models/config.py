@@ -13,10 +13,10 @@ from fmnist_jax.config.fields import as_int, as_tuple, each, function, of_type, 
 from fmnist_jax.config.model import Inputs, Layer, Model, Variables
 from fmnist_jax.data.dataset import IMAGE_SHAPE
 from fmnist_jax.errors import UserError
-from fmnist_jax.ops.pooling import MAX, Maps, Pooling
+from fmnist_jax.ops.geometry import Maps
+from fmnist_jax.ops.pooling import MAX, Pooling
 from fmnist_jax.scratch.activations import RELU, Activation
-from fmnist_jax.scratch.initializers import Initializer
-from fmnist_jax.scratch.initializers import random as uniform_fan_in
+from fmnist_jax.scratch.initializers import Initializer, uniform_fan_in
 from fmnist_jax.scratch.losses import SOFTMAX_CROSS_ENTROPY, Loss
 
 MAX_UNITS = 2**14

@@ -11,8 +11,7 @@ from fmnist_jax.models.config import Block, ConvNetConfig
 from fmnist_jax.ops import pooling
 from fmnist_jax.ops.pooling import Pooling
 from fmnist_jax.scratch.activations import RELU, Activation
-from fmnist_jax.scratch.initializers import Initializer
-from fmnist_jax.scratch.initializers import random as uniform_fan_in
+from fmnist_jax.scratch.initializers import Initializer, uniform_fan_in
 from fmnist_jax.scratch.losses import SOFTMAX_CROSS_ENTROPY, Loss
 
 CONVOLUTIONS = 5
@@ -48,18 +47,27 @@ class PoolingPlan:
     poolings: tuple[Pooling, ...] = field(converter=as_tuple, validator=_five)
 
 
-MAX = PoolingPlan("max", (pooling.MAX,) * 4 + (pooling.NONE,))
-"""Largest of 2x2 after each convolution but the last: maps of 28, 14, 7, 3, 1."""
-AVERAGE = PoolingPlan("avg", (pooling.AVERAGE,) * 4 + (pooling.NONE,))
-"""Mean of 2x2 after each convolution but the last."""
-GLOBAL = PoolingPlan("global", (pooling.GLOBAL,) * 4 + (pooling.NONE,))
-"""Report 1's literal "global": the mean of the whole map after each convolution but the last, so that
-every map is 1x1 from the second convolution on."""
+def after_all_but_the_last(pool: Pooling) -> PoolingPlan:
+    """Plan the same pooling after each convolution but the last."""
+    return PoolingPlan(pool.name, (pool,) * (CONVOLUTIONS - 1) + (pooling.NONE,))
+
+
+MAX = after_all_but_the_last(pooling.MAX)
+"""Largest of 2x2: maps of 28, 14, 7, 3, 1."""
+AVERAGE = after_all_but_the_last(pooling.AVERAGE)
+"""Mean of 2x2."""
+GLOBAL = after_all_but_the_last(pooling.GLOBAL)
+"""Report 1's literal "global": the mean of the whole map, so that every map is 1x1 from the second
+convolution on."""
 GLOBAL_AT_END = PoolingPlan("global-at-end", (pooling.MAX,) * 3 + (pooling.NONE, pooling.GLOBAL))
 """What "global" usually means: 2x2 maxima after the first three convolutions, and the mean of the
 whole 3x3 map once, after the last."""
 
-POOLING_PLANS = {plan.name: plan for plan in (MAX, AVERAGE, GLOBAL, GLOBAL_AT_END)}
+POOLING_PLANS = {
+    **{pool.name: after_all_but_the_last(pool) for pool in pooling.POOLINGS.values()},
+    GLOBAL_AT_END.name: GLOBAL_AT_END,
+}
+"""Every pooling by its own name, and what else has one."""
 
 
 @frozen

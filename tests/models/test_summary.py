@@ -11,8 +11,7 @@ from fmnist_jax.models.architectures import BACKBONE, GLOBAL_AT_END, LENET, SMAL
 from fmnist_jax.models.base import scratch_mlp
 from fmnist_jax.models.config import Block, ConvNetConfig
 from fmnist_jax.models.summary import Layer, blocks, conv_net, mlp, totals
-from fmnist_jax.ops import conv as convolution
-from fmnist_jax.ops import pooling
+from fmnist_jax.ops import dispatch, pooling
 from fmnist_jax.scratch.mlp import MLPConfig
 
 
@@ -118,8 +117,8 @@ def test_flops_of_an_mlp_are_what_xla_counts() -> None:
 def test_flops_of_a_network_are_what_xla_counts(
     config: ConvNetConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # By patches: Winograd's products are fewer than are counted.
-    monkeypatch.setattr(convolution, "FEW", 10**6)
+    # By im2col: Winograd has fewer products than are counted.
+    monkeypatch.setattr(dispatch, "MIN_GEMM_CHANNELS", 10**6)
     parameters = jax.eval_shape(lambda: functional.init(jax.random.key(0), config))
     images = jax.ShapeDtypeStruct((64, 28, 28), np.float32)
     apply = functional.conv_net(config).apply

@@ -43,23 +43,24 @@ NETWORKS = {
 """By the names of reported.json."""
 
 
-def row(entry: dict[str, Any]) -> Row:
-    """A row from its entry in reported.json."""
-    network = NETWORKS[entry["name"]]
+def run_of(network: ConvNetConfig, learning_rate: float) -> Run:
+    """The report's training of a network, and of the MLP on its features."""
     training = TrainingConfig(
         epochs=COMBINED["epochs"],
         batch_size=COMBINED["batch_size"],
-        learning_rate=entry["learning_rate"],
+        learning_rate=learning_rate,
         patience=None,
     )
     mlp = MLPConfig((network.features, 128, 10), initializer=he_normal)
     mlp_training = evolve(training, learning_rate=COMBINED["learning_rate"])
-    run = Run(
-        (
-            Stage("convnet", network, training, UNIT),
-            Stage("mlp", mlp, mlp_training, Z_SCORE),
-        )
+    return Run(
+        (Stage("convnet", network, training, UNIT), Stage("mlp", mlp, mlp_training, Z_SCORE))
     )
+
+
+def row(entry: dict[str, Any]) -> Row:
+    """A row from its entry in reported.json."""
+    run = run_of(NETWORKS[entry["name"]], entry["learning_rate"])
     reported = {
         f"convnet.{name}": entry[name]
         for name in ("test_accuracy", "test_loss")

@@ -5,7 +5,7 @@ from fmnist_jax.data.scaling import Z_SCORE, Scaling
 from fmnist_jax.runs.config import Run, Stage
 from fmnist_jax.runs.presets.base import Plan, Preset
 from fmnist_jax.scratch.activations import GELU
-from fmnist_jax.scratch.initializers import random as uniform_fan_in
+from fmnist_jax.scratch.initializers import uniform_fan_in
 from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.config import TrainingConfig
 

@@ -1,7 +1,7 @@
-"""The same network in eager PyTorch, on the CPU with its default threads.
+"""The same MLP in eager PyTorch, on the CPU with its default threads.
 
-The scaled images are one tensor in memory, gathered batch by batch; no DataLoader stands between, and
-no figure is fetched from a tensor before the epoch's end.
+The scaled images are one tensor, indexed batch by batch without a DataLoader; figures are read from tensors
+only at the end of the epoch.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from experiments.benchmarks.peers.worker import Epoch, Job
 
 
 def network_of(job: Job) -> nn.Sequential:
-    """Linear layers with ReLU between, the first weights as given."""
+    """Build linear layers with ReLU between, with the given initial weights."""
     weights = job.arrays("weights")
     layers: list[nn.Module] = []
     for index, (fan_in, fan_out) in enumerate(pairwise(job.network["layer_sizes"])):
@@ -27,7 +27,7 @@ def network_of(job: Job) -> nn.Sequential:
 
 
 def start(job: Job) -> Callable[[], Epoch]:
-    """Hold the scaled images in one tensor."""
+    """Prepare the epoch."""
     inputs = torch.from_numpy(job.array("inputs"))
     labels = torch.from_numpy(job.array("labels")).long()
     network = network_of(job)

@@ -1,8 +1,7 @@
-"""The same convolutional network in eager PyTorch, on the CPU with its default threads.
+"""The same convnet in eager PyTorch, on the CPU with its default threads.
 
-Model and images are channels_last; the scaled images are one tensor in memory, gathered batch by batch;
-no DataLoader stands between; Adam and SGD are the fused ones, the fastest that PyTorch has on a CPU; no
-figure is fetched from a tensor before the turn's end.
+Model and images are channels_last. The scaled images are one tensor, indexed batch by batch without a
+DataLoader. Adam and SGD are fused, PyTorch's fastest on a CPU. Figures are read from tensors only at the end.
 """
 
 from collections.abc import Callable
@@ -24,13 +23,13 @@ POOLINGS = {
 
 
 class Extraction(NamedTuple):
-    """What an extraction tells: the mean of all features."""
+    """An extraction's figure: the mean of all features."""
 
     mean: float
 
 
 def train(job: Job) -> Callable[[], Epoch]:
-    """An epoch of `counts["train"]` images."""
+    """Prepare an epoch of `counts["train"]` images."""
     inputs = inputs_of(job, job.counts["train"])
     labels = torch.from_numpy(job.array("labels")[: len(inputs)]).long()
     extractor, head = extractor_of(job), head_of(job)
@@ -56,28 +55,26 @@ def train(job: Job) -> Callable[[], Epoch]:
 
 
 def features(job: Job) -> Callable[[], Extraction]:
-    """The features of `counts["features"]` images, `counts["step of features"]` at a time, in a tensor."""
+    """Prepare features of `counts["features"]` images, `counts["features_batch"]` at a time."""
     inputs = inputs_of(job, job.counts["features"])
     extractor = extractor_of(job).eval().to(memory_format=torch.channels_last)
 
     @torch.inference_mode()
     def extract() -> Extraction:
-        made = torch.cat(
-            [extractor(batch) for batch in inputs.split(job.counts["step of features"])]
-        )
+        made = torch.cat([extractor(batch) for batch in inputs.split(job.counts["features_batch"])])
         return Extraction(made.mean().item())
 
     return extract
 
 
 def inputs_of(job: Job, count: int) -> torch.Tensor:
-    """The first scaled images, (count, 1, 28, 28), channels_last."""
+    """Return the first scaled images, (count, 1, 28, 28), channels_last."""
     inputs = torch.from_numpy(job.array("inputs")[:count])[:, None]
     return inputs.contiguous(memory_format=torch.channels_last)
 
 
 def extractor_of(job: Job) -> nn.Sequential:
-    """Convolutions, ReLU and poolings, flattened, the first weights as given."""
+    """Build convolutions, ReLU and poolings, flattened, with the given initial weights."""
     weights, layers, channels = job.arrays("weights"), [], 1
     for index, block in enumerate(job.network["blocks"]):
         k, padding = block["kernel"], block["padding"]
@@ -99,7 +96,7 @@ def extractor_of(job: Job) -> nn.Sequential:
 
 
 def head_of(job: Job) -> nn.Sequential:
-    """Dense layers with ReLU between."""
+    """Build dense layers with ReLU between, with the given initial weights."""
     weights, layers = job.arrays("weights"), []
     for index in range(len(job.network["hidden"]) + 1):
         kernel = torch.from_numpy(weights[f"dense.{index}.kernel"])
@@ -110,7 +107,7 @@ def head_of(job: Job) -> nn.Sequential:
 
 
 def fill(layer: Any, weight: torch.Tensor, bias: Any) -> None:
-    """Give a layer its first weights."""
+    """Copy the initial weights to a layer."""
     with torch.no_grad():
         layer.weight.copy_(weight)
         layer.bias.copy_(torch.from_numpy(bias))

@@ -1,7 +1,7 @@
-"""The same network of plain `flax.nnx` layers, trained by the project's own epoch: what XLA makes of it.
+"""The same convnet of plain `flax.nnx` layers, trained by the project's epoch.
 
-Images are (batch, height, width, channels), as Flax has them. The last maps are turned to our order before
-they're flattened, so that the dense layers' weights are the same.
+Images are (batch, height, width, channels), as Flax needs them. The last maps are transposed to our order
+before they are flattened, so that the dense layers' weights are the same.
 """
 
 from collections.abc import Callable
@@ -9,10 +9,11 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jaxtyping import Array, Float, Key
 
-from experiments.benchmarks.peers.networks import Training, config_of, train_with
+from experiments.benchmarks.peers.convnets import Training, config_of, train_with
 from experiments.benchmarks.peers.worker import Job
-from fmnist_jax.models.base import Inputs, Logits, Model, Parameters, by_autodiff
+from fmnist_jax.config.model import Inputs, Labels, Logits, Model, Parameters, State, Variables
 from fmnist_jax.models.config import Block, ConvNetConfig
 from fmnist_jax.ops.pooling import AVERAGE, GLOBAL, MAX, NONE
 
@@ -24,8 +25,8 @@ POOLINGS = {
 }
 
 
-class Network(nnx.Module):
-    """Flax's own convolutions and dense layers, under the names that our parameters have."""
+class ConvNet(nnx.Module):
+    """Flax's convolutions and dense layers; its parameters have the names of ours."""
 
     def __init__(self, config: ConvNetConfig) -> None:
         rngs = nnx.Rngs(0)
@@ -49,20 +50,29 @@ class Network(nnx.Module):
 
 
 def train(job: Job) -> Callable[[], Training]:
-    """An epoch of `counts["flax"]` images: few, for it is slow."""
+    """Prepare an epoch of `counts["flax"]` images; few, since it is slow."""
     return train_with(job, model_of(config_of(job)), job.counts["flax"])
 
 
 def model_of(config: ConvNetConfig) -> Model:
-    """The network as training takes it, with parameters as ours are."""
-    graph, state = nnx.split(Network(config))
+    """Build the network as pure functions; its parameters are ours."""
+    graph, initial = nnx.split(ConvNet(config))
 
-    def apply(parameters: Parameters, inputs: Inputs) -> Logits:
-        filled = jax.tree.map(lambda leaf: leaf, state)
-        nnx.replace_by_pure_dict(filled, parameters)
-        return nnx.merge(graph, filled)(inputs)
+    def apply(variables: Variables, inputs: Inputs) -> Logits:
+        state = jax.tree.map(lambda leaf: leaf, initial)
+        nnx.replace_by_pure_dict(state, variables.parameters)
+        return nnx.merge(graph, state)(inputs)
 
-    return by_autodiff(lambda key: nnx.to_pure_dict(state), apply, config.loss.forward)
+    def value_and_grad(
+        variables: Variables, inputs: Inputs, labels: Labels, key: Key[Array, ""]
+    ) -> tuple[tuple[Float[Array, ""], tuple[Logits, State]], Parameters]:
+        def objective(parameters: Parameters) -> tuple[Float[Array, ""], tuple[Logits, State]]:
+            logits = apply(Variables(parameters, variables.state), inputs)
+            return config.loss.forward(logits, labels).mean(), (logits, variables.state)
+
+        return jax.value_and_grad(objective, has_aux=True)(variables.parameters)
+
+    return config.build()._replace(apply=apply, value_and_grad=value_and_grad)
 
 
 def _convolution(block: Block, channels: int, rngs: nnx.Rngs) -> nnx.Conv:

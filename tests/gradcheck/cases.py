@@ -1,18 +1,24 @@
-"""Small networks, gradients with a mistake in them, and what a report says of each leaf."""
+"""Small networks, gradients with a mistake in them, and how to read a report."""
 
 import io
 from collections.abc import Callable
+from functools import partial
 from unittest import mock
 
 import jax
 import jax.numpy as jnp
 from rich.console import Console
 
-from fmnist_jax.gradcheck.check import ValueAndGrad
+from fmnist_jax.gradcheck import check as gradcheck
+from fmnist_jax.gradcheck.gradients import ValueAndGrad
 from fmnist_jax.gradcheck.report import Report, Row, render
 from fmnist_jax.scratch import mlp
 from fmnist_jax.scratch.activations import GELU, TANH
 from fmnist_jax.scratch.mlp import Dense, MLPConfig
+from tests.compiling import quick_jit
+
+check = partial(gradcheck.check, jit=quick_jit)
+check_at = partial(gradcheck.check_at, jit=quick_jit)
 
 SMALL = MLPConfig((3, 4, 3))
 SQUARE = MLPConfig((5, 5, 5, 5), (TANH, GELU), l2=0.1)
