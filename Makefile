@@ -10,7 +10,7 @@ run: .venv/run.stamp  ## the main job on the real data
 	$(BIN)/fmnist-jax train pipeline
 
 study: .venv/study.stamp  ## every experiment, for hours, then the page; resumes
-	@$(BIN)/python -m experiments study; code=$$?; $(BIN)/python -m experiments report && exit $$code
+	@$(BIN)/python -m experiments study; code=$$?; $(BIN)/python -m experiments page && exit $$code
 
 test: .venv/test.stamp  ## every test
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
