@@ -14,7 +14,6 @@ from fmnist_jax.data import sources
 from fmnist_jax.gradcheck import check as gradcheck
 from fmnist_jax.gradcheck import gradients as gradcheck_gradients
 from tests import once
-from tests.checkpoints import checkpoint
 from tests.compiling import quick_jit
 from tests.once import MakeOnce
 
@@ -34,6 +33,8 @@ def real_data_dir() -> Path:
 @pytest.fixture(scope="session")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small checkpoint on disk, to be left as it is."""
+    from tests.checkpoints import checkpoint
+
     path = tmp_path_factory.mktemp("original") / "checkpoint"
     save_checkpoint(path, checkpoint())
     return path
