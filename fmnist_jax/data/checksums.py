@@ -174,9 +174,10 @@ def unverified_images(raw: RawData, release: ReleaseName) -> str | None:
     if release == "other" or all((s, "images") in RELEASES[release].sums for s in splits):
         return None
     sums = ", ".join(f"{split} {content_sums(part)['images']}" for split, part in splits.items())
-    agree = "agree with" if _release_by_pixels("train", raw.train) == release else "differ from"
+    agree = _release_by_pixels("train", raw.train) == release
+    verdict = "agree with the published ones" if agree else "differ: they are probably other images"
     return (
         f"Unverified images: the labels are those of the {release} release, whose images have no known "
-        f"checksums yet. The sums of {len(RELEASES[release].pixel_sums)} pixels over the training images "
-        f"{agree} the published ones. SHA-256 of the images: {sums}. Please report these to the project."
+        f"checksums yet. Sums of some pixels over the training images {verdict}. SHA-256 of the images: "
+        f"{sums}. Please report these to the project if the files are Kaggle's."
     )
