@@ -134,7 +134,7 @@ def _speed_charts(speeds: list[speed.Speed]) -> list[Chart]:
     return [
         Chart(
             f"speed-{file}",
-            f"{speed.TITLES.get(file, file)}, {speed.newest(speeds, file).replace('jax', 'JAX')}",
+            f"{speed.TITLES[file]}, {speed.newest(speeds, file).replace('jax', 'JAX')}",
             "Dot plot on a logarithmic scale: our speed divided by that of others, by network. The table "
             "below has the figures.",
             "Median over rounds; the line spans the lowest and the highest round. Right of 1 ours is "

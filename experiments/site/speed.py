@@ -1,13 +1,14 @@
 """The stored benchmarks: our speed compared with PyTorch, Flax and NumPy, by version of JAX."""
 
-import json
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from attrs import frozen
 
+from experiments.benchmarks import mlp
+from experiments.benchmarks.candidates import OUR_FEATURES, OURS
+from experiments.benchmarks.results import read
 from experiments.site.charts import Record
 
 FOLDER = "benchmarks"
@@ -16,7 +17,7 @@ FOLDER = "benchmarks"
 TITLES = {"mlp": "The scratch MLP", "convnets": "The convnets"}
 """Titles of the benchmarks, by file."""
 
-MINE = ("hand-written", "ours", "our features")
+MINE = (mlp.OURS, OURS, OUR_FEATURES)
 """The names of this project's candidates."""
 
 
@@ -40,44 +41,25 @@ class Speed:
 
 def measured(results: Path) -> list[Speed]:
     """Every ratio of every benchmark, the newest version of JAX first."""
-    found: list[Speed] = []
-    for path in sorted((results / FOLDER).glob("*.json")):
-        stored = json.loads(path.read_text("utf-8"))
-        for version in sorted(stored, key=_numbers, reverse=True):
-            for network, circumstances, candidates in _networks(stored[version]):
-                found += [
-                    Speed(
-                        file=path.stem,
-                        version=version,
-                        network=network,
-                        against=against,
-                        ours=_rate(ours, against),
-                        theirs=_rate(theirs, against),
-                        ratio=theirs["ratio"],
-                        low=theirs["ratio_min"],
-                        high=theirs["ratio_max"],
-                        machine=f"{circumstances['cpu']}, {circumstances['cores']} cores",
-                        date=circumstances["date"].partition("T")[0],
-                    )
-                    for against, ours, theirs in _pairs(candidates)
-                ]
-    return found
-
-
-def _numbers(version: str) -> list[int]:
-    return [int(part) for part in re.findall(r"\d+", version)]
-
-
-def _networks(
-    stored: Mapping[str, Any],
-) -> Iterator[tuple[str, Mapping[str, Any], Mapping[str, Any]]]:
-    """Name, circumstances and candidates of each network, in the layout of either file."""
-    if "rows" in stored:
-        for network, candidates in stored["rows"].items():
-            yield network, stored, candidates
-    else:
-        for network, row in stored.items():
-            yield network, row, row["contenders"]
+    return [
+        Speed(
+            file=file,
+            version=version,
+            network=network,
+            against=against,
+            ours=_rate(ours, against),
+            theirs=_rate(theirs, against),
+            ratio=theirs["ratio"],
+            low=theirs["ratio_min"],
+            high=theirs["ratio_max"],
+            machine=f"{row['cpu']}, {row['cores']} cores",
+            date=row["date"].partition("T")[0],
+        )
+        for file in TITLES
+        for version, rows in read(results / FOLDER / f"{file}.json").items()
+        for network, row in rows.items()
+        for against, ours, theirs in _pairs(row["candidates"])
+    ]
 
 
 def _pairs(

@@ -84,7 +84,7 @@ SPEED = {
             "cpu": "made",
             "cores": 2,
             "date": "2026-01-01T00:00:00Z",
-            "contenders": {
+            "candidates": {
                 "ours": {"median_images_per_second": 3000.0},
                 "PyTorch": {
                     "median_images_per_second": 1500.0,

@@ -68,14 +68,14 @@ def test_a_claim_that_is_not_run_has_no_chart_and_one_seed_is_inconclusive():
     assert "seeds needed" in verdict.detail
 
 
-def test_speeds_are_read_from_either_layout_newest_first(made_results: Path):
+def test_speeds_are_ratios_with_both_rates(made_results: Path):
     (only,) = speed.measured(made_results)
     assert (only.network, only.against, only.ratio) == ("a network", "PyTorch", 2.0)
     assert (only.ours, only.theirs) == ("3,000 images/s", "1,500 images/s")
     assert (only.machine, only.date) == ("made, 2 cores", "2026-01-01")
 
 
-def test_the_stored_speeds_have_both_layouts():
+def test_the_stored_speeds_are_of_both_benchmarks_newest_first():
     speeds = speed.measured(RESULTS)
     assert {one.file for one in speeds} == set(speed.TITLES)
     for file in speed.TITLES:
