@@ -5,16 +5,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from fmnist_jax.config.model import Variables
 from fmnist_jax.data.dataset import Split
 from fmnist_jax.data.scaling import SCALINGS, UNIT, Z_SCORE, Scaling
-from fmnist_jax.models.base import scratch_mlp
 from fmnist_jax.ops.pooling import POOLINGS, Pooling
 from fmnist_jax.scratch import losses as losses_module
 from fmnist_jax.scratch.activations import ACTIVATIONS, Activation
 from fmnist_jax.scratch.losses import LOSSES, SOFTMAX_CROSS_ENTROPY, Loss
 from fmnist_jax.scratch.mlp import MLPConfig
-from fmnist_jax.training.config import TrainingConfig, optimizer_of
-from fmnist_jax.training.loop import start
+from fmnist_jax.training.config import TrainingConfig
+from fmnist_jax.training.loop import make_task, start
 from fmnist_jax.training.optimizers import sgd
 from fmnist_jax.training.step import DeviceSplit, evaluate, train_epoch
 
@@ -108,7 +108,7 @@ def test_no_pooling_hides_nan(pooling: Pooling) -> None:
     assert not np.isnan(pooled[..., 0]).any()
 
 
-MODEL = scratch_mlp(MLPConfig((784, 6, 10)))
+MODEL = MLPConfig((784, 6, 10)).build()
 
 
 def split(count: int, classes: int = 10) -> Split:
@@ -116,9 +116,9 @@ def split(count: int, classes: int = 10) -> Split:
     return Split(images, (np.arange(count) % classes).astype(np.int32))
 
 
-def losses_of(parameters: object, data: Split, scaling: Scaling, statistics: dict) -> np.ndarray:
+def losses_of(variables: Variables, data: Split, scaling: Scaling, statistics: dict) -> np.ndarray:
     """Of every image, in float64 from the logits on."""
-    logits = MODEL.apply(parameters, scaling.apply(statistics, data.images))
+    logits = MODEL.apply(variables, scaling.apply(statistics, data.images))
     return loss_reference(np.asarray(logits, np.float64), data.labels, twice=False)
 
 
