@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from fmnist_jax.runs.run import MLPRun
 from rich.table import Table
 from scipy import stats
 
 from experiments.engine.runner import RESULTS, Experiment, Row, Store
 from experiments.engine.tables import markdown, number
 from experiments.study.catalogue import CATALOGUE
-from fmnist_jax.runs.run import MLPRun
 
 CONFIDENCE = 0.95
 """Of every interval."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import jax
 import matplotlib
 import numpy as np
+from fmnist_jax.models.pipeline_model import PipelineConfig
 from jaxtyping import Float, Int, UInt8
 from PIL import Image
 
@@ -18,7 +19,6 @@ from fmnist_jax.evaluation.layer_plots import MOST_MAPS, MOST_UNITS
 from fmnist_jax.evaluation.metrics import most_confident_mistakes
 from fmnist_jax.inference.classifier import Classifier
 from fmnist_jax.models.config import ConvNetConfig
-from fmnist_jax.models.pipeline_model import PipelineConfig
 from fmnist_jax.scratch.mlp import MLPConfig
 
 SHOWN = 20

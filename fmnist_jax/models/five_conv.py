@@ -5,14 +5,13 @@ from typing import Any
 import attrs
 from attrs import field, frozen
 
-from fmnist_jax.config.fields import as_int, as_tuple, of_type
+from fmnist_jax.config.fields import as_int, as_tuple, each, of_type
 from fmnist_jax.errors import UserError
 from fmnist_jax.models.config import Block, ConvNetConfig
 from fmnist_jax.ops import pooling
 from fmnist_jax.ops.pooling import Pooling
 from fmnist_jax.scratch.activations import RELU, Activation
-from fmnist_jax.scratch.initializers import Initializer
-from fmnist_jax.scratch.initializers import uniform_fan_in
+from fmnist_jax.scratch.initializers import Initializer, uniform_fan_in
 from fmnist_jax.scratch.losses import SOFTMAX_CROSS_ENTROPY, Loss
 
 CONVOLUTIONS = 5
@@ -45,7 +44,9 @@ class PoolingPlan:
     """Which pooling follows each of the five convolutions. Raises UserError unless there are five."""
 
     name: str
-    poolings: tuple[Pooling, ...] = field(converter=as_tuple, validator=_five)
+    poolings: tuple[Pooling, ...] = field(
+        converter=as_tuple, validator=[_five, each(of_type(Pooling, "ops.pooling.MAX"))]
+    )
 
 
 def after_all_but_the_last(pool: Pooling) -> PoolingPlan:

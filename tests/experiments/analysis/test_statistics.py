@@ -2,6 +2,8 @@ import math
 
 import numpy as np
 import pytest
+from fmnist_jax.models.architectures import LENET
+from fmnist_jax.runs.run import CNNRun, MLPRun
 from scipy import stats
 
 from experiments.analysis.statistics import (  # fmt: skip
@@ -16,8 +18,6 @@ from experiments.analysis.statistics import (  # fmt: skip
     tolerance_of,
 )
 from experiments.engine.runner import Experiment, Row
-from fmnist_jax.models.architectures import LENET
-from fmnist_jax.runs.run import CNNRun, MLPRun
 
 ROW = Row("row", MLPRun(), {"test_accuracy": 88.0, "best_epoch": 10})
 

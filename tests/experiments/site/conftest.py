@@ -8,6 +8,9 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
+from fmnist_jax.models.architectures import FiveConv
+from fmnist_jax.models.kinds import KINDS, kind_of
+from fmnist_jax.runs.pipeline import PipelineRun
 
 from experiments.analysis.judgement import all_claims
 from experiments.engine.runner import Experiment
@@ -21,9 +24,6 @@ from fmnist_jax.checkpoint.checkpoint import Checkpoint
 from fmnist_jax.data.dataset import CLASS_NAMES, Dataset, Split
 from fmnist_jax.data.scaling import UNIT, Z_SCORE
 from fmnist_jax.inference.classifier import Classifier
-from fmnist_jax.models.architectures import FiveConv
-from fmnist_jax.models.kinds import KINDS, kind_of
-from fmnist_jax.runs.pipeline import PipelineRun
 from fmnist_jax.scratch.mlp import MLPConfig
 from tests.once import MakeOnce
 

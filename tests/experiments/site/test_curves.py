@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
+from fmnist_jax.runs.run import MLPRun
 
 from experiments.analysis.statistics import column_statistics, row_statistics
 from experiments.engine.runner import Row
 from experiments.site import curves
 from experiments.site.rows import BESIDE
 from fmnist_jax.data.dataset import CLASS_NAMES
-from fmnist_jax.runs.run import MLPRun
 
 
 def runs_of(make_run, *seeds: int, prefixes=("",)):

@@ -1,10 +1,11 @@
 from dataclasses import replace
 
+from fmnist_jax.runs.run import MLPRun
+
 from experiments.analysis.statistics import ExperimentStatistics, row_statistics
 from experiments.engine.runner import Experiment, Row
 from experiments.reports.report1 import table1 as report1_table1
 from experiments.site import tables
-from fmnist_jax.runs.run import MLPRun
 
 RUN = MLPRun()
 
