@@ -1,180 +1,180 @@
-"""A trained model as one directory: all that a prediction needs, and a checksum of every file.
+"""A trained network as one directory: all that a prediction needs, and a checksum of every file.
 
     NAME/manifest.json        SHA-256 of every other file
-    NAME/metadata/metadata    JSON: the fields of `Metadata`
-    NAME/arrays/              parameters and scaling statistics, a folder an array
+    NAME/metadata/metadata    JSON: the fields of `metadata.Metadata`
+    NAME/arrays/              a folder for each array, such as mlp.parameters.0.W
     NAME/_CHECKPOINT_METADATA
 
-The directory is an Orbax checkpoint: Orbax writes it and can restore it. `restore_checkpoint` reads
-it without Orbax, whose import takes seconds, and so that a stranger's checkpoint meets no reader but
-JSON's and NumPy's: see SECURITY.md.
+Orbax writes and restores the directory. What a file from a stranger may contain is checked before Orbax
+opens it: see SECURITY.md.
 """
 
-import json
-import platform
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+import math
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
+from attrs import field, frozen
 
-from fmnist_jax.checkpoint.arrays import (
+from fmnist_jax.checkpoint.format import (
     MAX_BYTES,
     METADATA,
-    by_name,
     check_bytes,
-    check_finite,
-    check_layout,
     read_arrays,
-    write_arrays,
+    write_files,
 )
 from fmnist_jax.checkpoint.locate import find_checkpoint as find_checkpoint
-from fmnist_jax.checkpoint.locate import newest_good
+from fmnist_jax.checkpoint.locate import newest_valid
 from fmnist_jax.checkpoint.locate import shipped_checkpoints as shipped_checkpoints
-from fmnist_jax.config.codec import decode, encode
-from fmnist_jax.config.checks import shown
+from fmnist_jax.checkpoint.metadata import (
+    FORMAT_VERSION,
+    Metadata,
+    StageRecord,
+    decode_metadata,
+    encode_metadata,
+    library_versions,
+    stage_records,
+)
+from fmnist_jax.config.model import Variables
 from fmnist_jax.data.dataset import IMAGE_SHAPE
-from fmnist_jax.data.scaling import SCALINGS, Scaling, Statistics
-from fmnist_jax.errors import UserError, unknown_name
-from fmnist_jax.models.base import Model, Network, Parameters
-from fmnist_jax.models.config import ConvNetConfig
-from fmnist_jax.models.kinds import KINDS, NAMES, kind_of
-from fmnist_jax.models.pipeline_model import PipelineConfig, fingerprint
-from fmnist_jax.scratch.mlp import MLPConfig
+from fmnist_jax.errors import UserError
+from fmnist_jax.models.stages import (
+    FittedStage,
+    StageArrays,
+    StageProgram,
+    compute_logits,
+    fingerprint_stages,
+)
+from fmnist_jax.storage.arrays import (
+    array_types,
+    check_finite,
+    check_layout,
+    flatten_paths,
+    saving,
+)
 from fmnist_jax.storage.manifest import (
     MAX_JSON_BYTES,
-    parse_json,
-    present,
+    current_directory,
     read_verified,
     sealed_directory,
     verify,
 )
 
-FORMAT_VERSION = 2
-"""1 kept its arrays packed, in a database."""
-
 MAX_LAYERS = 512
-"""A model of more layers is refused before it is built."""
+"""Stages with more layers in all are refused before they are built."""
+
+MAX_FEATURES = 1 << 20
+"""A stage with wider inputs is refused before its scaling is computed."""
 
 MAX_NAME = 100
-"""The most characters of a class's name."""
+"""Largest number of characters of a class's name."""
+
+_STAGE_NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")  # it becomes part of file names
+_MAX_MESSAGE = 1000  # a stranger's configuration may be quoted in it
 
 
-@dataclass(frozen=True)
+@frozen(eq=False)
 class Checkpoint:
-    """A trained model with what is needed to use it and to know where it came from."""
+    """A trained network with what is needed to use it and to know where it came from.
 
-    model: MLPConfig | ConvNetConfig | PipelineConfig
-    scaling: Scaling
-    parameters: Parameters
-    """The pytree that the model's `init` draws."""
-    statistics: Statistics
-    """What `scaling.fit` found in the training images."""
-    class_names: tuple[str, ...]
+    Args:
+        stages: The trained stages, in order; the last one classifies.
+        class_names: The name of each class.
+        metrics: The stages' scores, as JSON values.
+        run: The configuration of the run, as `fmnist_jax.config.codec.encode` returns it.
+        data_checksum: `Dataset.checksum` of the data that it was trained on.
+    """
+
+    stages: tuple[FittedStage, ...] = field(converter=tuple)
+    class_names: tuple[str, ...] = field(converter=tuple)
     metrics: Mapping[str, Any]
-    """The model's scores, JSON-ready."""
     run: Mapping[str, Any]
-    """The configuration of the run it came from, as `fmnist_jax.config.codec.encode` gives it."""
     data_checksum: str
-    """`Dataset.checksum` of the data that it was trained on."""
-    extractor: str | None = None
-    """Of a pipeline: `fingerprint` of the network on whose features its MLP was trained."""
-
-    @property
-    def network(self) -> Model | Network:
-        """The functions that go with the parameters."""
-        return KINDS[kind_of(self.model)].build(self.model)
-
-
-@dataclass(frozen=True)
-class ModelRecord:
-    """Which network a checkpoint holds."""
-
-    kind: str
-    configuration: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Metadata:
-    """What a checkpoint says of itself, beside its arrays."""
-
-    format_version: int
-    model: ModelRecord
-    scaling: str
-    class_names: tuple[str, ...]
-    metrics: dict[str, Any]
-    run: dict[str, Any]
-    data_checksum: str
-    versions: dict[str, str]
-    """Of Python and of the libraries that wrote the checkpoint."""
-    extractor: str | None = None
 
 
 def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
-    """Write `checkpoint` as the directory `path`, in place of a checkpoint that is there already.
+    """Write `checkpoint` as the directory `path`, replacing a checkpoint that is there.
 
-    Cut short at any moment, `restore_checkpoint(path)` gives the old checkpoint or the new one. One
-    process at a time may save to `path`.
+    Interrupted at any moment, `restore_checkpoint(path)` returns the old checkpoint or the new one. Only
+    one process at a time may save to `path`.
 
-    Raises UserError for parameters that are not finite or don't fit the model, an MLP paired with a
-    network that it wasn't trained on, a behaviour without a name, a path that holds something else,
-    and what the file system refuses.
+    Args:
+        path: The directory; folders above it are created.
+        checkpoint: What to save.
+
+    Raises:
+        UserError: For arrays that are not finite or don't fit the models, a stage with other stages
+            before it than those that it was trained on, a behaviour without a name, a `path` that holds
+            something else, and errors of the file system.
     """
     path = Path(path)
-    metadata = asdict(_describe(checkpoint))
-    try:
-        json.dumps(metadata, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise UserError(f"{path}: metrics and run must be finite JSON values: {error}") from error
-    arrays = jax.tree.map(np.asarray, _tree(checkpoint.parameters, checkpoint.statistics))
-    expected = _expected(checkpoint.model, checkpoint.scaling, checkpoint.class_names, path)
-    check_layout(by_name(arrays), by_name(expected), path)
-    check_bytes(by_name(expected), path)
-    check_finite(by_name(arrays), path)
-    _check_extractor(checkpoint.model, checkpoint.parameters, checkpoint.extractor, path)
-    with sealed_directory(path) as directory:
-        try:
-            write_arrays(directory, arrays, metadata)
-        except ValueError as error:  # what TensorStore makes of a full disk
-            reason = str(error).partition(" [")[0]
-            raise UserError(f"{path}: can't be written ({reason}); make room") from error
+    stages = checkpoint.stages
+    metadata = Metadata(
+        FORMAT_VERSION,
+        stage_records(stages),
+        checkpoint.class_names,
+        dict(checkpoint.metrics),
+        dict(checkpoint.run),
+        checkpoint.data_checksum,
+        library_versions(),
+    )
+    values = encode_metadata(metadata, path)
+    expected = flatten_paths(_expected(metadata.stages, checkpoint.class_names, path))
+    arrays = {name: np.asarray(leaf) for name, leaf in flatten_paths(_tree(stages)).items()}
+    check_layout(array_types(arrays), array_types(expected), path)
+    check_bytes(expected, path)
+    check_finite(arrays, path)
+    _check_features(stages, path)
+    with sealed_directory(path) as directory, saving(path):
+        write_files(directory, arrays, values)
 
 
 def restore_checkpoint(path: str | Path) -> Checkpoint:
     """Read the checkpoint at `path`, its arrays onto this process's first device.
 
-    Every file is held against the manifest before any is believed, and the names, shapes, types and
-    sizes of the arrays against what the configuration asks for before they are read. Where another
-    process replaces the checkpoint meanwhile, it is the old one or the new one, whole.
+    Every file is compared with the manifest, and the names, shapes, types and sizes of all arrays with the
+    configuration, before the arrays are read. If another process replaces the checkpoint meanwhile, the
+    result is the old one or the new one, complete.
 
-    Raises UserError for a checkpoint that is missing, half-written, damaged or of another version,
-    and for an MLP paired with a network that it wasn't trained on; it names the newest good
-    checkpoint near by.
+    Args:
+        path: The directory of a checkpoint.
+
+    Returns:
+        The checkpoint.
+
+    Raises:
+        UserError: For a checkpoint that is missing, half-written, damaged or of another format version,
+            and for a stage with other stages before it than those that it was trained on; it names the
+            newest valid checkpoint nearby.
+
+    Examples:
+        >>> from fmnist_jax.checkpoint.locate import find_checkpoint
+        >>> restored = restore_checkpoint(find_checkpoint("report1-mlp"))
+        >>> restored.stages[-1].model.classes
+        10
     """
     path = Path(path)
     while True:
-        directory = present(path)
-        found = _identity(directory)
+        directory = current_directory(path)
+        before = _identity(directory)
         try:
             return _restore(directory)
         except UserError as error:
-            if found != _identity(present(path)):
+            if before != _identity(current_directory(path)):
                 continue
             message = str(error)
             if len(message) > _MAX_MESSAGE:
                 message = f"{message[:_MAX_MESSAGE]} ..."
-            if found is not None and (other := newest_good(path, FORMAT_VERSION)):
-                message += f"; the newest good checkpoint near by is {other}"
+            if before is not None and (other := newest_valid(path, FORMAT_VERSION)):
+                message += f"; the newest valid checkpoint nearby is {other}"
             raise UserError(message) from error
 
 
-_MAX_MESSAGE = 1000  # a stranger's configuration may be quoted in it
-
-
 def _identity(directory: Path) -> tuple[int, int] | None:
-    """What tells a directory from another of its name; None where there is none."""
+    """Distinguishes a directory from another one of its name; None if there is none."""
     try:
         status = directory.stat()
     except OSError:
@@ -183,119 +183,104 @@ def _identity(directory: Path) -> tuple[int, int] | None:
 
 
 def _restore(directory: Path) -> Checkpoint:
-    sums = verify(directory, MAX_BYTES + 2 * MAX_JSON_BYTES)
+    checksums = verify(directory, MAX_BYTES + 2 * MAX_JSON_BYTES)
     where = directory / METADATA
-    metadata = _read_metadata(where, read_verified(directory, METADATA, sums, MAX_JSON_BYTES))
-    if metadata.model.kind not in KINDS:
-        raise UserError(f"{where}: {unknown_name('kind of model', metadata.model.kind, KINDS)}")
-    if metadata.scaling not in SCALINGS:
-        raise UserError(f"{where}: {unknown_name('scaling', metadata.scaling, SCALINGS)}")
-    scaling = SCALINGS[metadata.scaling]
-    kind = KINDS[metadata.model.kind]
-    config = decode(kind.config, metadata.model.configuration, NAMES, where)
-    expected = _expected(config, scaling, metadata.class_names, where)
-    arrays = read_arrays(directory, by_name(expected), sums, where)
-    structure = jax.tree.structure(expected)
-    parameters = jax.tree.unflatten(structure, arrays)["parameters"]
-    _check_extractor(config, parameters, metadata.extractor, where)
+    content = read_verified(directory, METADATA, checksums, MAX_JSON_BYTES)
+    metadata = decode_metadata(content, where)
+    expected = _expected(metadata.stages, metadata.class_names, where)
+    found = read_arrays(directory, flatten_paths(expected), checksums, where)
+    leaves = [found[name] for name in flatten_paths(expected)]
+    tree = jax.tree.unflatten(jax.tree.structure(expected), leaves)
+    _check_features(_fitted(metadata.stages, tree), where)
     device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-    tree = jax.device_put(jax.tree.unflatten(structure, arrays), device)
     return Checkpoint(
-        model=config,
-        scaling=scaling,
-        parameters=tree["parameters"],
-        statistics=tree["statistics"],
-        class_names=metadata.class_names,
-        metrics=metadata.metrics,
-        run=metadata.run,
-        data_checksum=metadata.data_checksum,
-        extractor=metadata.extractor,
+        _fitted(metadata.stages, jax.device_put(tree, device)),
+        metadata.class_names,
+        metadata.metrics,
+        metadata.run,
+        metadata.data_checksum,
     )
 
 
-def _describe(checkpoint: Checkpoint) -> Metadata:
-    import orbax.checkpoint as ocp
+def _tree(stages: Sequence[FittedStage]) -> dict[str, dict[str, Any]]:
+    """All arrays, as they are named in files: "mlp.parameters.0.W", "mlp.statistics.mean"."""
+    return {
+        stage.name: {**stage.variables._asdict(), "statistics": stage.statistics}
+        for stage in stages
+    }
 
-    if SCALINGS.get(checkpoint.scaling.name) != checkpoint.scaling:
-        raise unknown_name("scaling", checkpoint.scaling.name, SCALINGS)
-    return Metadata(
-        format_version=FORMAT_VERSION,
-        model=ModelRecord(kind_of(checkpoint.model), encode(checkpoint.model, NAMES)),
-        scaling=checkpoint.scaling.name,
-        class_names=tuple(checkpoint.class_names),
-        metrics=dict(checkpoint.metrics),
-        run=dict(checkpoint.run),
-        data_checksum=checkpoint.data_checksum,
-        versions={
-            "python": platform.python_version(),
-            "jax": jax.__version__,
-            "numpy": np.__version__,
-            "orbax-checkpoint": ocp.__version__,
-        },
-        extractor=checkpoint.extractor,
+
+def _fitted(records: Sequence[StageRecord], tree: dict[str, Any]) -> tuple[FittedStage, ...]:
+    return tuple(
+        FittedStage(
+            record.name,
+            record.model,
+            record.scaling,
+            Variables(tree[record.name]["parameters"], tree[record.name]["state"]),
+            tree[record.name]["statistics"],
+            record.features_of,
+        )
+        for record in records
     )
 
 
-def _check_extractor(
-    config: Any, parameters: Parameters, extractor: str | None, where: Path
-) -> None:
-    of = KINDS[kind_of(config)].extractor
-    if of is None:
-        return
-    found = fingerprint(of(parameters))
-    if found != extractor:
-        raise UserError(
-            f"{where}: its MLP was trained on the features of another network (SHA-256 of the "
-            f"parameters {extractor}, found {found}); pair it with that one, or train it on this one's"
-        )
-
-
-def _read_metadata(file: Path, content: bytes) -> Metadata:
-    values = parse_json(content, file)
-    version = values.get("format_version") if isinstance(values, dict) else None
-    if version != FORMAT_VERSION:
-        raise UserError(
-            f"{file}: format_version is {shown(version)}, this fmnist-jax reads {FORMAT_VERSION}; "
-            "use the fmnist-jax that wrote the checkpoint, or train anew"
-        )
-    return decode(Metadata, values, {}, file)
+def _check_features(stages: Sequence[FittedStage], where: Path) -> None:
+    for number, stage in enumerate(stages):
+        found = fingerprint_stages(stages[:number])
+        if found != stage.features_of:
+            raise UserError(
+                f"{where}: stage {stage.name} was trained on the features of other stages (SHA-256 of "
+                f"their arrays {stage.features_of}, found {found}); use it with those, or train it on "
+                "the features of these"
+            )
 
 
 def _expected(
-    config: Any, scaling: Scaling, class_names: tuple[str, ...], where: Path
-) -> dict[str, Any]:
-    """Shapes and types of the arrays that a configuration asks for; nothing is computed."""
-    layers = _layers(config)
-    if layers > MAX_LAYERS:
-        raise UserError(f"{where}: the model has {layers} layers; {MAX_LAYERS} are the most")
-    if not all(name.isprintable() and len(name) <= MAX_NAME for name in class_names):
-        raise UserError(
-            f"{where}: class_names must be of printable characters, {MAX_NAME} at most; rename them"
-        )
-    network = KINDS[kind_of(config)].build(config)
-    parameters = jax.eval_shape(lambda: network.init(jax.random.key(0)))
-    image = jax.ShapeDtypeStruct((1, *IMAGE_SHAPE), np.float32)
+    records: Sequence[StageRecord], class_names: Sequence[str], where: Path
+) -> dict[str, dict[str, Any]]:
+    """Shapes and types of the arrays that the configurations require; no large array is computed."""
+    _check_names(records, class_names, where)
+    layers = 0
+    for record in records:
+        layers += len(record.model.layers())
+        if layers > MAX_LAYERS:
+            raise UserError(f"{where}: more than {MAX_LAYERS} layers, which is the maximum")
+    programs = tuple(StageProgram(record.model.build(), record.scaling) for record in records)
+    shape, dtype = IMAGE_SHAPE, np.uint8
+    arrays = []
+    for record, program in zip(records, programs, strict=True):
+        if math.prod(shape) > MAX_FEATURES:
+            raise UserError(f"{where}: stage {record.name} has more than {MAX_FEATURES} inputs")
+        variables = jax.eval_shape(lambda program=program: program.model.init(jax.random.key(0)))
+        arrays.append(StageArrays(variables, record.scaling.fit(np.zeros((1, *shape), dtype))))
+        shape, dtype = (record.model.features,), np.float32
+    image = jax.ShapeDtypeStruct((1, *IMAGE_SHAPE), np.uint8)
     try:
-        classes = jax.eval_shape(network.apply, parameters, image).shape[-1]
-    except TypeError as error:
+        classes = jax.eval_shape(
+            lambda arrays, image: compute_logits(programs, arrays, image), tuple(arrays), image
+        ).shape[-1]
+    except (TypeError, ValueError) as error:
         raise UserError(
-            f"{where}: the model doesn't take images of {IMAGE_SHAPE}; check its sizes"
+            f"{where}: the stages don't fit images of {IMAGE_SHAPE} and each other; check their sizes"
         ) from error
     if classes != len(class_names):
         raise UserError(
-            f"{where}: the model tells {classes} classes apart, and class_names has "
-            f"{len(class_names)}: give each class its name"
+            f"{where}: the model has {classes} classes and class_names has {len(class_names)} names: "
+            "give each class its name"
         )
-    return _tree(parameters, scaling.fit(np.zeros((1, *IMAGE_SHAPE), np.uint8)))
+    return {
+        record.name: {**stage.variables._asdict(), "statistics": stage.statistics}
+        for record, stage in zip(records, arrays, strict=True)
+    }
 
 
-def _layers(config: MLPConfig | ConvNetConfig | PipelineConfig) -> int:
-    if isinstance(config, PipelineConfig):
-        return _layers(config.network) + _layers(config.mlp)
-    if isinstance(config, ConvNetConfig):
-        return len(config.blocks) + len(config.hidden) + 1
-    return len(config.layer_sizes) - 1
-
-
-def _tree(parameters: Parameters, statistics: Statistics) -> dict[str, Any]:
-    return {"parameters": parameters, "statistics": statistics}
+def _check_names(records: Sequence[StageRecord], class_names: Sequence[str], where: Path) -> None:
+    names = [record.name for record in records]
+    if not names or len(set(names)) < len(names) or not all(map(_STAGE_NAME.fullmatch, names)):
+        raise UserError(
+            f"{where}: stages must be one or more, with different names of letters, digits, - and _"
+        )
+    if not all(name.isprintable() and len(name) <= MAX_NAME for name in class_names):
+        raise UserError(
+            f"{where}: class_names must be printable, with at most {MAX_NAME} characters; rename them"
+        )

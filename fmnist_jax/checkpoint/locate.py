@@ -1,27 +1,47 @@
-"""Where checkpoints are: the one that is meant, those that ship, and a good one in a bad one's stead."""
+"""Where checkpoints are: by path, by a shipped checkpoint's name, and the newest valid one nearby."""
 
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from fmnist_jax.checkpoint.arrays import MAX_BYTES, METADATA
+from fmnist_jax.checkpoint.format import MAX_BYTES, METADATA
 from fmnist_jax.errors import UserError
-from fmnist_jax.storage.manifest import MANIFEST, beside, is_sealed, present, read_json, verify
+from fmnist_jax.storage.manifest import (
+    MANIFEST,
+    current_directory,
+    is_sealed,
+    previous_directory,
+    read_json,
+    verify,
+)
 
-_MAX_TRIED = 20
+_MAX_CANDIDATES = 20
 
 
 def find_checkpoint(path_or_name: str | Path) -> Path:
-    """The checkpoint meant: by its directory, by the directory of its run, or by a shipped one's name.
+    """Return the directory of a checkpoint.
 
-    A damaged one is found too: whoever restores it says what is wrong. Raises UserError, with the
-    names of the shipped ones, where there is no such checkpoint, and for one that may not be read.
+    A damaged checkpoint is found too; `restore_checkpoint` reports the damage.
+
+    Args:
+        path_or_name: The directory of a checkpoint or of a run, or the name of a shipped checkpoint.
+
+    Returns:
+        The checkpoint's directory.
+
+    Raises:
+        UserError: If there is no such checkpoint, with the names of the shipped ones, or if permissions
+            forbid reading it.
+
+    Examples:
+        >>> find_checkpoint("report1-mlp").name
+        'report1-mlp'
     """
     path = Path(path_or_name)
     try:
         candidates = (path, path / "checkpoint")
         for candidate in candidates:
-            if is_sealed(present(candidate)):
+            if is_sealed(current_directory(candidate)):
                 return candidate
         for candidate in candidates:
             if any((candidate / name).exists() for name in (MANIFEST, METADATA)):
@@ -29,9 +49,9 @@ def find_checkpoint(path_or_name: str | Path) -> Path:
         shipped = shipped_checkpoints()
         if str(path_or_name) in shipped:
             return shipped[str(path_or_name)]
-        found = "no checkpoint in there, or a half-written one" if path.exists() else "not found"
+        found = "no checkpoint in it, or a half-written one" if path.exists() else "not found"
     except (OSError, ValueError) as error:
-        raise UserError(f"{path_or_name!r}: can't be a path ({error}); check it") from error
+        raise UserError(f"{path_or_name!r}: not a valid path ({error}); check it") from error
     raise UserError(
         f"{path_or_name}: {found}; name the directory of a checkpoint or of a run, or a checkpoint "
         f"that ships with fmnist-jax: {', '.join(sorted(shipped)) or 'none here'}"
@@ -39,8 +59,8 @@ def find_checkpoint(path_or_name: str | Path) -> Path:
 
 
 def shipped_checkpoints() -> dict[str, Path]:
-    """The checkpoints that come with the package, by name: those of the wheel or of the clone."""
-    package = Path(__file__).parent
+    """Return the checkpoints that come with the package, in the wheel or in the clone, by name."""
+    package = Path(__file__).parents[1]
     return {
         directory.name: directory
         for root in (package.parent / "checkpoints", package / "checkpoints")
@@ -49,19 +69,19 @@ def shipped_checkpoints() -> dict[str, Path]:
     }
 
 
-def newest_good(path: Path, version: int) -> Path | None:
-    """The newest checkpoint near `path` whose files are whole and of this format version.
+def newest_valid(path: Path, version: int) -> Path | None:
+    """Return the newest undamaged checkpoint of this format version near `path`, or None.
 
-    Near are what `path` was about to replace, what lies beside it, the checkpoints of the runs beside
-    its run, and those that ship.
+    Considered are the checkpoint that `path` was replacing, its siblings, the checkpoints of the runs next
+    to its run, and then the shipped ones.
     """
-    tried = islice(_by_age(path), _MAX_TRIED)
-    return next((directory for directory in tried if _is_good(directory, version)), None)
+    candidates = islice(_by_age(path), _MAX_CANDIDATES)
+    return next((directory for directory in candidates if _is_valid(directory, version)), None)
 
 
 def _by_age(path: Path) -> Iterator[Path]:
     run = path.absolute().parent
-    near = {*beside(path), *run.glob("*"), *run.parent.glob("*/checkpoint")}
+    near = {previous_directory(path), *run.glob("*"), *run.parent.glob("*/checkpoint")}
     ages = {}
     for directory in near - {path.absolute()}:
         try:
@@ -72,7 +92,7 @@ def _by_age(path: Path) -> Iterator[Path]:
     yield from shipped_checkpoints().values()
 
 
-def _is_good(directory: Path, version: int) -> bool:
+def _is_valid(directory: Path, version: int) -> bool:
     try:
         verify(directory, MAX_BYTES)
         metadata = read_json(directory / METADATA)

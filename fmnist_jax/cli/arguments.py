@@ -1,7 +1,8 @@
-"""Command-line options from the configuration dataclasses: names become behaviours here, once."""
+"""Command-line options from configurations and functions: names become behaviours here, once."""
 
 import contextlib
 import functools
+import inspect
 import io
 import json
 import re
@@ -11,57 +12,57 @@ from typing import Any, TypeVar
 import tyro
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
-from fmnist_jax.config.codec import Tables, name_of, named
+from fmnist_jax.config.codec import Names, find_named, name_of
 from fmnist_jax.errors import UserError
 
 Result = TypeVar("Result")
 
 Unprefixed = tyro.conf.OmitArgPrefixes
-"""Where `prefixes` are asked for: the parameter whose options go without."""
+"""Where `prefixes` are requested: the parameter whose options have none."""
 
 
 def call(
     command: Callable[..., Result],
     name: str,
     arguments: Sequence[str],
-    tables: Tables,
+    names: Names,
     prefixes: bool = False,
 ) -> Result:
-    """Call `command` with what `arguments` say, after `name` in the usage; exits with 0 after --help.
+    """Call `command` with the parsed `arguments`, after `name` in the usage; exits with 0 after --help.
 
-    With `prefixes` a field's option begins with its parameter, as --mlp-training.epochs. Raises
-    UserError where they don't fit.
+    With `prefixes` a nested option begins with its parameter's name, as --mlp-training.epochs. Raises
+    UserError for arguments that don't fit.
     """
 
     @functools.wraps(command)
     def prepared(*positional: Any, **named: Any) -> Callable[[], Result]:
         return functools.partial(command, *positional, **named)
 
-    return parse(prepared, f"fmnist-jax {name}", arguments, tables, prefixes)()
+    return parse(prepared, f"fmnist-jax {name}", arguments, names, prefixes)()
 
 
 def parse(
     kind: Callable[..., Result],
     program: str,
     arguments: Sequence[str] | None,
-    tables: Tables,
+    names: Names,
     prefixes: bool = False,
 ) -> Result:
-    """What `kind` makes of the options that `arguments` (by default the process's own) give it.
+    """Call `kind` with the options that `arguments` (by default the process's own) give it.
 
-    Raises UserError where they don't fit.
+    Raises UserError for arguments that don't fit.
     """
     registry = ConstructorRegistry()
 
     @registry.primitive_rule
     def behaviour(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec | None:
-        if info.type not in tables:
+        if info.type not in names:
             return None
-        table = tables[info.type]
+        table = names[info.type]
         return PrimitiveConstructorSpec(
             nargs=1,
             metavar="{" + ",".join(table) + "}",
-            instance_from_str=lambda words: named(words[0], info.type, table),
+            instance_from_str=lambda words: find_named(words[0], info.type, table),
             is_instance=lambda value: value in table.values(),
             str_from_instance=lambda value: [name_of(value, table)],
         )
@@ -81,8 +82,32 @@ def parse(
         raise UserError(f"{_one_line(complaint.getvalue())}; see {program} --help") from None
 
 
+def with_parameter(
+    function: Callable[..., Any],
+    act: Callable[[Any, Any], Result],
+    parameter: inspect.Parameter,
+    description: str,
+) -> Callable[..., Result]:
+    """Make a command with `function`'s options and one more: act(function(...), that one)."""
+    signature = inspect.signature(function)
+
+    def command(**options: Any) -> Result:
+        last = options.pop(parameter.name, parameter.default)
+        return act(function(**options), last)
+
+    parameters = [
+        one.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for one in (*signature.parameters.values(), parameter)
+    ]
+    command.__signature__ = inspect.Signature(parameters)  # pyright: ignore[reportFunctionMemberAccess]
+    command.__annotations__ = {one.name: one.annotation for one in parameters}
+    text = inspect.cleandoc(function.__doc__ or "")
+    command.__doc__ = f"{text}\n    {parameter.name}: {description}\n"
+    return command
+
+
 def _one_line(box: str) -> str:
-    """tyro's framed complaint as one line, without the frame's title and its own word on --help."""
+    """tyro's framed error message on one line, without the frame's title and its own note on --help."""
     lines = [line for line in box.splitlines() if not line.startswith("\u256d")]
     lines = [re.sub(r"[\u2500-\u257f]", "", line).strip() for line in lines]
     kept = [line for line in lines if line and not re.match(r"For full helptext|.*--help$", line)]
@@ -90,5 +115,5 @@ def _one_line(box: str) -> str:
 
 
 def json_text(value: Any) -> str:
-    """What `--json` prints."""
+    """Format what `--json` prints."""
     return json.dumps(value, indent=2)

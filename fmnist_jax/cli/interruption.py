@@ -24,13 +24,13 @@ class Interruption:
 
     number: int | None = None
 
-    def asked(self) -> Stopped | None:
+    def stop_requested(self) -> Stopped | None:
         """What to raise as soon as all is saved, or None."""
         return None if self.number is None else Stopped(self.number)
 
     def check(self) -> None:
         """Raise Stopped where an end was asked for."""
-        stopped = self.asked()
+        stopped = self.stop_requested()
         if stopped is not None:
             raise stopped
 

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float, Int, Key
 Parameters = Any
 """Any pytree of arrays: what training changes by gradients."""
 State = Any
-"""Any pytree of arrays beside the parameters, such as the running statistics of batch norm; {} without any."""
+"""Any pytree of arrays beside the parameters, such as batch norm's running statistics; {} without any."""
 Inputs = Float[Array, "batch *shape"]
 Features = Float[Array, "batch features"]
 Logits = Float[Array, "batch classes"]
@@ -100,4 +100,14 @@ class ModelConfig(Protocol):
 
     def feature_layers(self) -> tuple[Layer, ...]:
         """List the layers that turn an input into features."""
+        ...
+
+    def first_layer(self, variables: Variables) -> Float[Any, "units height width"]:
+        """Return the first layer's weights, a picture a unit."""
+        ...
+
+    def feature_maps(
+        self, variables: Variables, inputs: Inputs
+    ) -> tuple[Float[Array, "filters height width batch"], ...]:
+        """Compute what each block makes of the inputs; () for a network without maps."""
         ...

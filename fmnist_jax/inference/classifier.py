@@ -1,60 +1,85 @@
 """From grey images to class names with their probabilities."""
 
 import functools
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from attrs import frozen
 from jaxtyping import Array, Float32, Num, UInt8
 
 from fmnist_jax.checkpoint.checkpoint import Checkpoint, find_checkpoint, restore_checkpoint
-from fmnist_jax.config.checks import is_count, shown, whole
+from fmnist_jax.config.fields import as_int, format_value, is_whole
 from fmnist_jax.data.dataset import IMAGE_SHAPE
-from fmnist_jax.data.scaling import Scaling, Statistics
 from fmnist_jax.errors import UserError
-from fmnist_jax.models.base import Model, Network, Parameters
+from fmnist_jax.models.stages import StageArrays, StageProgram, compute_logits, split_stages
 from fmnist_jax.scratch.losses import softmax
 
 CHUNK = 1024
-"""Images classified in one go; a power of two."""
+"""Images classified in one call; a power of two."""
 
 Images = UInt8[np.ndarray, "n 28 28"]
 
 
 class Prediction(NamedTuple):
-    """What a model makes of one image."""
+    """The likeliest classes of one image."""
 
     label: str
     """Name of the likeliest class."""
     probability: float
-    """Its probability, 0 to 1."""
+    """Its probability, from 0 to 1."""
     top: tuple[tuple[str, float], ...]
     """The likeliest classes with their probabilities, the likeliest first."""
 
 
-@dataclass(frozen=True)
+@frozen(eq=False)
 class Classifier:
-    """A trained model that takes images as the data set has them."""
+    """Classifies images with a trained network.
+
+    Args:
+        checkpoint: The network, as `restore_checkpoint` returns it.
+
+    Examples:
+        >>> classifier = Classifier.from_checkpoint("report1-mlp")
+        >>> images = np.zeros((2, 28, 28), np.uint8)
+        >>> classifier.probabilities(images).shape
+        (2, 10)
+        >>> [name for name, probability in classifier.classify(images, top_k=2)[0].top]
+        ['Sandal', 'Bag']
+    """
 
     checkpoint: Checkpoint
 
     @classmethod
     def from_checkpoint(cls, path_or_name: str | Path) -> "Classifier":
-        """The classifier in a checkpoint's or run's directory, or in a shipped checkpoint.
+        """Restore a checkpoint and build its classifier.
 
-        Raises UserError for a checkpoint that can't be found or used.
+        Args:
+            path_or_name: The directory of a checkpoint or of a run, or the name of a shipped checkpoint.
+
+        Returns:
+            The classifier.
+
+        Raises:
+            UserError: For a checkpoint that is not found, damaged or of another format version.
         """
         return cls(restore_checkpoint(find_checkpoint(path_or_name)))
 
     def probabilities(self, images: Images) -> Float32[np.ndarray, "n classes"]:
-        """softmax(logits) of each image, shape (n, classes).
+        """Compute softmax(logits) of each image.
 
-        Any n will do: at most 1024 images go in one call, their number padded to a power of two, so
-        that eleven programs serve all sizes.
+        At most 1024 images go into one call, their number padded to a power of two, so that eleven
+        compiled programs serve all sizes.
 
-        Raises UserError for images of another shape or type.
+        Args:
+            images: Grey levels from 0 (background) to 255, uint8 of shape (n, 28, 28), for any n.
+
+        Returns:
+            Probabilities, float32 of shape (n, classes); each row sums to 1.
+
+        Raises:
+            UserError: For images of another shape or type.
         """
         try:
             images = np.asarray(images)
@@ -68,22 +93,34 @@ class Classifier:
                 f"images must be uint8 of shape (n, 28, 28), found {images.dtype} of shape "
                 f"{images.shape}; grey levels go from 0 (background) to 255, one image is images[None]"
             )
+        programs, arrays = split_stages(self.checkpoint.stages)
         chunks = [images[start : start + CHUNK] for start in range(0, len(images), CHUNK)]
-        # All are under way before the first is waited for.
-        running = [(len(chunk), self._start(_padded(chunk))) for chunk in chunks]
+        # All chunks are dispatched before the first result is read.
+        results = [
+            (len(chunk), class_probabilities(programs, arrays, _padded(chunk))) for chunk in chunks
+        ]
         empty = np.zeros((0, len(self.checkpoint.class_names)), np.float32)
-        return np.concatenate([empty, *(np.asarray(rows)[:count] for count, rows in running)])
+        return np.concatenate([empty, *(np.asarray(rows)[:count] for count, rows in results)])
 
     def classify(self, images: Images, top_k: int = 3) -> list[Prediction]:
-        """The likeliest class of each image, and the `top_k` likeliest.
+        """Find the likeliest classes of each image.
 
-        Raises UserError for images of another shape or type and a `top_k` that can't be.
+        Args:
+            images: As in `probabilities`.
+            top_k: How many classes to return, from 1 to the number of classes.
+
+        Returns:
+            A prediction for each image, in order.
+
+        Raises:
+            UserError: For images of another shape or type and a `top_k` out of range.
         """
         names = self.checkpoint.class_names
-        top_k = whole(top_k)
-        if not is_count(top_k, 1, len(names)):
+        top_k = as_int(top_k)
+        if not is_whole(top_k, 1, len(names)):
             raise UserError(
-                f"top_k must be a count from 1 to the {len(names)} classes, found {shown(top_k)}"
+                f"top_k must be a whole number from 1 to the {len(names)} classes, found "
+                f"{format_value(top_k)}"
             )
         predictions = []
         for row in self.probabilities(images):
@@ -92,26 +129,18 @@ class Classifier:
             predictions.append(Prediction(*top[0], top))
         return predictions
 
-    def _start(self, images: Images) -> Float32[Array, "n classes"]:
-        saved = self.checkpoint
-        return class_probabilities(
-            saved.network, saved.scaling, saved.parameters, saved.statistics, images
-        )
 
-
-@functools.partial(jax.jit, static_argnames=("network", "scaling"))
+@functools.partial(jax.jit, static_argnames=("programs",))
 def class_probabilities(
-    network: Model | Network,
-    scaling: Scaling,
-    parameters: Parameters,
-    statistics: Statistics,
+    programs: tuple[StageProgram, ...],
+    arrays: tuple[StageArrays, ...],
     images: Num[Any, "n 28 28"],
 ) -> Float32[Array, "n classes"]:
-    """softmax(network(scaling(images))), one program for each number of images."""
-    return softmax(network.apply(parameters, scaling.apply(statistics, images)))
+    """Compute softmax(logits) of the stages: one compiled program for each number of images."""
+    return softmax(compute_logits(programs, arrays, images))
 
 
 def _padded(images: Images) -> Images:
-    """The images, and black ones up to the next power of two."""
+    """Add black images up to the next power of two."""
     missing = (1 << (len(images) - 1).bit_length()) - len(images)
     return np.pad(images, ((0, missing), (0, 0), (0, 0)))

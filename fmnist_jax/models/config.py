@@ -1,54 +1,58 @@
-"""What a convolutional network is made of: blocks of convolution and pooling, then dense layers."""
+"""Descriptions of convolutional networks: blocks of convolution and pooling, then dense layers."""
 
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from fmnist_jax.config.checks import check_type, is_count, listed, shown, whole
+import attrs
+import numpy as np
+from attrs import field, frozen
+from attrs.validators import optional
+from jaxtyping import Float
+
+from fmnist_jax.config.fields import as_int, as_tuple, each, function, of_type, whole
+from fmnist_jax.config.model import Inputs, Layer, Model, Variables
 from fmnist_jax.data.dataset import IMAGE_SHAPE
 from fmnist_jax.errors import UserError
+from fmnist_jax.ops.geometry import Maps
 from fmnist_jax.ops.pooling import MAX, Pooling
 from fmnist_jax.scratch.activations import RELU, Activation
-from fmnist_jax.scratch.initializers import Initializer, random
+from fmnist_jax.scratch.initializers import Initializer, uniform_fan_in
 from fmnist_jax.scratch.losses import SOFTMAX_CROSS_ENTROPY, Loss
 
 MAX_UNITS = 2**14
-"""Filters or dense units of a layer; more is a slip, and would ask for more memory than there is."""
+"""Filters or dense units of a layer; more would need more memory than there is."""
 
 
-@dataclass(frozen=True)
+def _below_kernel(block: "Block", field: "attrs.Attribute[Any]", value: int) -> None:
+    if value >= block.kernel:
+        raise UserError(
+            f"padding must be less than the kernel's {block.kernel}, or left out to keep the size, "
+            f"found {value}"
+        )
+
+
+@frozen
 class Block:
-    """A convolution, the network's activation, and a pooling."""
+    """A convolution, the network's activation, and a pooling.
 
-    filters: int
-    kernel: int = 3
+    Raises:
+        UserError: For counts out of range and a padding that is not less than the kernel.
+
+    Examples:
+        >>> Block(32, kernel=5).sides
+        (2, 2)
+    """
+
+    filters: int = field(converter=as_int, validator=whole(1, MAX_UNITS))
+    kernel: int = field(default=3, converter=as_int, validator=whole(1, min(IMAGE_SHAPE)))
     """Height and width of the kernel."""
-    stride: int = 1
-    padding: int | None = None
-    """Zeros on each of the four sides; without it as many as keep the map's size at stride 1
+    stride: int = field(default=1, converter=as_int, validator=whole(1, min(IMAGE_SHAPE)))
+    padding: int | None = field(
+        default=None, converter=as_int, validator=optional([whole(0), _below_kernel])
+    )
+    """Zeros on each of the four sides; by default as many as keep the map's size at stride 1
     ((kernel - 1) // 2 before, kernel // 2 after)."""
-    pooling: Pooling = MAX
-
-    def __post_init__(self) -> None:
-        """Refuse what can't be built; any library's integers become ints."""
-        for name, least, most in (
-            ("filters", 1, MAX_UNITS),
-            ("kernel", 1, min(IMAGE_SHAPE)),
-            ("stride", 1, min(IMAGE_SHAPE)),
-        ):
-            value = whole(getattr(self, name))
-            if not is_count(value, least, most):
-                raise UserError(
-                    f"{name} must be a count from {least} to {most}, found {shown(value)}"
-                )
-            object.__setattr__(self, name, value)
-        object.__setattr__(self, "padding", whole(self.padding))
-        if self.padding is not None and not is_count(self.padding, 0, self.kernel - 1):
-            raise UserError(
-                f"padding must be from 0 to less than the kernel's {self.kernel}, or left out to "
-                f"keep the size, found {shown(self.padding)}"
-            )
-        check_type("pooling", self.pooling, Pooling, "as networks.pooling.MAX is")
+    pooling: Pooling = field(default=MAX, validator=of_type(Pooling, "ops.pooling.MAX"))
 
     @property
     def sides(self) -> tuple[int, int]:
@@ -65,58 +69,52 @@ class MapSizes(NamedTuple):
     convolved: int
     """After the convolution."""
     used: int
-    """Of those, what the pooling looks at: the rest is never computed."""
+    """Of those, what the pooling uses: the rest is never computed."""
     pooled: int
 
 
-@dataclass(frozen=True)
+@frozen
 class ConvNetConfig:
     """A convolutional classifier: blocks, hidden dense layers, logits.
 
-    Raises UserError for what can't be built: no blocks, kernels or poolings too large for their maps.
+    Raises:
+        UserError: For no blocks, counts out of range, kernels or poolings too large for their maps.
+
+    Examples:
+        >>> ConvNetConfig((Block(8), Block(16)), hidden=(32,)).features
+        784
     """
 
-    blocks: tuple[Block, ...]
-    hidden: tuple[int, ...] = (512,)
+    blocks: tuple[Block, ...] = field(
+        converter=as_tuple, validator=each(of_type(Block, "Block(32)"), least=1)
+    )
+    hidden: tuple[int, ...] = field(
+        default=(512,), converter=as_tuple, validator=each(whole(1, MAX_UNITS))
+    )
     """Units of the dense layers between features and logits."""
-    activation: Activation = RELU
+    activation: Activation = field(
+        default=RELU, validator=of_type(Activation, "scratch.activations.RELU")
+    )
     """After every convolution and every hidden layer."""
-    initializer: Initializer = random
+    initializer: Initializer = field(
+        default=uniform_fan_in, validator=function("scratch.initializers.he_normal")
+    )
     """Draws every layer's first weights and biases."""
-    loss: Loss = SOFTMAX_CROSS_ENTROPY
+    loss: Loss = field(
+        default=SOFTMAX_CROSS_ENTROPY,
+        validator=of_type(Loss, "scratch.losses.SOFTMAX_CROSS_ENTROPY"),
+    )
     """What training minimises."""
-    classes: int = 10
+    classes: int = field(default=10, converter=as_int, validator=whole(1, MAX_UNITS))
 
-    def __post_init__(self) -> None:
-        """Refuse what can't be built; lists become tuples."""
-        for name, example in (("blocks", "(Block(8), Block(16))"), ("hidden", "(512,) or ()")):
-            value = listed(getattr(self, name))
-            if value is None:
-                raise UserError(
-                    f"{name} must be a tuple, as {example} is, found {shown(getattr(self, name))}"
-                )
-            object.__setattr__(self, name, value)
-        object.__setattr__(self, "classes", whole(self.classes))
-        if not self.blocks:
-            raise UserError("blocks must be one or more, found none")
-        for number, block in enumerate(self.blocks, 1):
-            check_type(f"block {number}", block, Block, "as Block(32) is")
-        for size in (*self.hidden, self.classes):
-            if not is_count(size, 1, MAX_UNITS):
-                raise UserError(
-                    f"hidden and classes must be counts from 1 to {MAX_UNITS}, found {shown(size)}"
-                )
-        for name, kind, example in (
-            ("activation", Activation, "scratch.activations.RELU"),
-            ("loss", Loss, "scratch.losses.SOFTMAX_CROSS_ENTROPY"),
-        ):
-            check_type(name, getattr(self, name), kind, f"as {example} is")
-        if not callable(self.initializer):
-            raise UserError(
-                f"initializer must be a function, as scratch.initializers has them, found "
-                f"{shown(self.initializer)}"
-            )
-        _ = self.map_sizes  # refuses what doesn't fit
+    def __attrs_post_init__(self) -> None:
+        """Refuse kernels and poolings that don't fit their maps."""
+        _ = self.map_sizes
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Height and width of an image."""
+        return IMAGE_SHAPE
 
     @property
     def map_sizes(self) -> tuple[MapSizes, ...]:
@@ -127,7 +125,7 @@ class ConvNetConfig:
             if padded < block.kernel:
                 raise UserError(
                     f"block {number}: a {block.kernel}x{block.kernel} kernel is too large for its "
-                    f"{size}x{size} map padded to {padded}x{padded}; take a smaller kernel, more "
+                    f"{size}x{size} map padded to {padded}x{padded}; use a smaller kernel, more "
                     "padding, or less stride and pooling before it"
                 )
             convolved = (padded - block.kernel) // block.stride + 1
@@ -135,7 +133,7 @@ class ConvNetConfig:
             if not used:
                 raise UserError(
                     f"block {number}: a {convolved}x{convolved} map is too small for "
-                    f"{block.pooling.name} pooling; leave it out, or take less stride and pooling "
+                    f"{block.pooling.name} pooling; leave it out, or use less stride and pooling "
                     "before it"
                 )
             sizes.append(MapSizes(size, convolved, used, block.pooling.size(convolved)))
@@ -144,10 +142,59 @@ class ConvNetConfig:
 
     @property
     def features(self) -> int:
-        """Numbers that an image's last maps hold: the width of `features(images)`."""
+        """Size of an image's last maps: the width of its features."""
         return self.blocks[-1].filters * self.map_sizes[-1].pooled ** 2
 
     @property
     def dense_sizes(self) -> tuple[tuple[int, int], ...]:
-        """(inputs, units) of each dense layer, the last one's units being the classes."""
+        """(inputs, units) of each dense layer; the last one's units are the classes."""
         return tuple(pairwise((self.features, *self.hidden, self.classes)))
+
+    def build(self) -> Model:
+        """Build the network from its Flax module; Flax is imported when the first one is built."""
+        from fmnist_jax.models import functional
+
+        return functional.build(self)
+
+    def first_layer(self, variables: Variables) -> Float[np.ndarray, "units height width"]:
+        """Return the first convolution's filters, a picture a filter."""
+        kernel = np.asarray(variables.parameters["blocks"][0]["kernel"])
+        return np.moveaxis(kernel[:, :, 0], -1, 0)
+
+    def feature_maps(self, variables: Variables, inputs: Inputs) -> tuple[Maps, ...]:
+        """Compute each block's maps of scaled images."""
+        from fmnist_jax.models import functional
+
+        return functional.maps(variables, inputs, self)
+
+    def layers(self) -> tuple[Layer, ...]:
+        """List the blocks, then the dense layers.
+
+        A multiply-add is counted for each weight of each output that is used, zeros of the padding
+        included; biases, activations and poolings are left out, being few.
+        """
+        dense = (
+            Layer(f"dense {number}", (units,), inputs * units + units, inputs * units)
+            for number, (inputs, units) in enumerate(self.dense_sizes, 1)
+        )
+        return *self.feature_layers(), *dense
+
+    def feature_layers(self) -> tuple[Layer, ...]:
+        """List the blocks."""
+        layers, inputs = [], 1
+        for number, (block, sizes) in enumerate(zip(self.blocks, self.map_sizes, strict=True), 1):
+            weights = block.kernel**2 * inputs * block.filters
+            layers.append(
+                Layer(
+                    f"block {number}: convolution {block.kernel}x{block.kernel}",
+                    (block.filters, sizes.used, sizes.used),
+                    weights + block.filters,
+                    weights * sizes.used**2,
+                    first=number == 1,
+                )
+            )
+            if block.pooling.name != "none":
+                pooled = (block.filters, sizes.pooled, sizes.pooled)
+                layers.append(Layer(f"block {number}: {block.pooling.name} pooling", pooled, 0, 0))
+            inputs = block.filters
+        return tuple(layers)

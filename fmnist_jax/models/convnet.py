@@ -11,10 +11,8 @@ from fmnist_jax.config.checks import shown_array
 from fmnist_jax.data.dataset import IMAGE_SHAPE
 from fmnist_jax.errors import UserError
 from fmnist_jax.models.config import Block, ConvNetConfig, MapSizes
-from fmnist_jax.ops.conv_block import Step
-from fmnist_jax.ops.conv_block import block as maps_of_block
-from fmnist_jax.ops.geometry import Geometry
-from fmnist_jax.ops.pooling import Maps
+from fmnist_jax.ops.conv_block import ConvBlock, conv_block
+from fmnist_jax.ops.geometry import Geometry, Maps
 from fmnist_jax.scratch.activations import Activation
 from fmnist_jax.scratch.initializers import Initializer
 
@@ -47,8 +45,8 @@ class Convolution(nnx.Module):
         if not x.shape[-1]:  # nothing to multiply, and no sizes to be told from it
             return jnp.zeros((block.filters, self.sizes.pooled, self.sizes.pooled, 0), x.dtype)
         geometry = Geometry(block.stride, block.sides[0], self.sizes.used)
-        step = Step(geometry, self.activation.forward, block.pooling)
-        return maps_of_block(x, self.kernel[...], self.bias[...], step)
+        spec = ConvBlock(geometry, self.activation.forward, block.pooling)
+        return conv_block(x, self.kernel[...], self.bias[...], spec)
 
 
 class Dense(nnx.Module):

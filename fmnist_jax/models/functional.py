@@ -1,4 +1,4 @@
-"""A Flax network as the pure functions that training takes: the one place that splits and merges."""
+"""A Flax network as pure functions: the one place that splits and merges modules."""
 
 import functools
 from typing import Any
@@ -7,47 +7,51 @@ import jax
 from flax import nnx
 from jaxtyping import Array, Float, Key
 
-from fmnist_jax.models.base import Inputs, Logits, Model, by_autodiff
+from fmnist_jax.config.model import Features, Inputs, Labels, Logits, Model, State, Variables
 from fmnist_jax.models.config import ConvNetConfig
 from fmnist_jax.models.convnet import ConvNet
-from fmnist_jax.ops.pooling import Maps
+from fmnist_jax.ops.geometry import Maps
 
 Parameters = Any
 """{"blocks": {0: {"kernel", "bias"}, ...}, "dense": {0: ..., ...}}."""
 
 
 @functools.cache
-def conv_net(config: ConvNetConfig) -> Model:
-    """The network as a `Model`: logits of images, its gradient by `jax.grad`."""
+def build(config: ConvNetConfig) -> Model:
+    """Build the network; its gradient is `jax.value_and_grad`'s."""
 
-    def apply(parameters: Parameters, inputs: Inputs) -> Logits:
-        return merged(parameters, config)(inputs)
+    def init(key: Key[Array, ""]) -> Variables:
+        return Variables(nnx.to_pure_dict(nnx.state(ConvNet(config, key), nnx.Param)), {})
 
-    return by_autodiff(functools.partial(init, config=config), apply, config.loss.forward)
+    def apply(variables: Variables, inputs: Inputs) -> Logits:
+        return merge(variables, config)(inputs)
 
+    def features(variables: Variables, inputs: Inputs) -> Features:
+        return merge(variables, config).features(inputs)
 
-def init(key: Key[Array, ""], config: ConvNetConfig) -> Parameters:
-    """Draw the first parameters."""
-    return nnx.to_pure_dict(nnx.state(ConvNet(config, key), nnx.Param))
+    def value_and_grad(
+        variables: Variables, inputs: Inputs, labels: Labels, key: Key[Array, ""]
+    ) -> tuple[tuple[Float[Array, ""], tuple[Logits, State]], Parameters]:
+        def objective(parameters: Parameters) -> tuple[Float[Array, ""], tuple[Logits, State]]:
+            logits = apply(Variables(parameters, variables.state), inputs)
+            return config.loss.forward(logits, labels).mean(), (logits, variables.state)
 
+        return jax.value_and_grad(objective, has_aux=True)(variables.parameters)
 
-def features(
-    parameters: Parameters, inputs: Inputs, config: ConvNetConfig
-) -> Float[Array, "batch features"]:
-    """`ConvNet.features` as a pure function."""
-    return merged(parameters, config).features(inputs)
-
-
-def maps(parameters: Parameters, inputs: Inputs, config: ConvNetConfig) -> tuple[Maps, ...]:
-    """`ConvNet.maps` as a pure function."""
-    return merged(parameters, config).maps(inputs)
+    return Model(init, apply, features, config.loss.forward, value_and_grad)
 
 
-def merged(parameters: Parameters, config: ConvNetConfig) -> ConvNet:
-    """The module with these parameters in it."""
+@functools.partial(jax.jit, static_argnames=("config",))
+def maps(variables: Variables, inputs: Inputs, config: ConvNetConfig) -> tuple[Maps, ...]:
+    """Compute `ConvNet.maps`, what each block makes of the images."""
+    return merge(variables, config).maps(inputs)
+
+
+def merge(variables: Variables, config: ConvNetConfig) -> ConvNet:
+    """Build the module with these variables in it."""
     graph, state = _split(config)
     state = jax.tree.map(lambda leaf: leaf, state)
-    nnx.replace_by_pure_dict(state, parameters)
+    nnx.replace_by_pure_dict(state, variables.parameters)
     return nnx.merge(graph, state)
 
 

@@ -1,4 +1,4 @@
-"""A run's history on disk: metrics.jsonl, a line an epoch, and the same for TensorBoard where asked for."""
+"""A stage's history on disk: metrics_STAGE.jsonl, a line an epoch; for TensorBoard too if requested."""
 
 import json
 import os
@@ -7,31 +7,32 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from fmnist_jax.errors import UserError
-from fmnist_jax.runs.parts import titled
 from fmnist_jax.storage.files import write_bytes, writing
 from fmnist_jax.training.loop import EpochRecord
 
 
 @contextmanager
-def history(
-    directory: Path, part: str, tensorboard: bool, done: Sequence[EpochRecord]
+def open_history(
+    directory: Path, stage: str, tensorboard: bool, done: Sequence[EpochRecord]
 ) -> Iterator[Callable[[EpochRecord], None]]:
-    """A function that adds an epoch's line to those of the epochs `done`, whatever the file held."""
-    path = directory / f"{titled('metrics', part)}.jsonl"
+    """Yield a function that appends an epoch's line; the file starts with the epochs `done`."""
+    path = directory / f"metrics_{stage}.jsonl"
     with ExitStack() as stack:
-        summarise: Callable[[EpochRecord], None] = _no_summary
+        writers: list[Callable[[EpochRecord], None]] = []
         if tensorboard:
-            summarise = stack.enter_context(_summaries(directory / "tensorboard" / part))
+            writers.append(stack.enter_context(_summaries(directory / "tensorboard" / stage)))
         with writing(path):
             write_bytes(path, b"".join(map(_line, done)))
-        for record in done:
-            summarise(record)
 
         def write(record: EpochRecord) -> None:
             with writing(path):
                 _append(path, _line(record))
-            summarise(record)
+            for summarise in writers:
+                summarise(record)
 
+        for record in done:
+            for summarise in writers:
+                summarise(record)
         yield write
 
 
@@ -40,7 +41,7 @@ def _line(record: EpochRecord) -> bytes:
 
 
 def _append(path: Path, line: bytes) -> None:
-    """Add `line` to the file, which must be there still: what isn't is told at once, not at the end."""
+    """Append `line`; fails immediately if the file was deleted."""
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
     try:
         while line:
@@ -50,18 +51,14 @@ def _append(path: Path, line: bytes) -> None:
         os.close(descriptor)
 
 
-def _no_summary(record: EpochRecord) -> None:
-    """TensorBoard wasn't asked for."""
-
-
 @contextmanager
 def _summaries(directory: Path) -> Iterator[Callable[[EpochRecord], None]]:
-    """A function that writes an epoch's figures for TensorBoard, in place of an earlier process's."""
+    """Yield a function that writes an epoch's figures for TensorBoard; earlier files are replaced."""
     try:
         from tensorboardX import SummaryWriter
     except ImportError:
         raise UserError(
-            "tensorboard was asked for and isn't installed: pip install 'fmnist-jax[tensorboard]'"
+            "tensorboard was requested and isn't installed: pip install 'fmnist-jax[tensorboard]'"
         ) from None
     with writing(directory):
         for file in directory.glob("events.*"):

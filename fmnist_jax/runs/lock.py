@@ -1,4 +1,4 @@
-"""Which directory a run goes to: a new one, or the one it was begun in; held by one process at a time."""
+"""Which directory a run uses: a new one, or the one it was started in; locked by one process at a time."""
 
 import itertools
 import json
@@ -7,20 +7,19 @@ import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import Enum, auto
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import attrs
 import jax
+from attrs import frozen
 from filelock import FileLock, Timeout
 
-from fmnist_jax.config.codec import completed, encode
+from fmnist_jax.config.codec import complete, encode
 from fmnist_jax.errors import UserError
-from fmnist_jax.models.kinds import kind_of
-from fmnist_jax.runs.parts import Run
-from fmnist_jax.runs.run import NAMES
+from fmnist_jax.runs.config import NAMES, Run
 from fmnist_jax.storage.files import writing
 from fmnist_jax.storage.manifest import is_sealed, read_json
 
@@ -29,76 +28,76 @@ CONFIGURATION, ORIGIN, RESULT, CHECKPOINT = (
 )  # fmt: skip
 LOCK = ".lock"
 
-ASIDE = re.compile(r"\..+\.[0-9a-f]{16}")
+TEMPORARY = re.compile(r"\..+\.[0-9a-f]{16}")
 """What `files.write_bytes` leaves where the process is killed."""
 
 RUNS = Path("runs")
-"""Where runs go that aren't told where to."""
+"""Where runs are stored by default."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Origin:
     """What decides a run's outcome beside its configuration."""
 
     data_checksum: str
     """`Dataset.checksum`."""
-    network: str | None = None
-    """`fingerprint` of the network that a pipeline was given."""
+    fitted: str | None = None
+    """`fingerprint` of the variables of the stages that were trained before."""
     jax: str = jax.__version__
-    """Another version may round otherwise."""
+    """Another version may round differently."""
 
 
-class HeldError(UserError):
-    """Another process is at the run."""
+class RunLockedError(UserError):
+    """Another process works on the run."""
 
 
-class Stage(Enum):
-    """How far the run in a directory has come."""
+class Progress(Enum):
+    """How far the run in a directory is."""
 
     NEW = auto()
-    BEGUN = auto()
+    STARTED = auto()
     FINISHED = auto()
 
 
-class Claim(NamedTuple):
-    """A run's directory, and what is in it."""
+class Located(NamedTuple):
+    """A run's directory, and how far the run in it is."""
 
     path: Path
-    stage: Stage
+    progress: Progress
 
 
 @contextmanager
-def claimed(
+def acquire(
     directory: Path | None, run: Run, origin: Origin, log: Callable[[str], None]
-) -> Iterator[Claim]:
-    """`directory`, by default one under runs/: of the newest unfinished run like this, or a new one.
+) -> Iterator[Located]:
+    """Lock `directory`, by default the newest unfinished run like this below runs/, or a new one.
 
-    It is this process's until the end, however that comes; one that holds the finished run isn't
-    touched. Raises UserError where another process is at it, something else is in it, or it can't
-    be made.
+    It is locked until the block ends or the process dies. A directory with the finished run isn't
+    changed. Raises UserError if another process works on it, if something else is in it, or if it can't
+    be created.
     """
     with ExitStack() as stack:
         if directory is None:
-            found = _unfinished(run, origin, stack) or _new(kind_of(run.model), stack)
+            found = _find_unfinished(run, origin, stack) or _create(run, stack)
         else:
             found = directory
-            if _stage(found, run, origin) is not Stage.FINISHED:
+            if _progress(found, run, origin) is not Progress.FINISHED:
                 with writing(found):
                     found.mkdir(parents=True, exist_ok=True)
-                stack.enter_context(held(found))
+                stack.enter_context(lock(found))
         # Another process may have finished it in the meantime.
-        claim = Claim(found, _stage(found, run, origin))
-        if claim.stage is not Stage.FINISHED:
-            _sweep(found)
-        if claim.stage is Stage.BEGUN:
-            begun = read_json(found / ORIGIN).get("jax")
-            if begun != origin.jax:
-                log(f"Begun with JAX {begun}, goes on with {origin.jax}: last digits may differ")
-        yield claim
+        located = Located(found, _progress(found, run, origin))
+        if located.progress is not Progress.FINISHED:
+            _remove_temporary(found)
+        if located.progress is Progress.STARTED:
+            before = read_json(found / ORIGIN).get("jax")
+            if before != origin.jax:
+                log(f"Started with JAX {before}, resumed with {origin.jax}: last digits may differ")
+        yield located
 
 
-def _unfinished(run: Run, origin: Origin, stack: ExitStack) -> Path | None:
-    """The newest unfinished run like this that no other process holds."""
+def _find_unfinished(run: Run, origin: Origin, stack: ExitStack) -> Path | None:
+    """Lock the newest unfinished run like this that no other process works on."""
     candidates = []
     for file in RUNS.glob(f"*/{CONFIGURATION}"):
         with suppress(OSError):  # removed by another process in the meantime
@@ -106,17 +105,18 @@ def _unfinished(run: Run, origin: Origin, stack: ExitStack) -> Path | None:
                 candidates.append((file.stat().st_mtime_ns, file.parent))
     for _, directory in sorted(candidates, reverse=True):
         try:
-            if _stage(directory, run, origin) is Stage.BEGUN:
-                stack.enter_context(held(directory))
+            if _progress(directory, run, origin) is Progress.STARTED:
+                stack.enter_context(lock(directory))
                 return directory
         except UserError:  # another run's, or another process's
             continue
     return None
 
 
-def _new(kind: str, stack: ExitStack) -> Path:
-    """A directory named by the time; by a number too where several runs begin in one second."""
-    name = datetime.now().strftime(f"{kind}-%Y%m%d-%H%M%S")
+def _create(run: Run, stack: ExitStack) -> Path:
+    """Create a directory named by stages and time, with a number where several start in one second."""
+    stages = "-".join(stage.name for stage in run.stages)
+    name = datetime.now().strftime(f"{stages}-%Y%m%d-%H%M%S")
     for suffix in itertools.chain([""], (f"-{count}" for count in itertools.count(2))):
         directory = RUNS / (name + suffix)
         with writing(directory):
@@ -124,77 +124,85 @@ def _new(kind: str, stack: ExitStack) -> Path:
                 directory.mkdir(parents=True)
             except FileExistsError:
                 continue
-        stack.enter_context(held(directory))
+        stack.enter_context(lock(directory))
         return directory
     raise AssertionError("there is always a next number")
 
 
 @contextmanager
-def held(directory: Path) -> Iterator[None]:
-    """Hold the directory's lock, which the system takes back from a process that ends in any way.
+def lock(directory: Path) -> Iterator[None]:
+    """Hold the directory's lock; the system releases it when the process ends in any way.
 
-    Raises HeldError where another process has it, and UserError where it can't be had.
+    Raises RunLockedError if another process holds it, and UserError if it can't be locked.
     """
-    lock = FileLock(directory / LOCK)
+    file_lock = FileLock(directory / LOCK)
     with writing(directory):
         try:
-            lock.acquire(blocking=False)
+            file_lock.acquire(blocking=False)
         except Timeout:  # an OSError too
-            raise HeldError(
-                f"{directory}: another process is at this run; wait for it, or name another one"
+            raise RunLockedError(
+                f"{directory}: another process works on this run; wait for it, or name another directory"
             ) from None
     try:
         yield
     finally:
-        lock.release()
+        file_lock.release()
 
 
-def _stage(directory: Path, run: Run, origin: Origin) -> Stage:
-    """Raises UserError for a directory that holds anything but this run."""
+def _progress(directory: Path, run: Run, origin: Origin) -> Progress:
+    """Compare the directory's run with this one. Raises UserError if anything else is in it."""
     with writing(directory):
         if not directory.exists():
-            return Stage.NEW
+            return Progress.NEW
         names = {entry.name for entry in directory.iterdir()} - {LOCK}
-    names = {name for name in names if not ASIDE.fullmatch(name)}
+    names = {name for name in names if not TEMPORARY.fullmatch(name)}
     if names <= {ORIGIN}:
-        return Stage.NEW
+        return Progress.NEW
     remedy = "name a new directory for this run"
     if not names >= {ORIGIN, CONFIGURATION}:
         raise UserError(f"{directory} isn't empty: {remedy}")
     path = directory / CONFIGURATION
-    stored = _as_json(completed(type(run), read_json(path), NAMES, path))
-    asked = _as_json(encode(run, NAMES))
-    if stored != asked:
-        difference = _difference(stored, asked)
+    stored = read_json(path)
+    if isinstance(stored, dict) and "stages" not in stored:
+        raise UserError(
+            f"{path}: written by fmnist-jax 0.1, expected the field 'stages'; finish the run with that "
+            f"version, or {remedy}"
+        )
+    stored = _as_json(complete(Run, stored, NAMES, path))
+    requested = _as_json(encode(run, NAMES))
+    if stored != requested:
+        difference = _difference(stored, requested)
         raise UserError(f"{directory} isn't empty: its run has {difference}; {remedy}")
     stored = read_json(directory / ORIGIN)
-    for name, what in (("data_checksum", "other images"), ("network", "another --extractor")):
-        if not isinstance(stored, dict) or stored.get(name) != asdict(origin)[name]:
-            raise UserError(f"{directory} isn't empty: its run is of {what}; {remedy}")
+    for name, what in (("data_checksum", "other images"), ("fitted", "another --extractor")):
+        if not isinstance(stored, dict) or stored.get(name) != attrs.asdict(origin)[name]:
+            raise UserError(f"{directory} isn't empty: its run uses {what}; {remedy}")
     done = RESULT in names and is_sealed(directory / CHECKPOINT)
-    return Stage.FINISHED if done else Stage.BEGUN
+    return Progress.FINISHED if done else Progress.STARTED
 
 
 def _as_json(values: Any) -> Any:
-    """As a file has it: lists for tuples."""
+    """Convert to what a file holds: lists in place of tuples."""
     return json.loads(json.dumps(values))
 
 
-def _difference(stored: Any, asked: Any, name: str = "") -> str:
-    """The first field in which two configurations differ."""
-    if not isinstance(stored, Mapping) or not isinstance(asked, Mapping):
-        return f"{name.lstrip('.')} {json.dumps(stored)}, not {json.dumps(asked)}"
-    for key in stored.keys() | asked.keys():
-        if stored.get(key) != asked.get(key):
-            return _difference(stored.get(key), asked.get(key), f"{name}.{key}")
+def _difference(stored: Any, requested: Any, name: str = "") -> str:
+    """Describe the first field in which two configurations differ."""
+    if isinstance(stored, list) and isinstance(requested, list) and len(stored) == len(requested):
+        stored, requested = (dict(enumerate(values)) for values in (stored, requested))
+    if not isinstance(stored, Mapping) or not isinstance(requested, Mapping):
+        return f"{name.lstrip('.')} {json.dumps(stored)}, not {json.dumps(requested)}"
+    for key in {**stored, **requested}:
+        if stored.get(key) != requested.get(key):
+            return _difference(stored.get(key), requested.get(key), f"{name}.{key}")
     raise AssertionError("they differ")
 
 
-def _sweep(directory: Path) -> None:
+def _remove_temporary(directory: Path) -> None:
     """Remove what a killed process left half-written."""
     with writing(directory):
         for folder, _, names in os.walk(directory):
             for name in names:
-                if ASIDE.fullmatch(name):
+                if TEMPORARY.fullmatch(name):
                     (Path(folder) / name).unlink()
         shutil.rmtree(directory / "pictures", ignore_errors=True)

@@ -1,100 +1,88 @@
-"""Which pictures a run leaves: its trainings, its predictions, its first layer, its maps."""
+"""Which pictures a run leaves: its learning curves, its predictions, its first layer, its feature maps."""
 
-from collections.abc import Mapping
-from functools import partial
+from pathlib import Path
 
-import jax
 import numpy as np
-from jaxtyping import Array, Float, UInt8
 from matplotlib.figure import Figure
 
 from fmnist_jax.data.dataset import Dataset
-from fmnist_jax.data.scaling import Scaling, Statistics
-from fmnist_jax.evaluation import layer_plots as layer_figures
-from fmnist_jax.evaluation import plots as figures
+from fmnist_jax.evaluation import layer_plots, plots
 from fmnist_jax.evaluation.metrics import most_confident_mistakes
-from fmnist_jax.models.base import Parameters
-from fmnist_jax.models.config import ConvNetConfig
-from fmnist_jax.runs.parts import titled
-from fmnist_jax.runs.run import Assessment, Trained
-from fmnist_jax.scratch.mlp import MLPConfig
+from fmnist_jax.models.stages import FittedStage
+from fmnist_jax.runs.train import Assessment, TrainedRun
+from fmnist_jax.storage.files import writing
 
-GALLERY = 30
+GALLERY_SIZE = 30
 """Images of a gallery."""
-MAPPED = 3
-"""Test images whose feature maps are drawn: the first of so many classes."""
+MAPPED_IMAGES = 3
+"""Test images whose feature maps are drawn, each of another class."""
 
 
-def of_trainings(parts: Mapping[str, Trained]) -> dict[str, Figure]:
-    """The curves of each part that was trained."""
+def write_pictures(
+    directory: Path, trained: TrainedRun, test: Assessment, dataset: Dataset
+) -> list[Path]:
+    """Draw the run's pictures into pictures/ and return their paths; `test` is the last stage's."""
+    folder = directory / "pictures"
+    with writing(folder):
+        folder.mkdir(exist_ok=True)
+    figures = (
+        learning_curves(trained) | predictions(test, dataset) | layers(trained.fitted[0], dataset)
+    )
+    paths = []
+    for name, figure in figures.items():
+        paths.append(folder / f"{name}.png")
+        plots.save(figure, paths[-1])
+    return paths
+
+
+def learning_curves(trained: TrainedRun) -> dict[str, Figure]:
+    """Draw the curves of each stage that was trained."""
     return {
-        titled("learning_curves", name): figures.learning_curves(
-            [record._asdict() for record in trained.history], best_epoch=trained.best_epoch
+        f"learning_curves_{stage.fitted.name}": plots.learning_curves(
+            [record._asdict() for record in stage.history], best_epoch=stage.best_epoch
         )
-        for name, trained in parts.items()
-        if trained.history
+        for stage in trained.stages
+        if stage.history
     }
 
 
-def of_predictions(test: Assessment, dataset: Dataset) -> dict[str, Figure]:
-    """The confusion matrix, a sample of the test images, and the most confident mistakes."""
+def predictions(test: Assessment, dataset: Dataset) -> dict[str, Figure]:
+    """Draw the confusion matrix, a sample of the test images, and the most confident mistakes."""
     images, labels = dataset.test
-    count = min(GALLERY, len(labels))
+    count = min(GALLERY_SIZE, len(labels))
     sample = np.random.default_rng(0).choice(len(labels), count, replace=False)
-    mistakes = most_confident_mistakes(labels, test.probabilities, GALLERY)
+    mistakes = most_confident_mistakes(labels, test.probabilities, GALLERY_SIZE)
 
     def gallery(indices: np.ndarray, title: str) -> Figure:
-        return figures.predictions(
+        return plots.predictions(
             images[indices],
             labels[indices],
-            test.predictions[indices],
             test.probabilities[indices],
             dataset.class_names,
             title=title,
         )
 
     return {
-        "confusion_matrix": figures.confusion_matrix(test.metrics.confusion, dataset.class_names),
-        "predictions": gallery(sample, "Predictions on test images drawn at random"),
+        "confusion_matrix": plots.confusion_matrix(test.metrics.confusion, dataset.class_names),
+        "predictions": gallery(sample, "Predictions on random test images"),
         "mistakes": gallery(mistakes, "Most confident mistakes on the test images"),
     }
 
 
-def of_layers(
-    config: MLPConfig | ConvNetConfig, trained: Trained, dataset: Dataset
-) -> dict[str, Figure]:
-    """What the first layer looks for, and a convolutional network's maps of a few test images."""
-    if isinstance(config, MLPConfig):
-        weights = np.asarray(trained.parameters[0].W)
-        return {"first_layer_weights": layer_figures.first_layer_weights(weights)}
+def layers(fitted: FittedStage, dataset: Dataset) -> dict[str, Figure]:
+    """Draw the first layer's weights, and a few test images' feature maps if the network has maps."""
+    pictures = fitted.model.first_layer(fitted.variables)
     labels = dataset.test.labels
-    chosen = np.sort(np.unique(labels, return_index=True)[1][:MAPPED])
+    chosen = np.sort(np.unique(labels, return_index=True)[1][:MAPPED_IMAGES])
     images = dataset.test.images[chosen]
-    maps = _maps(
-        trained.parameters, images, trained.statistics, config=config, scaling=trained.scaling
-    )
-    kernel = np.asarray(trained.parameters["blocks"][0]["kernel"])
-    return {"first_layer_filters": layer_figures.convolution_filters(kernel)} | {
-        f"feature_maps_{number}": layer_figures.feature_maps(
+    inputs = fitted.scaling.apply(fitted.statistics, images)
+    maps = fitted.model.feature_maps(fitted.variables, inputs)
+    return {"first_layer": layer_plots.first_layer(pictures)} | {
+        f"feature_maps_{column + 1}": layer_plots.feature_maps(
             image,
             tuple(np.asarray(block[..., column]) for block in maps),
             dataset.class_names[label],
         )
-        for number, (column, image, label) in enumerate(
-            zip(range(len(chosen)), images, labels[chosen], strict=True), start=1
-        )
+        for column, (image, label) in enumerate(zip(images, labels[chosen], strict=True))
+        if maps
     }
-
-
-@partial(jax.jit, static_argnames=("config", "scaling"))
-def _maps(
-    parameters: Parameters,
-    images: UInt8[np.ndarray, "n 28 28"],
-    statistics: Statistics,
-    *,
-    config: ConvNetConfig,
-    scaling: Scaling,
-) -> tuple[Float[Array, "filters height width n"], ...]:
-    from fmnist_jax.models import functional
-
-    return functional.maps(parameters, scaling.apply(statistics, images), config)

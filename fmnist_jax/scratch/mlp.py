@@ -5,11 +5,13 @@ autodiff: `backward` is the chain rule written out. All functions are pure; `con
 `jax.jit`.
 """
 
+import math
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from attrs import field, frozen
 from jaxtyping import Array, DTypeLike, Float, Int, Key
 
@@ -22,7 +24,7 @@ from fmnist_jax.config.fields import (
     of_type,
     whole,
 )
-from fmnist_jax.config.model import Layer, Model
+from fmnist_jax.config.model import Layer, Model, Variables
 from fmnist_jax.errors import UserError
 from fmnist_jax.scratch.activations import RELU, Activation
 from fmnist_jax.scratch.dense import Dense, dense, dense_backward, dense_layers
@@ -122,6 +124,16 @@ class MLPConfig:
         from fmnist_jax.scratch.model import mlp_model  # which imports this module
 
         return mlp_model(self)
+
+    def first_layer(self, variables: Variables) -> Float[np.ndarray, "units height width"]:
+        """Return the first layer's weights, a square picture a unit, as the pixels of an image lie."""
+        W = np.asarray(variables.parameters[0].W)
+        side = math.isqrt(W.shape[0])
+        return W.T.reshape(-1, side, side)
+
+    def feature_maps(self, variables: Variables, inputs: Float[Any, "batch *shape"]) -> tuple[()]:
+        """Return no maps."""
+        return ()
 
     def layers(self) -> tuple[Layer, ...]:
         """Count the dense layers, from the inputs to the logits."""

@@ -1,4 +1,4 @@
-"""Writing files that matter: whole or not at all."""
+"""Files that are written completely or not at all."""
 
 import contextlib
 import json
@@ -12,28 +12,28 @@ from fmnist_jax.errors import UserError
 
 
 def write_bytes(path: Path, data: bytes | memoryview) -> None:
-    """Write `data` to `path`: aside, synced, renamed. Whatever stops it, nothing is left beside."""
-    aside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    """Write `data` to a temporary file, sync it, and rename it to `path`; nothing else is left behind."""
+    temp_path = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        with aside.open("xb") as file:
+        with temp_path.open("xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        aside.replace(path)
+        temp_path.replace(path)
     except BaseException:
         with contextlib.suppress(OSError):
-            aside.unlink()
+            temp_path.unlink()
         raise
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` to `path` as JSON, as `write_bytes` does."""
+    """Write `value` to `path` as JSON, with the guarantee of `write_bytes`."""
     write_bytes(path, (json.dumps(value, indent=2) + "\n").encode())
 
 
 @contextlib.contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn the system's refusals into errors that say what to do."""
+    """Raise UserError, with the path and a remedy, in place of the operating system's errors."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Augmentations by name: changes drawn anew for every step that leave what an image shows as it is."""
+"""Augmentations by name: random changes of training images that leave what an image shows as it is."""
 
 from typing import Protocol
 
@@ -9,43 +9,43 @@ from jaxtyping import Array, Key, Num
 
 Images = Num[Array, "batch height width"]
 
-MOVED = 1
-"""Pixels by which `mirrored_and_moved` moves an image at most, along each axis."""
+MAX_SHIFT = 1
+"""Pixels by which `flip_and_shift` moves an image at most, along each axis."""
 
 
 class Augmentation(Protocol):
-    """A change of a batch of images, drawn by a key."""
+    """A random change of a batch of images."""
 
     def __call__(self, key: Key[Array, ""], images: Images) -> Images:
-        """The images that the step learns from, of the same shape and type."""
+        """Return the images that the step learns from, of the same shape and dtype."""
         ...
 
 
-def unchanged(key: Key[Array, ""], images: Images) -> Images:
-    """The images themselves."""
+def no_augmentation(key: Key[Array, ""], images: Images) -> Images:
+    """Return the images unchanged."""
     return images
 
 
-def mirrored(key: Key[Array, ""], images: Images) -> Images:
-    """Each image or, with a chance of one half, its mirror image, left for right."""
-    turned = jax.random.bernoulli(key, shape=(images.shape[0], 1, 1))
-    return jnp.where(turned, images[:, :, ::-1], images)
+def flip(key: Key[Array, ""], images: Images) -> Images:
+    """Flip each image left to right with probability 1/2."""
+    flipped = jax.random.bernoulli(key, shape=(images.shape[0], 1, 1))
+    return jnp.where(flipped, images[:, :, ::-1], images)
 
 
-def mirrored_and_moved(key: Key[Array, ""], images: Images) -> Images:
-    """As `mirrored`, then moved by up to `MOVED` pixels up or down and left or right; zeros come in."""
-    mirror_key, move_key = jax.random.split(key)
-    images = mirrored(mirror_key, images)
+def flip_and_shift(key: Key[Array, ""], images: Images) -> Images:
+    """`flip`, then shift by up to `MAX_SHIFT` pixels along each axis; zeros fill the border."""
+    flip_key, shift_key = jax.random.split(key)
+    images = flip(flip_key, images)
     count, height, width = images.shape
-    padded = jnp.pad(images, ((0, 0), (MOVED, MOVED), (MOVED, MOVED)))
-    corners = jax.random.randint(move_key, (count, 2), 0, 2 * MOVED + 1)
+    padded = jnp.pad(images, ((0, 0), (MAX_SHIFT, MAX_SHIFT), (MAX_SHIFT, MAX_SHIFT)))
+    corners = jax.random.randint(shift_key, (count, 2), 0, 2 * MAX_SHIFT + 1)
     return jax.vmap(lambda image, corner: lax.dynamic_slice(image, corner, (height, width)))(
         padded, corners
     )
 
 
 AUGMENTATIONS: dict[str, Augmentation] = {
-    "none": unchanged,
-    "mirror": mirrored,
-    "mirror-move": mirrored_and_moved,
+    "none": no_augmentation,
+    "mirror": flip,
+    "mirror-move": flip_and_shift,
 }

@@ -1,92 +1,62 @@
-"""How a model is trained: one frozen dataclass, for scratch and Flax models alike."""
+"""How a model is trained: one configuration, for hand-written and autodiff gradients alike."""
 
 import functools
-from dataclasses import dataclass, replace
 from typing import Literal
 
 import optax
+from attrs import evolve, field, frozen
+from attrs.validators import optional
 
-from fmnist_jax.config.checks import is_number, real, shown, whole
-from fmnist_jax.errors import UserError, unknown_name
-from fmnist_jax.training.augmentation import Augmentation, unchanged
-from fmnist_jax.training.optimizers import (
-    Epoch,
-    Optimizer,
-    Rate,
-    Schedule,
-    constant,
-    sgd,
-)
+from fmnist_jax.config.fields import as_float, as_int, function, number, one_of, whole
+from fmnist_jax.training.augmentation import Augmentation, no_augmentation
+from fmnist_jax.training.optimizers import Epoch, Optimizer, Rate, Schedule, constant, sgd
 
 MAX_RATE = 1e30
-"""Any more and float32 overflows before a weight has moved."""
+"""With a higher rate float32 overflows before a weight has moved."""
 
 
-@dataclass(frozen=True)
+@frozen
 class TrainingConfig:
     """How a model is trained; the defaults are report 1's, with the batch size that suits them.
 
-    Raises UserError for counts and rates that can't be.
+    Raises:
+        UserError: For counts and rates out of range.
+
+    Examples:
+        >>> TrainingConfig(epochs=10, batch_size=32).learning_rate
+        0.001
     """
 
-    epochs: int = 200
-    """At most so many passes over the training split."""
-    batch_size: int = 16
+    epochs: int = field(default=200, converter=as_int, validator=whole(1))
+    """The most passes over the training split."""
+    batch_size: int = field(default=16, converter=as_int, validator=whole(1))
     """Images a step."""
-    optimizer: Optimizer = sgd
+    optimizer: Optimizer = field(default=sgd, validator=function("training.optimizers.adam"))
     """The update rule."""
-    learning_rate: float = 0.001
+    learning_rate: float = field(default=0.001, converter=as_float, validator=number(0, MAX_RATE))
     """Step size of the first epoch."""
-    schedule: Schedule = constant
+    schedule: Schedule = field(default=constant, validator=function("training.optimizers.cosine"))
     """How the learning rate changes from epoch to epoch."""
-    decay_rate: float = 0.0
+    decay_rate: float = field(default=0.0, converter=as_float, validator=number(0, MAX_RATE))
     """The decay of the inverse-time schedule: learning_rate / (1 + decay_rate * epoch)."""
-    monitor: Literal["loss", "accuracy"] = "loss"
-    """The validation figure that says which epoch is best."""
-    patience: int | None = 5
-    """Stop after so many epochs without a new best; without it all epochs are run."""
-    seed: int = 0
-    """Draws the first weights, the order of the images, their changes and the dropout masks."""
-    augmentation: Augmentation = unchanged
-    """How training images are changed, anew in every step; validation and test images never are."""
-
-    def __post_init__(self) -> None:
-        """Refuse what can't be trained with; any library's numbers become ints and floats."""
-        if self.monitor not in ("loss", "accuracy"):
-            raise unknown_name("monitor", self.monitor, ("loss", "accuracy"))
-        for name, module in (
-            ("optimizer", "optimizers"),
-            ("schedule", "optimizers"),
-            ("augmentation", "augmentation"),
-        ):
-            value = getattr(self, name)
-            if not callable(value):
-                raise UserError(
-                    f"{name} must be a function, as training.{module} has them, found "
-                    f"{shown(value)}"
-                )
-        for name in ("epochs", "batch_size", "patience"):
-            value = whole(getattr(self, name))
-            if name == "patience" and value is None:
-                continue
-            if type(value) is not int or value < 1:
-                raise UserError(f"{name} must be a count of at least 1, found {shown(value)}")
-            object.__setattr__(self, name, value)
-        for name in ("learning_rate", "decay_rate"):
-            value = real(getattr(self, name))
-            if not is_number(value) or not 0 <= value <= MAX_RATE:
-                raise UserError(
-                    f"{name} must be a number from 0 to {MAX_RATE:g}, found {shown(value)}"
-                )
-            object.__setattr__(self, name, value)
-        seed = whole(self.seed)
-        if type(seed) is not int or not 0 <= seed < 2**32:
-            raise UserError(f"seed must be a whole number from 0 to 2**32 - 1, found {shown(seed)}")
-        object.__setattr__(self, "seed", seed)
+    monitor: Literal["loss", "accuracy"] = field(
+        default="loss", validator=one_of("loss", "accuracy")
+    )
+    """The validation figure by which the best epoch is chosen."""
+    patience: int | None = field(default=5, converter=as_int, validator=optional(whole(1)))
+    """Stop after this many epochs without a new best; without it all epochs are run."""
+    seed: int = field(default=0, converter=as_int, validator=whole(0, 2**32 - 1))
+    """Draws the first weights, the order of the images, their augmentation and the dropout masks."""
+    augmentation: Augmentation = field(
+        default=no_augmentation, validator=function("training.augmentation.flip")
+    )
+    """How training images are changed in every step; validation and test images never are."""
+    min_delta: float = field(default=0.0, converter=as_float, validator=number(0, MAX_RATE))
+    """The least improvement of the monitored figure that makes a new best epoch."""
 
 
-def learning_rate_of(config: TrainingConfig, epoch: Epoch) -> Rate:
-    """The schedule's learning rate in `epoch`, counted from 0."""
+def learning_rate_at(config: TrainingConfig, epoch: Epoch) -> Rate:
+    """Return the schedule's learning rate in `epoch`, counted from 0."""
     return config.schedule(
         epoch,
         learning_rate=config.learning_rate,
@@ -95,12 +65,13 @@ def learning_rate_of(config: TrainingConfig, epoch: Epoch) -> Rate:
     )
 
 
-def optimizer_of(config: TrainingConfig, steps_per_epoch: int) -> optax.GradientTransformation:
-    """The configured optax optimizer; the same object for the same settings, as `jit` needs."""
-    # What the update rule doesn't depend on is made equal, so that seeds share one compilation.
-    return _optimizer_of(replace(config, seed=0, patience=None, monitor="loss"), steps_per_epoch)
+def build_optimizer(config: TrainingConfig, steps_per_epoch: int) -> optax.GradientTransformation:
+    """Build the optax optimizer; the same object for the same settings, as `jit` needs."""
+    # Settings that don't enter the update rule are made equal, so that seeds share one compilation.
+    shared = evolve(config, seed=0, patience=None, monitor="loss", min_delta=0.0)
+    return _build_optimizer(shared, steps_per_epoch)
 
 
 @functools.cache
-def _optimizer_of(config: TrainingConfig, steps_per_epoch: int) -> optax.GradientTransformation:
-    return config.optimizer(lambda step: learning_rate_of(config, step // steps_per_epoch))
+def _build_optimizer(config: TrainingConfig, steps_per_epoch: int) -> optax.GradientTransformation:
+    return config.optimizer(lambda step: learning_rate_at(config, step // steps_per_epoch))

@@ -8,28 +8,34 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
-from fmnist_jax.data.scaling import Scaling, Statistics
-from fmnist_jax.errors import DivergedError
-from fmnist_jax.models.base import Model, Parameters
-from fmnist_jax.training.config import TrainingConfig, learning_rate_of, optimizer_of
+from fmnist_jax.config.model import Model, Variables
+from fmnist_jax.data.scaling import Scaling
+from fmnist_jax.training.config import TrainingConfig, build_optimizer, learning_rate_at
 from fmnist_jax.training.early_stopping import EarlyStopping, update
-from fmnist_jax.training.nonfinite import failing_layer, failing_layer_of_inference
-from fmnist_jax.training.step import DeviceSplit, StepMetrics, TrainState, evaluate, train_epoch
+from fmnist_jax.training.nonfinite import Failure, find_nonfinite, nonfinite_error
+from fmnist_jax.training.step import (
+    StepMetrics,
+    Task,
+    TrainingData,
+    TrainState,
+    evaluate,
+    train_epoch,
+)
 
 
 class EpochRecord(NamedTuple):
-    """One line of a run's history; no clock in it, so that equal runs have equal histories."""
+    """One line of a run's history; no clock time in it, so that equal runs have equal histories."""
 
     epoch: int
     """Counted from 1."""
     train_loss: float
-    """Mean over the epoch's images, each seen before the step that learned from it."""
+    """Mean over the epoch's images, each before the step that learned from it."""
     train_accuracy: float
-    """Likewise; a fraction."""
+    """Of the same images; a fraction."""
     validation_loss: float
     """Mean over the validation split, after the epoch."""
     validation_accuracy: float
-    """Likewise; a fraction."""
+    """Of the validation split; a fraction."""
     learning_rate: float
     """This epoch's."""
     patience: int
@@ -37,178 +43,98 @@ class EpochRecord(NamedTuple):
 
 
 class FitState(NamedTuple):
-    """All that the next epoch depends on, beside the configuration and the data."""
+    """All that the next epoch depends on, beside the task, its configuration and the data."""
 
     train: TrainState
     """What the next epoch's steps change, in a copy."""
-    best_parameters: Parameters
-    """The weights of the best epoch."""
+    best: Variables
+    """The variables of the best epoch."""
     stopping: EarlyStopping
     epoch: int
     """Epochs done."""
 
 
 class EpochOutcome(NamedTuple):
-    """What an epoch's programs make of one training."""
+    """What an epoch's programs return."""
 
-    trained: TrainState
+    train: TrainState
     metrics: StepMetrics
     validation_loss: Float[Array, ""]
     validation_correct: Int[Array, ""]
 
 
-def steps_per_epoch(train: DeviceSplit, config: TrainingConfig) -> int:
-    """Batches that the training split makes, the last one of what is left over."""
-    return -(-len(train.labels) // config.batch_size)
+def make_task(model: Model, scaling: Scaling, config: TrainingConfig, train_count: int) -> Task:
+    """Build the task of training `model` on `train_count` images; the same for the same settings."""
+    optimizer = build_optimizer(config, steps_per_epoch(train_count, config))
+    return Task(model, scaling, optimizer, config.batch_size, config.augmentation)
 
 
-def key_of(config: TrainingConfig, epoch: int) -> Key[Array, ""]:
-    """What draws an epoch, counted from 1; that of 0 draws the first weights."""
+def steps_per_epoch(train_count: int, config: TrainingConfig) -> int:
+    """Count the batches of an epoch; the last one holds the images that are left over."""
+    return -(-train_count // config.batch_size)
+
+
+def epoch_key(config: TrainingConfig, epoch: int) -> Key[Array, ""]:
+    """Return the key of an epoch, counted from 1; that of 0 draws the first weights."""
     return jax.random.fold_in(jax.random.key(config.seed), epoch)
 
 
-def start(model: Model, config: TrainingConfig, steps_per_epoch: int) -> FitState:
-    """The state before the first epoch."""
-    parameters = model.init(key_of(config, 0))
-    optimizer_state = optimizer_of(config, steps_per_epoch).init(parameters)
-    return FitState(TrainState(parameters, optimizer_state), parameters, EarlyStopping(), 0)
+def start(task: Task, config: TrainingConfig) -> FitState:
+    """Return the state before the first epoch."""
+    variables = task.model.init(epoch_key(config, 0))
+    optimizer_state = task.optimizer.init(variables.parameters)
+    return FitState(TrainState(variables, optimizer_state), variables, EarlyStopping(), 0)
 
 
 def fit(
-    model: Model,
-    config: TrainingConfig,
-    train: DeviceSplit,
-    validation: DeviceSplit,
-    scaling: Scaling,
-    statistics: Statistics,
-    state: FitState | None = None,
+    task: Task, config: TrainingConfig, data: TrainingData, state: FitState | None = None
 ) -> Iterator[tuple[FitState, EpochRecord]]:
-    """Train from `state` (from the start without one), yielding after each epoch.
+    """Train from `state`, by default from the start; yield after each epoch.
 
-    The keys of an epoch depend on the seed and the epoch's number alone, so that a run continued from
-    any of its states goes on exactly as it would have. Raises DivergedError when a loss or a weight is no
-    longer finite, naming the epoch, the step and the layer.
+    The keys of an epoch depend on the seed and the epoch's number alone, so a run resumed from any of its
+    states continues to the same bits. Raises DivergedError when a loss or a weight is no longer finite,
+    naming the epoch, the step and the layer.
     """
-    steps = steps_per_epoch(train, config)
-    optimizer = optimizer_of(config, steps)
-    state = start(model, config, steps) if state is None else state
-    while not finished(state, config):
-        # A copy is donated: `state` may hold the best weights, and is looked at again if the epoch fails.
-        trained, metrics = train_epoch(
-            jax.tree.map(jnp.copy, state.train),
-            key_of(config, state.epoch + 1),
-            train,
-            statistics,
-            model=model,
-            scaling=scaling,
-            optimizer=optimizer,
-            batch_size=config.batch_size,
-            augmentation=config.augmentation,
-        )
-        loss, correct = evaluate(
-            trained.parameters, validation, statistics, model=model, scaling=scaling
-        )
+    state = start(task, config) if state is None else state
+    while not is_finished(state, config):
+        key = epoch_key(config, state.epoch + 1)
+        # A copy is donated: `state` may hold the best variables, and is used again if the epoch fails.
+        copy = jax.tree.map(jnp.copy, state.train)
+        trained, metrics = train_epoch(copy, key, data.train, data.statistics, task)
+        loss, correct = evaluate(trained.variables, data.validation, data.statistics, task)
+        problem = find_nonfinite(metrics.loss_sum, trained.variables, loss)
+        if problem is not None:
+            failure = Failure(problem, state.epoch + 1, state.train, trained, key)
+            raise nonfinite_error(failure, data, task, config)
         outcome = EpochOutcome(trained, metrics, loss, correct)
-        wrong = not_finite(outcome)
-        if wrong is not None:
-            raise diverged(
-                wrong, state, outcome, model, config, train, validation, scaling, statistics
-            )
-        state, record = advanced(state, outcome, config, len(train.labels), len(validation.labels))
+        state, record = advance(state, outcome, config, data)
         yield state, record
 
 
-def finished(state: FitState, config: TrainingConfig) -> bool:
+def is_finished(state: FitState, config: TrainingConfig) -> bool:
     """Whether the last epoch is done or patience has run out."""
     out_of_patience = config.patience is not None and state.stopping.waited >= config.patience
     return out_of_patience or state.epoch >= config.epochs
 
 
-def advanced(
-    state: FitState,
-    outcome: EpochOutcome,
-    config: TrainingConfig,
-    train_count: int,
-    validation_count: int,
+def advance(
+    state: FitState, outcome: EpochOutcome, config: TrainingConfig, data: TrainingData
 ) -> tuple[FitState, EpochRecord]:
-    """The state after the epoch that follows `state`, and what the history says of it."""
+    """Return the state after the epoch that follows `state`, and its line of the history."""
     epoch = state.epoch + 1
     loss = float(outcome.validation_loss)
-    accuracy = int(outcome.validation_correct) / validation_count
-    stopping = update(state.stopping, epoch, loss if config.monitor == "loss" else -accuracy)
-    is_best = stopping.best_epoch == epoch
-    best = outcome.trained.parameters if is_best else state.best_parameters
-    metrics = outcome.metrics
+    accuracy = int(outcome.validation_correct) / len(data.validation.labels)
+    monitored = loss if config.monitor == "loss" else -accuracy
+    stopping = update(state.stopping, epoch, monitored, config.min_delta)
+    best = outcome.train.variables if stopping.best_epoch == epoch else state.best
+    count = len(data.train.labels)
     record = EpochRecord(
         epoch,
-        train_loss=np.asarray(metrics.loss_sum, np.float64).sum().item() / train_count,
-        train_accuracy=np.asarray(metrics.correct).sum().item() / train_count,
+        train_loss=np.asarray(outcome.metrics.loss_sum, np.float64).sum().item() / count,
+        train_accuracy=np.asarray(outcome.metrics.correct).sum().item() / count,
         validation_loss=loss,
         validation_accuracy=accuracy,
-        learning_rate=float(learning_rate_of(config, jnp.int32(epoch - 1))),
+        learning_rate=float(learning_rate_at(config, jnp.int32(epoch - 1))),
         patience=stopping.waited,
     )
-    return FitState(outcome.trained, best, stopping, epoch), record
-
-
-class NotFinite(NamedTuple):
-    """What isn't finite any more."""
-
-    what: str
-    step: int | None
-    """Counted from 0; None after the last."""
-
-
-def not_finite(outcome: EpochOutcome) -> NotFinite | None:
-    """What an epoch has left that isn't finite: the first loss, else a weight, else on validation."""
-    losses = np.asarray(outcome.metrics.loss_sum)
-    wrong = np.flatnonzero(~np.isfinite(losses))
-    if wrong.size:
-        return NotFinite(f"the training loss is {losses[wrong[0]]}", int(wrong[0]))
-    for path, leaf in jax.tree.leaves_with_path(outcome.trained.parameters):
-        if not np.isfinite(np.asarray(leaf)).all():
-            name = jax.tree_util.keystr(path)
-            return NotFinite(f"the weights {name} aren't finite", losses.size - 1)
-    loss = float(outcome.validation_loss)
-    if not np.isfinite(loss):
-        return NotFinite(f"the validation loss is {loss}", None)
-    return None
-
-
-def diverged(
-    wrong: NotFinite,
-    state: FitState,
-    outcome: EpochOutcome,
-    model: Model,
-    config: TrainingConfig,
-    train: DeviceSplit,
-    validation: DeviceSplit,
-    scaling: Scaling,
-    statistics: Statistics,
-) -> DivergedError:
-    """The error that tells where the epoch after `state` failed; it searches for the layer."""
-    epoch, steps = state.epoch + 1, steps_per_epoch(train, config)
-    if wrong.step is None:
-        when = f"after epoch {epoch}"
-        layer = failing_layer_of_inference(
-            outcome.trained.parameters, validation, statistics, model=model, scaling=scaling
-        )
-    else:
-        when = f"in epoch {epoch}, step {wrong.step + 1} of {steps}"
-        layer = failing_layer(
-            state.train,
-            key_of(config, epoch),
-            train,
-            statistics,
-            wrong.step,
-            model=model,
-            scaling=scaling,
-            optimizer=optimizer_of(config, steps),
-            batch_size=config.batch_size,
-            augmentation=config.augmentation,
-        )
-    where = "" if layer is None else f", first in {layer}"
-    return DivergedError(
-        f"{wrong.what} {when}{where}: lower learning_rate (now {config.learning_rate}), or look for "
-        "inputs that aren't finite"
-    )
+    return FitState(outcome.train, best, stopping, epoch), record

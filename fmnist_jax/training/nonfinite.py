@@ -1,110 +1,157 @@
-"""Where a number first stopped being finite: the step is known, here the layer is found.
+"""Where a number first stopped being finite: the loop finds the step, this module the layer.
 
-Nothing of this runs while all is well: the steps before the one that failed are trained again.
+It costs nothing while all is finite: after a failure the steps before it are trained again. (JAX's own
+debug_nans names a primitive and a line of code, not the layer that it belongs to.)
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jax.extend import core
-from jaxtyping import Array, Key
+from jaxtyping import Array, Float, Key
 
-from fmnist_jax.data.scaling import Scaling, Statistics
-from fmnist_jax.models.base import Model, Parameters
-from fmnist_jax.training.augmentation import Augmentation, unchanged
+from fmnist_jax.config.model import Parameters, Variables
+from fmnist_jax.data.scaling import Statistics
+from fmnist_jax.errors import DivergedError
+from fmnist_jax.training.config import TrainingConfig
 from fmnist_jax.training.step import (
     EVALUATION_BATCH,
     DeviceSplit,
+    Task,
+    TrainingData,
     TrainState,
-    augmented,
-    drawn,
-    training_step,
+    draw_epoch,
+    draw_inputs,
+    train_step,
 )
 
 
-def failing_layer(
+class Problem(NamedTuple):
+    """What is no longer finite."""
+
+    what: str
+    step: int | None
+    """Counted from 0; None after the last."""
+
+
+class Failure(NamedTuple):
+    """An epoch that failed."""
+
+    problem: Problem
+    epoch: int
+    """Counted from 1."""
+    before: TrainState
+    after: TrainState
+    key: Key[Array, ""]
+    """The epoch's."""
+
+
+def find_nonfinite(
+    loss_sum: Float[Array, " steps"], variables: Variables, validation_loss: Float[Array, ""]
+) -> Problem | None:
+    """Find what isn't finite after an epoch: the first loss, else an array, else the validation loss."""
+    losses = np.asarray(loss_sum)
+    wrong = np.flatnonzero(~np.isfinite(losses))
+    if wrong.size:
+        return Problem(f"the training loss is {losses[wrong[0]]}", int(wrong[0]))
+    for what, tree in (("weights", variables.parameters), ("statistics", variables.state)):
+        for path, leaf in jax.tree.leaves_with_path(tree):
+            if not np.isfinite(np.asarray(leaf)).all():
+                name = jax.tree_util.keystr(path)
+                return Problem(f"the {what} {name} aren't finite", losses.size - 1)
+    loss = float(validation_loss)
+    return None if np.isfinite(loss) else Problem(f"the validation loss is {loss}", None)
+
+
+def nonfinite_error(
+    failure: Failure, data: TrainingData, task: Task, config: TrainingConfig
+) -> DivergedError:
+    """Return the error that says where an epoch failed; it searches for the layer."""
+    problem = failure.problem
+    if problem.step is None:
+        when = f"after epoch {failure.epoch}"
+        layer = find_layer_of_inference(
+            failure.after.variables, data.validation, data.statistics, task
+        )
+    else:
+        steps = -(-len(data.train.labels) // task.batch_size)
+        when = f"in epoch {failure.epoch}, step {problem.step + 1} of {steps}"
+        layer = find_layer_of_training(
+            failure.before, failure.key, data.train, data.statistics, problem.step, task
+        )
+    where = "" if layer is None else f", first in {layer}"
+    return DivergedError(
+        f"{problem.what} {when}{where}: lower learning_rate (now {config.learning_rate}), or check the "
+        "inputs for values that aren't finite"
+    )
+
+
+def find_layer_of_training(
     state: TrainState,
     key: Key[Array, ""],
     data: DeviceSplit,
     statistics: Statistics,
     step: int,
-    *,
-    model: Model,
-    scaling: Scaling,
-    optimizer: optax.GradientTransformation,
-    batch_size: int,
-    augmentation: Augmentation = unchanged,
+    task: Task,
 ) -> str | None:
-    """The first layer that isn't finite in `step`, counted from 0, or in the one before, which led there.
+    """Find the first layer that isn't finite in `step`, counted from 0, or in the step before, its cause.
 
-    `state` is that before the epoch, `key` the epoch's. None where, trained again, all is finite.
+    `state` is the one before the epoch, `key` the epoch's. None if all is finite when trained again.
     """
-    order, keys = drawn(key, len(data.labels), batch_size)
-    batches = [order[at : at + batch_size] for at in range(0, len(order), batch_size)]
+    order, keys = draw_epoch(key, len(data.labels), task.batch_size)
+    batches = [
+        order[first : first + task.batch_size] for first in range(0, len(order), task.batch_size)
+    ]
     before = max(step - 1, 0)
 
     def follow(
         state: TrainState, batch: tuple[Array, Key[Array, ""]]
     ) -> tuple[TrainState, tuple[()]]:
-        following, _ = training_step(
-            state,
-            *batch,
-            data,
-            statistics,
-            model=model,
-            scaling=scaling,
-            optimizer=optimizer,
-            augmentation=augmentation,
-        )
+        following, _ = train_step(state, *batch, data, statistics, task)
         return following, ()
 
     if before:
         state, _ = jax.lax.scan(follow, state, (jnp.stack(batches[:before]), keys[:before]))
     for number in (before, step):
         indices = batches[number]
-        images = augmented(keys[number], data.images[indices], augmentation)
-        inputs = scaling.apply(statistics, images)
-        layer = first_layer(
-            model.value_and_grad, state.parameters, inputs, data.labels[indices], keys[number]
-        )
+        inputs = draw_inputs(keys[number], data.images[indices], statistics, task)
+
+        def learn(parameters: Parameters, network_state: Any, *batch: Any) -> Any:
+            return task.model.value_and_grad(Variables(parameters, network_state), *batch)
+
+        layer = find_layer(learn, *state.variables, inputs, data.labels[indices], keys[number])
         if layer is not None:
             return layer
         state, _ = follow(state, (indices, keys[number]))
     return None
 
 
-def failing_layer_of_inference(
-    parameters: Parameters,
-    data: DeviceSplit,
-    statistics: Statistics,
-    *,
-    model: Model,
-    scaling: Scaling,
+def find_layer_of_inference(
+    variables: Variables, data: DeviceSplit, statistics: Statistics, task: Task
 ) -> str | None:
-    """The first layer that isn't finite on some image of `data`; None where all is finite."""
+    """Find the first layer that isn't finite on some image of `data`; None if all is finite."""
 
-    def losses(parameters: Parameters, inputs: Array, labels: Array) -> Array:
-        return model.losses(model.apply(parameters, inputs), labels)
+    def losses(parameters: Parameters, network_state: Any, inputs: Array, labels: Array) -> Array:
+        logits = task.model.apply(Variables(parameters, network_state), inputs)
+        return task.model.losses(logits, labels)
 
-    for at in range(0, len(data.labels), EVALUATION_BATCH):
-        inputs = scaling.apply(statistics, data.images[at : at + EVALUATION_BATCH])
-        layer = first_layer(losses, parameters, inputs, data.labels[at : at + EVALUATION_BATCH])
+    for first in range(0, len(data.labels), EVALUATION_BATCH):
+        batch = slice(first, first + EVALUATION_BATCH)
+        inputs = task.scaling.apply(statistics, data.images[batch])
+        layer = find_layer(losses, *variables, inputs, data.labels[batch])
         if layer is not None:
             return layer
     return None
 
 
-def first_layer(
-    function: Callable[..., Any], parameters: Parameters, *arguments: Any
-) -> str | None:
-    """The layer at which `function(parameters, *arguments)` is first not finite, as "layer [1]".
+def find_layer(function: Callable[..., Any], parameters: Parameters, *arguments: Any) -> str | None:
+    """Find the layer at which `function(parameters, *arguments)` is first not finite, as "layer [1]".
 
-    The function's operations are gone through in the order in which they were written down; the layer
-    of one is that whose parameters were used last.
+    The operations are searched in the order in which they were traced; an operation belongs to the layer
+    whose parameters were used last.
     """
     leaves, _ = jax.tree_util.tree_flatten_with_path(parameters)
     layers = ["layer " + jax.tree_util.keystr(path[:-1]) for path, _ in leaves]
@@ -114,27 +161,28 @@ def first_layer(
     closed = jax.make_jaxpr(function)(parameters, *arguments)
     jaxpr = closed.jaxpr
     owners = dict(zip(jaxpr.invars, layers, strict=False))
-    layer, made, makers = "the inputs", [], []
+    layer, outputs, output_layers = "the inputs", [], []
     for variable in jaxpr.invars[len(leaves) :]:
         if _is_float(variable):
-            made.append(variable)
-            makers.append(layer)
+            outputs.append(variable)
+            output_layers.append(layer)
     for equation in jaxpr.eqns:
         for variable in equation.invars:
             if not isinstance(variable, core.Literal) and variable in owners:
                 layer = owners[variable]
         for variable in equation.outvars:
             if _is_float(variable) and not isinstance(variable, core.DropVar):
-                made.append(variable)
-                makers.append(layer)
-    # The same program, which gives all that it computes on its way.
-    told = core.jaxpr_as_fun(core.ClosedJaxpr(jaxpr.replace(outvars=made), closed.consts))
+                outputs.append(variable)
+                output_layers.append(layer)
+    # The same program, with every intermediate result as an output.
+    expose = core.jaxpr_as_fun(core.ClosedJaxpr(jaxpr.replace(outvars=outputs), closed.consts))
 
     def finite(*values: Any) -> list[Array]:
-        return [jnp.isfinite(value).all() for value in told(*values)]
+        return [jnp.isfinite(value).all() for value in expose(*values)]
 
     found = jax.jit(finite)(*jax.tree.leaves((parameters, arguments)))
-    return next((layer for layer, good in zip(makers, found, strict=True) if not good), None)
+    pairs = zip(output_layers, found, strict=True)
+    return next((layer for layer, is_finite in pairs if not is_finite), None)
 
 
 def _is_float(variable: Any) -> bool:

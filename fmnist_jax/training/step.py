@@ -9,17 +9,15 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, Key, Num
 
+from fmnist_jax.config.model import Features, Logits, Model, Variables
 from fmnist_jax.data.scaling import Scaling, Statistics
-from fmnist_jax.models.base import Logits, Model, Parameters
-from fmnist_jax.training.augmentation import Augmentation, unchanged
+from fmnist_jax.training.augmentation import Augmentation, no_augmentation
 
 EVALUATION_BATCH = 80
-"""Images a step of inference, whole vectors of a CPU: 64 make LeNet's features 0.78 times as fast, 96 those
-of 5x5 kernels 0.93 times (`experiments/benchmarks/convnets.py`). Any split is padded to a multiple and cut
-again."""
+"""Images a step of inference, a multiple of a CPU's vector width; `docs/benchmarks.md` has the choice."""
 
-AUGMENTED = 2**31
-"""Folded into a step's key for its augmentation; dropout folds in a layer's number, and they are fewer."""
+AUGMENTATION_SALT = 2**31
+"""Folded into a step's key for its augmentation; dropout folds in layer numbers, which are smaller."""
 
 
 class DeviceSplit(NamedTuple):
@@ -29,128 +27,141 @@ class DeviceSplit(NamedTuple):
     labels: Int[Array, " n"]
 
 
+class TrainingData(NamedTuple):
+    """What a model is trained and validated on."""
+
+    train: DeviceSplit
+    validation: DeviceSplit
+    statistics: Statistics
+    """What the scaling found in the training split."""
+
+
 class TrainState(NamedTuple):
     """What a training step changes."""
 
-    parameters: Parameters
+    variables: Variables
     optimizer_state: Any
 
 
 class StepMetrics(NamedTuple):
-    """What each step saw before its update; arrays of one entry a step."""
+    """Figures of each step before its update; in an epoch's metrics, arrays with one entry a step."""
 
-    loss_sum: Float[Array, " steps"]
-    """Losses added up over the batch."""
-    correct: Int[Array, " steps"]
+    loss_sum: Float[Array, "*steps"]
+    """Sum of the losses over the batch."""
+    correct: Int[Array, "*steps"]
     """Right answers in the batch."""
 
 
-@partial(
-    jax.jit,
-    static_argnames=("model", "scaling", "optimizer", "batch_size", "augmentation"),
-    donate_argnames=("state",),
-)
+class Task(NamedTuple):
+    """All that a training program is compiled for; hashable, so that `jit` takes it as one static value."""
+
+    model: Model
+    scaling: Scaling
+    optimizer: optax.GradientTransformation
+    batch_size: int
+    augmentation: Augmentation = no_augmentation
+
+
+@partial(jax.jit, static_argnames=("task",), donate_argnames=("state",))
 def train_epoch(
     state: TrainState,
     key: Key[Array, ""],
     data: DeviceSplit,
     statistics: Statistics,
-    *,
-    model: Model,
-    scaling: Scaling,
-    optimizer: optax.GradientTransformation,
-    batch_size: int,
-    augmentation: Augmentation = unchanged,
+    task: Task,
 ) -> tuple[TrainState, StepMetrics]:
-    """One pass over `data` in an order drawn by `key`, in one program; `state` is donated.
+    """Make one pass over `data` in an order drawn by `key`, in one program; `state` is donated.
 
-    The last step takes the images that are left over, so every image is seen once.
+    The last step takes the images that are left over, so every image is used once.
     """
     count = data.labels.shape[0]
-    full, rest = divmod(count, batch_size)
-    order, keys = drawn(key, count, batch_size)
+    full, rest = divmod(count, task.batch_size)
+    order, keys = draw_epoch(key, count, task.batch_size)
 
     def step(
         state: TrainState, batch: tuple[Int[Array, " batch"], Key[Array, ""]]
     ) -> tuple[TrainState, StepMetrics]:
-        return training_step(
-            state,
-            *batch,
-            data,
-            statistics,
-            model=model,
-            scaling=scaling,
-            optimizer=optimizer,
-            augmentation=augmentation,
-        )
+        return train_step(state, *batch, data, statistics, task)
 
-    batches = order[: full * batch_size].reshape(full, batch_size)
+    batches = order[: full * task.batch_size].reshape(full, task.batch_size)
     state, metrics = jax.lax.scan(step, state, (batches, keys[:full]))
     if rest:
-        state, last = step(state, (order[full * batch_size :], keys[full]))
+        state, last = step(state, (order[full * task.batch_size :], keys[full]))
         metrics = jax.tree.map(lambda all_, one: jnp.append(all_, one), metrics, last)
     return state, metrics
 
 
-def drawn(
+def draw_epoch(
     key: Key[Array, ""], count: int, batch_size: int
 ) -> tuple[Int[Array, " count"], Key[Array, " steps"]]:
-    """An epoch's order of the images, and each step's key, with one to spare where none is left over."""
-    order_key, dropout_key = jax.random.split(key)
+    """Draw an epoch's order of the images and each step's key, one too many if none is left over."""
+    order_key, step_key = jax.random.split(key)
     order = jax.random.permutation(order_key, count)
-    return order, jax.random.split(dropout_key, count // batch_size + 1)
+    return order, jax.random.split(step_key, count // batch_size + 1)
 
 
-def training_step(
+def train_step(
     state: TrainState,
     indices: Int[Array, " batch"],
     key: Key[Array, ""],
     data: DeviceSplit,
     statistics: Statistics,
-    *,
-    model: Model,
-    scaling: Scaling,
-    optimizer: optax.GradientTransformation,
-    augmentation: Augmentation = unchanged,
+    task: Task,
 ) -> tuple[TrainState, StepMetrics]:
-    """Learn from the images of `indices`."""
+    """Update the variables once, by the images of `indices`."""
     labels = data.labels[indices]
-    images = augmented(key, data.images[indices], augmentation)
-    inputs = scaling.apply(statistics, images)
-    (_, logits), gradients = model.value_and_grad(state.parameters, inputs, labels, key)
-    updates, optimizer_state = optimizer.update(gradients, state.optimizer_state, state.parameters)
-    parameters = optax.apply_updates(state.parameters, updates)
-    metrics = StepMetrics(
-        model.losses(logits, labels).sum(), (logits.argmax(axis=-1) == labels).sum()
+    inputs = draw_inputs(key, data.images[indices], statistics, task)
+    (_, (logits, network_state)), gradients = task.model.value_and_grad(
+        state.variables, inputs, labels, key
     )
-    return TrainState(parameters, optimizer_state), metrics
+    parameters = state.variables.parameters
+    updates, optimizer_state = task.optimizer.update(gradients, state.optimizer_state, parameters)
+    variables = Variables(optax.apply_updates(parameters, updates), network_state)
+    metrics = StepMetrics(
+        task.model.losses(logits, labels).sum(), (logits.argmax(axis=-1) == labels).sum()
+    )
+    return TrainState(variables, optimizer_state), metrics
 
 
-def augmented(
-    key: Key[Array, ""], images: Num[Array, "batch *shape"], augmentation: Augmentation
-) -> Num[Array, "batch *shape"]:
-    """The images that a step learns from; `key` is the step's, of which dropout has its own part."""
-    return augmentation(jax.random.fold_in(key, AUGMENTED), images)
+def draw_inputs(
+    key: Key[Array, ""], images: Num[Array, "batch *shape"], statistics: Statistics, task: Task
+) -> Float[Array, "batch *shape"]:
+    """Augment and scale a step's images; `key` is the step's, of which dropout folds in other numbers."""
+    changed = task.augmentation(jax.random.fold_in(key, AUGMENTATION_SALT), images)
+    return task.scaling.apply(statistics, changed)
 
 
 @partial(jax.jit, static_argnames=("model", "scaling"))
 def predict_logits(
-    parameters: Parameters,
+    variables: Variables,
     images: Num[Array, "n *shape"],
     statistics: Statistics,
-    *,
     model: Model,
     scaling: Scaling,
 ) -> Logits:
-    """The logits of every image, in order."""
-    return in_batches(lambda part: model.apply(parameters, scaling.apply(statistics, part)), images)
+    """Compute the logits of every image, in order."""
+    return in_batches(lambda part: model.apply(variables, scaling.apply(statistics, part)), images)
+
+
+@partial(jax.jit, static_argnames=("model", "scaling"))
+def predict_features(
+    variables: Variables,
+    images: Num[Array, "n *shape"],
+    statistics: Statistics,
+    model: Model,
+    scaling: Scaling,
+) -> Features:
+    """Compute the features of every image, in order."""
+    return in_batches(
+        lambda part: model.features(variables, scaling.apply(statistics, part)), images
+    )
 
 
 def in_batches(
     function: Callable[[Num[Array, "batch *shape"]], Num[Array, "batch outputs"]],
     images: Num[Array, "n *shape"],
 ) -> Num[Array, "n outputs"]:
-    """`function` of every image, in order, `EVALUATION_BATCH` at a time; of no images, no rows."""
+    """Apply `function` to every image, in order, `EVALUATION_BATCH` at a time; no images give no rows."""
     count = images.shape[0]
     batch = max(1, min(EVALUATION_BATCH, count))
     padding = -count % batch
@@ -159,16 +170,11 @@ def in_batches(
     return outputs.reshape(-1, outputs.shape[-1])[:count]
 
 
-@partial(jax.jit, static_argnames=("model", "scaling"))
+@partial(jax.jit, static_argnames=("task",))
 def evaluate(
-    parameters: Parameters,
-    data: DeviceSplit,
-    statistics: Statistics,
-    *,
-    model: Model,
-    scaling: Scaling,
+    variables: Variables, data: DeviceSplit, statistics: Statistics, task: Task
 ) -> tuple[Float[Array, ""], Int[Array, ""]]:
-    """(mean loss, number of right answers) over every image of `data`."""
-    logits = predict_logits(parameters, data.images, statistics, model=model, scaling=scaling)
+    """Return (mean loss, number of right answers) over every image of `data`."""
+    logits = predict_logits(variables, data.images, statistics, task.model, task.scaling)
     correct = logits.argmax(axis=-1) == data.labels
-    return model.losses(logits, data.labels).mean(), correct.sum()
+    return task.model.losses(logits, data.labels).mean(), correct.sum()

@@ -1,0 +1,121 @@
+"""The one concept of a run: data plus a sequence of stages, each of which trains one model."""
+
+import re
+from itertools import pairwise
+from math import prod
+from typing import Any
+
+import attrs
+from attrs import evolve, field, frozen
+
+from fmnist_jax.config.codec import Names
+from fmnist_jax.config.fields import as_tuple, each, must, of_type
+from fmnist_jax.config.model import ModelConfig
+from fmnist_jax.data.loading import DataConfig
+from fmnist_jax.data.scaling import Scaling
+from fmnist_jax.errors import UserError
+from fmnist_jax.models.names import NAMES as MODEL_NAMES
+from fmnist_jax.training import NAMES as TRAINING_NAMES
+from fmnist_jax.training.augmentation import no_augmentation
+from fmnist_jax.training.config import TrainingConfig
+
+NAMES: Names = {**MODEL_NAMES, **TRAINING_NAMES}
+"""Every behaviour and type of network that a run's configuration can name."""
+
+
+def _is_name(owner: Any, attribute: "attrs.Attribute[Any]", value: Any) -> None:
+    if not isinstance(value, str) or not re.fullmatch(r"[a-z][a-z0-9_]{0,30}", value):
+        raise must(attribute.name, "a short name of lower-case letters, digits and _", value)
+
+
+def _is_model(owner: Any, attribute: "attrs.Attribute[Any]", value: Any) -> None:
+    if not hasattr(value, "build"):
+        raise must(
+            attribute.name,
+            "a network's configuration, such as MLPConfig() or FiveConv().network",
+            value,
+        )
+
+
+@frozen
+class Stage:
+    """A model and how it is trained: on images, or on the features of the stage before.
+
+    Raises:
+        UserError: For fields of another type.
+
+    Examples:
+        >>> from fmnist_jax import MLPConfig, TrainingConfig
+        >>> from fmnist_jax.data.scaling import Z_SCORE
+        >>> Stage("mlp", MLPConfig((784, 128, 10)), TrainingConfig(), Z_SCORE).model.classes
+        10
+    """
+
+    name: str = field(validator=_is_name)
+    """Names the stage's files and figures."""
+    model: ModelConfig = field(validator=_is_model)
+    training: TrainingConfig = field(validator=of_type(TrainingConfig, "TrainingConfig(epochs=10)"))
+    scaling: Scaling = field(validator=of_type(Scaling, "data.scaling.Z_SCORE"))
+    """How grey levels, or features, become the model's inputs."""
+
+
+@frozen
+class Run:
+    """Data and a sequence of stages; the last stage classifies.
+
+    A plain network is one stage. Report 1's pipeline is two: a convolutional network, then the scratch MLP
+    on its features.
+
+    Raises:
+        UserError: For no stages, two of one name, or stages that don't fit each other.
+
+    Examples:
+        >>> from fmnist_jax import MLPConfig, TrainingConfig
+        >>> from fmnist_jax.data.scaling import Z_SCORE
+        >>> run = Run((Stage("mlp", MLPConfig(), TrainingConfig(), Z_SCORE),))
+        >>> [stage.name for stage in run.stages]
+        ['mlp']
+    """
+
+    stages: tuple[Stage, ...] = field(
+        converter=as_tuple,
+        validator=each(of_type(Stage, 'Stage("mlp", MLPConfig(), ...)'), least=1),
+    )
+    data: DataConfig = field(
+        factory=DataConfig, validator=of_type(DataConfig, "DataConfig(split_seed=1)")
+    )
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse stages that don't fit each other."""
+        names = [stage.name for stage in self.stages]
+        if len(set(names)) < len(names):
+            raise must("stages", "of different names", names)
+        for before, stage in pairwise(self.stages):
+            _check_follows(stage, before)
+
+    def with_training(self, **changes: Any) -> "Run":
+        """Return the run with these fields of every stage's training changed."""
+        stages = (
+            evolve(stage, training=evolve(stage.training, **changes)) for stage in self.stages
+        )
+        return evolve(self, stages=tuple(stages))
+
+
+def _check_follows(stage: Stage, before: Stage) -> None:
+    """Raise UserError unless `stage` can be trained on the features of `before`."""
+    expected, found = before.model.features, prod(stage.model.input_shape)
+    if found != expected:
+        raise UserError(
+            f"stage {stage.name}: its model must take the {expected} features of stage {before.name}, "
+            f"found {found} inputs"
+        )
+    if stage.model.classes != before.model.classes:
+        raise UserError(
+            f"stage {stage.name}: its model must have the {before.model.classes} classes of stage "
+            f"{before.name}, found {stage.model.classes}"
+        )
+    if stage.training.augmentation is not no_augmentation:
+        raise UserError(
+            f"stage {stage.name}: augmentation must be none, since features are not images; augment the "
+            "images of the first stage"
+        )

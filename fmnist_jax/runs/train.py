@@ -1,0 +1,295 @@
+"""Training a run stage by stage, and assessing its models."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from math import prod
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from attrs import field, frozen
+from jaxtyping import Float, Int
+
+from fmnist_jax.config.fields import format_array
+from fmnist_jax.config.model import Variables
+from fmnist_jax.data.dataset import Dataset, Split
+from fmnist_jax.errors import UserError
+from fmnist_jax.evaluation.metrics import Metrics, classification_metrics
+from fmnist_jax.models.stages import FittedStage, fingerprint_stages
+from fmnist_jax.runs.config import Run, Stage
+from fmnist_jax.training.checkpointing import TrainingCheckpoints
+from fmnist_jax.training.loop import EpochRecord, fit, is_finished, make_task, start
+from fmnist_jax.training.step import (
+    DeviceSplit,
+    TrainingData,
+    predict_features,
+    predict_logits,
+)
+
+Splits = Mapping[str, DeviceSplit]
+"""By name: "train", "validation", "test"."""
+
+
+class TrainedStage(NamedTuple):
+    """What the training of a stage leaves."""
+
+    stage: Stage
+    fitted: FittedStage
+    """The variables of the best epoch."""
+    splits: Splits
+    """What the stage was trained, validated and is tested on: images, or features of the stage before."""
+    history: tuple[EpochRecord, ...] = ()
+    """Empty if the stage was restored from a checkpoint."""
+    best_epoch: int = 0
+    """The epoch whose variables are kept, counted from 1; 0 if the stage was restored."""
+    seconds: float = 0.0
+    """Wall time of the training loop, compilation included; of all processes that worked on it."""
+    extraction_seconds: float | None = None
+    """Wall time of computing the features that the stage was trained on; None for the first stage."""
+
+
+class TrainedRun(NamedTuple):
+    """What the training of a run leaves, stage by stage; the last one classifies."""
+
+    run: Run
+    stages: tuple[TrainedStage, ...]
+
+    @property
+    def fitted(self) -> tuple[FittedStage, ...]:
+        """The stages as a checkpoint holds them."""
+        return tuple(stage.fitted for stage in self.stages)
+
+
+class Assessment(NamedTuple):
+    """A trained stage on one split, every image of it."""
+
+    loss: float
+    """Mean over the images, without any penalty."""
+    metrics: Metrics
+    probabilities: Float[np.ndarray, "n classes"]
+    predictions: Int[np.ndarray, " n"]
+
+
+def _ignore(*_: object) -> None:
+    """Do nothing."""
+
+
+@frozen
+class Hooks:
+    """What a training calls, and where it saves its state."""
+
+    on_features: Callable[[Stage, Splits], None] = _ignore
+    """Called with a later stage and the features that it will be trained on."""
+    on_epoch: Callable[[Stage, EpochRecord], None] = _ignore
+    """Called after each epoch."""
+    on_stage: Callable[[TrainedStage], None] = _ignore
+    """Called after each stage that was trained."""
+    checkpoints: Mapping[str, TrainingCheckpoints] = field(factory=dict)
+    """By stage: where training resumes from and saves its state."""
+
+
+def train(
+    run: Run, dataset: Dataset, hooks: Hooks | None = None, fitted: Sequence[FittedStage] = ()
+) -> TrainedRun:
+    """Train every stage of `run`, choosing each one's best epoch on the validation split.
+
+    The first stage is trained on the images, each later one on the features of the stage before.
+
+    Args:
+        run: What is trained, how, and on which split.
+        dataset: uint8 images of shape (n, 28, 28) with labels, in three splits.
+        hooks: What is called on the way; with checkpoints an interrupted training resumes, to the bit.
+        fitted: The first stages, if they were trained before: they are used as they are.
+
+    Returns:
+        Each stage's variables of the best epoch, its history and its inputs.
+
+    Raises:
+        UserError: If a model doesn't fit the images, or a fitted stage isn't the configured one.
+        DivergedError: If a loss or a weight stops being finite.
+
+    Examples:
+        >>> from fmnist_jax import DataConfig, MLPConfig, Stage, TrainingConfig, load_dataset
+        >>> from fmnist_jax.data.scaling import Z_SCORE
+        >>> dataset = load_dataset(DataConfig(source="synthetic"), lambda line: None)
+        >>> training = TrainingConfig(epochs=1, batch_size=100, learning_rate=0.1)
+        >>> trained = train(Run((Stage("mlp", MLPConfig((784, 10)), training, Z_SCORE),)), dataset)
+        >>> len(trained.stages[0].history)
+        1
+    """
+    hooks = hooks or Hooks()
+    check_dataset(run, dataset)
+    splits: Splits = {name: on_device(split) for name, split in dataset.splits.items()}
+    stages: list[TrainedStage] = []
+    for number, stage in enumerate(run.stages):
+        extraction_seconds = None
+        if stages:
+            started = time.perf_counter()
+            splits = jax.block_until_ready(extract_features(stages[-1].fitted, splits))
+            extraction_seconds = time.perf_counter() - started
+            hooks.on_features(stage, splits)
+        if number < len(fitted):
+            check_fitted(fitted[number], stage)
+            trained = TrainedStage(stage, fitted[number], splits)
+        else:
+            features_of = fingerprint_stages([before.fitted for before in stages])
+            trained = _train_stage(stage, splits, features_of, hooks)
+            hooks.on_stage(trained)
+        stages.append(trained._replace(extraction_seconds=extraction_seconds))
+    return TrainedRun(run, tuple(stages))
+
+
+def _train_stage(
+    stage: Stage, splits: Splits, features_of: str | None, hooks: Hooks
+) -> TrainedStage:
+    started = time.perf_counter()
+    statistics = jax.device_put(stage.scaling.fit(np.asarray(splits["train"].images)))
+    data = TrainingData(splits["train"], splits["validation"], statistics)
+    task = make_task(stage.model.build(), stage.scaling, stage.training, len(data.train.labels))
+    checkpoints = hooks.checkpoints.get(stage.name)
+    history: list[EpochRecord] = []
+    first = state = None
+    if checkpoints is not None:
+        checkpoints.check()
+        newest = checkpoints.newest
+        if newest is not None:
+            first = state = checkpoints.restore(jax.eval_shape(lambda: start(task, stage.training)))
+            history.extend(newest.history)
+            started -= newest.seconds
+    for state, record in fit(task, stage.training, data, first):
+        history.append(record)
+        hooks.on_epoch(stage, record)
+        if checkpoints is not None:
+            seconds = time.perf_counter() - started
+            checkpoints.after_epoch(
+                state, history, seconds, last=is_finished(state, stage.training)
+            )
+    assert state is not None  # epochs is at least 1
+    return TrainedStage(
+        stage,
+        FittedStage(
+            stage.name, stage.model, stage.scaling, Variables(*state.best), statistics, features_of
+        ),
+        splits,
+        tuple(history),
+        state.stopping.best_epoch,
+        time.perf_counter() - started,
+    )
+
+
+def extract_features(fitted: FittedStage, splits: Splits) -> dict[str, DeviceSplit]:
+    """Compute the features of every image of every split, all in one program; labels stay."""
+    features = predict_features(
+        fitted.variables,
+        _concatenated(splits),
+        fitted.statistics,
+        fitted.model.build(),
+        fitted.scaling,
+    )
+    parts = jnp.split(features, _ends(splits))
+    return {
+        name: DeviceSplit(part, split.labels)
+        for (name, split), part in zip(splits.items(), parts, strict=True)
+    }
+
+
+def assess(
+    fitted: FittedStage, splits: Mapping[str, Split | DeviceSplit], class_names: tuple[str, ...]
+) -> dict[str, Assessment]:
+    """Compute loss, metrics and probabilities of a stage on every input of every split.
+
+    Args:
+        fitted: A trained stage.
+        splits: By name, the stage's own inputs (images for a first stage, else features) with labels.
+        class_names: In the order of the labels.
+
+    Returns:
+        An assessment for each split, by the same names.
+
+    Examples:
+        >>> from fmnist_jax import Classifier, DataConfig, load_dataset
+        >>> dataset = load_dataset(DataConfig(source="synthetic"), lambda line: None)
+        >>> (stage,) = Classifier.from_checkpoint("report1-mlp").checkpoint.stages
+        >>> assess(stage, {"test": dataset.test}, dataset.class_names)["test"].probabilities.shape
+        (1000, 10)
+    """
+    model = fitted.model.build()
+    labels = np.concatenate([np.asarray(split.labels) for split in splits.values()])
+    logits = predict_logits(
+        fitted.variables, _concatenated(splits), fitted.statistics, model, fitted.scaling
+    )
+    losses = np.asarray(model.losses(logits, jnp.asarray(labels)), np.float64)
+    probabilities = np.asarray(jax.nn.softmax(logits, axis=-1))
+    by_split = zip(
+        splits,
+        *(np.split(values, _ends(splits)) for values in (losses, probabilities, labels)),
+        strict=True,
+    )
+    return {name: _assessment(arrays, class_names) for name, *arrays in by_split}
+
+
+def _assessment(arrays: Sequence[np.ndarray], class_names: tuple[str, ...]) -> Assessment:
+    losses, probabilities, labels = arrays
+    predictions = probabilities.argmax(axis=-1)
+    metrics = classification_metrics(labels, predictions, class_names)
+    return Assessment(losses.mean().item(), metrics, probabilities, predictions)
+
+
+def _concatenated(splits: Mapping[str, Split | DeviceSplit]) -> np.ndarray:
+    return np.concatenate([np.asarray(split.images) for split in splits.values()])
+
+
+def _ends(splits: Mapping[str, Split | DeviceSplit]) -> np.ndarray:
+    return np.cumsum([len(split.labels) for split in splits.values()])[:-1]
+
+
+def on_device(split: Split) -> DeviceSplit:
+    """Put the split's arrays on the default device."""
+    return DeviceSplit(*jax.device_put((split.images, split.labels)))
+
+
+def check_dataset(run: Run, dataset: Dataset) -> None:
+    """Raise UserError if images can't be used or don't fit the first stage, or the classes don't."""
+    stage, classes = run.stages[0], len(dataset.class_names)
+    shape = stage.model.input_shape
+    for name, split in dataset.splits.items():
+        images = split.images
+        dtype = getattr(images, "dtype", None)
+        if dtype != np.uint8 or not isinstance(images, np.ndarray | jax.Array):
+            raise UserError(
+                f"the {name} split's images must be uint8, grey levels from 0 to 255, found "
+                f"{format_array(images)}"
+            )
+        if images.shape[1:] != shape and (prod(images.shape[1:]),) != shape:
+            raise UserError(
+                f"stage {stage.name}: its model takes inputs of shape {shape}, the {name} split's images "
+                f"have shape {images.shape[1:]}; change the model's sizes or the images"
+            )
+    if stage.model.classes != classes:
+        raise UserError(
+            f"stage {stage.name}: its model must have the data set's {classes} classes, found "
+            f"{stage.model.classes}"
+        )
+
+
+def check_fitted(fitted: FittedStage, stage: Stage) -> None:
+    """Raise UserError unless the fitted stage is the configured one, with arrays of the right shapes."""
+    if (fitted.model, fitted.scaling) != (stage.model, stage.scaling):
+        raise UserError(
+            f"stage {stage.name}: was trained with another model or scaling than the run's; use those of "
+            "the fitted stage"
+        )
+    expected = jax.eval_shape(stage.model.build().init, jax.random.key(0))
+    if jax.tree.structure(fitted.variables) != jax.tree.structure(expected):
+        raise UserError(
+            f"stage {stage.name}: its fitted arrays have other names than the model's; use a model "
+            "that fits"
+        )
+    pairs = zip(jax.tree.leaves_with_path(expected), jax.tree.leaves(fitted.variables), strict=True)
+    for (path, wanted), found in pairs:
+        if (found.shape, found.dtype) != (wanted.shape, wanted.dtype):
+            raise UserError(
+                f"stage {stage.name}: its fitted array {jax.tree_util.keystr(path)} is "
+                f"{format_array(found)}, expected {format_array(wanted)}; use a model that fits"
+            )
