@@ -4,7 +4,6 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from fmnist_jax.models.base import Model, scratch_mlp
 
 from fmnist_jax.config.model import Model, Variables
 from fmnist_jax.data.scaling import UNIT, Z_SCORE
