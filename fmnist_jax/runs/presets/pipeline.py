@@ -113,7 +113,7 @@ class FirstStage:
 
 def options(
     data: Unprefixed[DataConfig],
-    mlp: FeatureMLP,
+    mlp: FeatureMLP = FeatureMLP(),
     mlp_training: TrainingConfig = MLP_TRAINING,
     first: Unprefixed[FirstStage] = FirstStage(),
     feature_scaling: Scaling = Z_SCORE,
