@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import jax
 import pytest
 from attrs import evolve
 
@@ -66,8 +67,6 @@ def test_the_network_is_described_by_a_five_conv():
 @pytest.fixture(scope="module")
 def extractor(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint of one convolutional network."""
-    import jax
-
     run = Run((Stage("convnet", SMALL.network, TRAINING, UNIT),), DATA)
     stage = run.stages[0]
     fitted = FittedStage(
