@@ -1,1 +1,1 @@
-"""The reports' experiments, one module a table; each runs by `python -m experiments.NAME`."""
+"""The reports' experiments, one module a table; `python -m experiments` lists and runs them."""

@@ -1,190 +1,183 @@
-"""`python -m experiments`: lists the experiments, runs one or all, and says what they show.
+"""`python -m experiments`: lists the experiments, runs one or all, and shows what they found.
 
-    python -m experiments                     what there is, what it costs, and what is stored
+    python -m experiments                     lists experiments, their cost, and what is stored
     python -m experiments NAME --seeds N      runs or resumes one
     python -m experiments study               runs or resumes all (`make study`)
-    python -m experiments verdicts            every reported figure beside the measured one
-    python -m experiments claims              every claim of the reports, and whether it holds
-    python -m experiments report              builds the page
+    python -m experiments verdicts            reported and measured figures
+    python -m experiments claims              every claim of the reports, with its verdict
+    python -m experiments tables              writes the tables of README.md, docs and checkpoints
+    python -m experiments page                builds the results page
 
 `--quick` runs, or shows, two epochs on a few images.
 """
 
-import importlib
-import shlex
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from functools import partial
 
+from attrs import field, frozen
 from rich.console import Console
 from rich.table import Table
 
-from experiments.analysis import judgement as claims
-from experiments.analysis import statistics
-from experiments.engine import runner as protocol
-from experiments.study import study, workers
-from experiments.study.catalogue import CATALOGUE, PROGRAMS, module_of, plan, results_folder
+from experiments.engine import runner
+from experiments.engine.command import PROGRAM, exit_code
+from experiments.engine.spec import Program
+from experiments.engine.store import results_folder
+from experiments.study import documents, study, workers
+from experiments.study.catalogue import experiments, find, plan, programs
 from experiments.study.study import StudyOptions, duration
 from fmnist_jax.cli.arguments import parse
-from fmnist_jax.cli.interruption import Stopped, listening
+from fmnist_jax.cli.interruption import listening
 from fmnist_jax.data.loading import DataConfig
-from fmnist_jax.errors import UserError, unknown_name
 
-PROGRAM = "python -m experiments"
-
-USAGE = "\n".join(line.strip() for line in (__doc__ or "").splitlines()[1:8])
+USAGE = "\n".join(line.strip() for line in (__doc__ or "").splitlines()[2:9])
 
 WIDTH = 120
-"""Characters of the list of experiments, where the terminal has less."""
+"""Least number of characters for the list of experiments."""
 
 
-@dataclass(frozen=True)
-class Shown:
+@frozen
+class ShowOptions:
     """Show what is stored."""
 
     quick: bool = False
-    """Of what `--quick` has run."""
+    """The results of `--quick`."""
 
 
-@dataclass(frozen=True)
-class ReportOptions:
-    """Build the page from what is stored."""
+@frozen
+class ClaimsOptions(ShowOptions):
+    """Judge every claim of the reports from what is stored."""
+
+    json: bool = False
+    """Print the claims as JSON."""
+
+
+@frozen
+class PageOptions:
+    """Build the results page from what is stored."""
 
     quick: bool = False
-    """Of what `--quick` has run."""
-    data: DataConfig = field(default_factory=DataConfig)
-    """Which images its pictures are of."""
+    """The results of `--quick`."""
+    data: DataConfig = field(factory=DataConfig)
+    """The images that the page shows."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do as the words say; 0 for success, 1 where a row failed, 2 for what the user can mend."""
+    """Run the command; 0 for success, 1 if a row failed, 2 for invalid input."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    command = words.pop(0) if words and not words[0].startswith("-") else "list"
-    try:
-        if command in COMMANDS:
-            return COMMANDS[command](words)
-        run_one(command, words)
-        return 0
-    except UserError as error:
-        print(f"experiments: {error}", file=sys.stderr)
-        return 2
-    except Stopped as stopped:
-        again = shlex.join([command, *words])
-        print(f"Stopped. To go on, give the same command again: {PROGRAM} {again}", file=sys.stderr)
-        return stopped.exit_code
+    named = bool(words) and not words[0].startswith("-")
+    command, *rest = words if named else ("list", *words)
+    return exit_code(words, partial(COMMANDS.get(command, partial(run_one, command)), rest))
 
 
 def run_one(name: str, words: Sequence[str]) -> None:
-    """Run an experiment or a report's program, as `python -m experiments.NAME` does."""
-    entries = {entry.name: entry for entry in CATALOGUE}
-    if name not in (*entries, *PROGRAMS):
-        raise unknown_name("experiment or command", name, [*entries, *PROGRAMS, *COMMANDS])
-    if name in entries:
-        protocol.main(entries[name].experiment, words)
+    """Run an experiment or a report's program."""
+    found = find(name, COMMANDS)
+    if isinstance(found, Program):
+        found.act(parse(found.options, f"{PROGRAM} {name}", words, found.names))
     else:
-        importlib.import_module(module_of(name)).main(words)
+        runner.main(found, words)
 
 
-def show_list(words: Sequence[str]) -> int:
-    """Every experiment with what it reproduces, its runs and its cost."""
-    options = parse(Shown, PROGRAM, words, {})
-    lines = Table("experiment", "runs", "seconds a run", "all", "missing", "reproduces", box=None)
-    every, missing = 0.0, 0.0
-    for entry in CATALOGUE:
-        rows = plan(entry, options.quick)
+def show_list(words: Sequence[str]) -> None:
+    """Print every experiment with what it reproduces, its runs and its cost."""
+    options = parse(ShowOptions, PROGRAM, words, {})
+    table = Table("experiment", "runs", "seconds a run", "all", "missing", "reproduces", box=None)
+    all_seconds, missing = 0.0, 0.0
+    for experiment in experiments():
+        rows = plan(experiment, options.quick)
         cost = sum(row.all_seconds for row in rows)
-        rest = sum(row.missing_seconds for row in rows)
-        every, missing = every + cost, missing + rest
+        rest = study.missing_seconds(rows)
+        all_seconds, missing = all_seconds + cost, missing + rest
         seconds = [row.seconds for row in rows]
         estimated = "" if all(row.measured for row in rows) else " *"
-        lines.add_row(
-            entry.name,
+        table.add_row(
+            experiment.name,
             f"{sum(row.stored for row in rows)} of {sum(row.wanted for row in rows)}",
             f"{min(seconds):.0f} to {max(seconds):.0f}{estimated}",
             duration(cost),
             duration(rest) if rest else "",
-            entry.reproduces,
+            experiment.reproduces,
         )
     console = Console(highlight=False, soft_wrap=True, markup=False)
     console.width = max(console.width, WIDTH)
-    console.print(lines)
+    console.print(table)
     console.print(
-        f"\nAll: {duration(every)}, still to run: {duration(missing)}, by the fastest stored run of "
-        "each row (* some by estimate).\n"
+        f"\nAll: {duration(all_seconds)}, still to run: {duration(missing)}, by the fastest stored run "
+        "of each row (* some by estimate).\n"
     )
-    for name, does in PROGRAMS.items():
-        console.print(f"{PROGRAM} {name}: {does}")
+    for program in programs():
+        console.print(f"{PROGRAM} {program.name}: {program.does}")
     print(USAGE)
-    return 0
 
 
 def run_study(words: Sequence[str]) -> int:
-    """Run every experiment; tell at the end which rows failed."""
+    """Run every experiment; print at the end which rows failed."""
     options = parse(StudyOptions, f"{PROGRAM} study", words, {})
     console = Console(highlight=False, soft_wrap=True, markup=False)
     jobs = workers.jobs_for(options)
     if jobs > 1:
-        failed = workers.run(options, jobs, console)
+        failed = workers.run(options, experiments(), jobs, console)
     else:
         with listening(console.print, sys.stdout.flush) as interruption:
-            failed = study.run(options, console, interruption)
+            failed = study.run(options, experiments(), console, interruption)
     if failed:
         console.print("\nFailed:")
         for line in failed:
             console.print(f"  {line}")
         return 1
-    left = study.unfinished(CATALOGUE, options)
+    left = study.unfinished(experiments(), options)
     console.print(
-        f"Rows that lack seeds still, which other processes are at or which took less time than "
-        f"expected and so deserve more: {len(left)}. The same command goes on."
+        f"Rows that still lack seeds, because other processes are running them or because they took "
+        f"less time than expected and so get more: {len(left)}. The same command continues."
         if left
-        else "All rows are there."
+        else "All rows are complete."
     )
     return 0
 
 
-def show_claims(words: Sequence[str]) -> int:
-    """Every claim with its effects and verdict."""
-    options = parse(Shown, f"{PROGRAM} claims", words, {})
-    judged = claims.all_claims(results_folder(options.quick))
-    tested = sum(effect.p is not None for one in judged for effect in one.effects)
-    print(claims.table(judged))
-    print(
-        f"\nComparisons tested: {tested}. At 95 %, one in twenty is told wrong by chance where there is "
-        "nothing to be told."
-    )
-    return 0
+def show_claims(words: Sequence[str]) -> None:
+    """Print every claim with its effects and verdict."""
+    options = parse(ClaimsOptions, f"{PROGRAM} claims", words, {})
+    from experiments.analysis import judgement  # SciPy takes long to import
+
+    text = judgement.claims_json if options.json else judgement.claims_text
+    print(text(results_folder(options.quick)))
 
 
-def show_verdicts(words: Sequence[str]) -> int:
-    """Every reported figure beside the measured one."""
-    options = parse(Shown, f"{PROGRAM} verdicts", words, {})
+def show_verdicts(words: Sequence[str]) -> None:
+    """Print reported and measured figures."""
+    options = parse(ShowOptions, f"{PROGRAM} verdicts", words, {})
+    from experiments.analysis import statistics  # SciPy takes long to import
+
     for experiment in statistics.all_statistics(results_folder(options.quick)):
-        if any(
-            figure.reported is not None
-            for row in experiment.rows
-            for figure in row.columns.values()
-        ):
+        figures = (figure for row in experiment.rows for figure in row.columns.values())
+        if any(figure.reported is not None for figure in figures):
             print(f"\n{experiment.title}\n\n{statistics.table(experiment)}")
-    return 0
 
 
-def build_report(words: Sequence[str]) -> int:
-    """Build the page."""
-    options = parse(ReportOptions, f"{PROGRAM} report", words, {})
-    # Only here: the page's packages take seconds to import and aren't needed to run experiments.
-    from experiments.site.build import build
+def write_tables(words: Sequence[str]) -> None:
+    """Write the tables of all documents from what is stored."""
+    options = parse(documents.Options, f"{PROGRAM} tables", words, {})
+    for path in documents.write(options.folder):
+        print(f"Changed: {path}")
+
+
+def build_page(words: Sequence[str]) -> None:
+    """Build the results page."""
+    options = parse(PageOptions, f"{PROGRAM} page", words, {})
+    from experiments.site.build import build  # its packages take seconds to import
 
     build(print, options.data, results_folder(options.quick))
-    return 0
 
 
-COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+COMMANDS: dict[str, Callable[[Sequence[str]], int | None]] = {
     "list": show_list,
     "study": run_study,
     "claims": show_claims,
     "verdicts": show_verdicts,
-    "report": build_report,
+    "tables": write_tables,
+    "page": build_page,
 }
 
 if __name__ == "__main__":

@@ -11,10 +11,8 @@ import pytest
 
 from fmnist_jax.checkpoint.checkpoint import save_checkpoint
 from fmnist_jax.data import sources
-from fmnist_jax.gradcheck import check as gradcheck
-from fmnist_jax.gradcheck import gradients as gradcheck_gradients
 from tests import once
-from tests.compiling import quick_jit
+from tests.checkpoints import checkpoint
 from tests.once import MakeOnce
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
@@ -33,8 +31,6 @@ def real_data_dir() -> Path:
 @pytest.fixture(scope="session")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small checkpoint on disk, to be left as it is."""
-    from tests.checkpoints import checkpoint
-
     path = tmp_path_factory.mktemp("original") / "checkpoint"
     save_checkpoint(path, checkpoint())
     return path
@@ -74,16 +70,3 @@ def blank_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     from tests.blank_pictures import draw_blank  # which takes matplotlib a second
 
     draw_blank(monkeypatch.setattr)
-
-
-@pytest.fixture(scope="module")
-def quick_gradcheck() -> Iterator[None]:
-    """The gradient check's programs, compiled quickly."""
-    with pytest.MonkeyPatch.context() as patched:
-        for module, name, static in (
-            (gradcheck_gradients, "_gradients", ("config", "value_and_grad")),
-            (gradcheck, "central_differences", ("config",)),
-        ):
-            function = getattr(module, name).__wrapped__
-            patched.setattr(module, name, quick_jit(function, static_argnames=static))
-        yield

@@ -1,1 +1,1 @@
-"""Speed, measured against peers."""
+"""Speed compared with peers: other ways to train the same networks; see `docs/benchmarks.md`."""

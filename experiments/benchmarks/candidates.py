@@ -1,96 +1,100 @@
-"""Who takes turns at the convolutional networks, and how their figures stand against the targets."""
+"""Candidates of the convnet benchmark, and their figures compared with the targets."""
 
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from experiments.benchmarks import harness as turns
-from experiments.benchmarks.harness import Contender, Worker
+from experiments.benchmarks.harness import Candidate, Worker, spread, verdict
 
 OURS, FLAX, PYTORCH = "ours", "Flax", "PyTorch"
 OUR_FEATURES, PYTORCH_FEATURES = "our features", "PyTorch's features"
 
-CONTENDERS = {
-    OURS: Contender("networks", "train"),
-    FLAX: Contender("flax_networks", "train"),
-    PYTORCH: Contender("pytorch_networks", "train"),
-    OUR_FEATURES: Contender("networks", "features"),
-    PYTORCH_FEATURES: Contender("pytorch_networks", "features"),
+CANDIDATES = {
+    OURS: Candidate("convnets", "train"),
+    FLAX: Candidate("flax_convnets", "train"),
+    PYTORCH: Candidate("pytorch_convnets", "train"),
+    OUR_FEATURES: Candidate("convnets", "features"),
+    PYTORCH_FEATURES: Candidate("pytorch_convnets", "features"),
 }
-"""In the order in which they take turns."""
+"""In the order in which a round runs them."""
 
-COUNTED = {FLAX: "flax", OUR_FEATURES: "features", PYTORCH_FEATURES: "features"}
-"""What `counts` calls a contender's images, where not "train"."""
+COUNT_NAMES = {FLAX: "flax", OUR_FEATURES: "features", PYTORCH_FEATURES: "features"}
+"""The key of a candidate's number of images in a job's `counts`, where it isn't "train"."""
 
-MATCHES = {FLAX: OURS, PYTORCH: OURS, PYTORCH_FEATURES: OUR_FEATURES}
-"""Of each other contender, ours."""
+BASELINES = {FLAX: OURS, PYTORCH: OURS, PYTORCH_FEATURES: OUR_FEATURES}
+"""For each other candidate, ours that it is compared with."""
 
 TARGETS = {FLAX: 12.0, PYTORCH: 1.0, PYTORCH_FEATURES: 1.5}
-"""How many times theirs our images a second should be in every row."""
+"""Least ratio of our images a second to theirs, in every row."""
 MEDIAN_TARGETS = TARGETS | {PYTORCH: 1.25}
-"""And in the median of the rows."""
-COMPILE_TARGET, MEMORY_TARGET = 10.0, 3 * 2**30
-"""Seconds; bytes."""
+"""Least median of these ratios over the rows."""
+MAX_COMPILE_SECONDS, MAX_MEMORY_GIB = 10.0, 3.0
 
 
-def summary(
+def summarize(
     name: str,
     worker: Worker,
     rounds: Sequence[Mapping[str, Mapping[str, float]]],
     counts: Mapping[str, int],
 ) -> dict[str, Any]:
-    """A contender's images a second, its memory, and how many times as many ours are."""
+    """Return a candidate's images a second, its last figures, and the ratio of our speed to its."""
 
     def rates(name: str) -> list[float]:
-        count = counts[COUNTED.get(name, "train")]
+        count = counts[COUNT_NAMES.get(name, "train")]
         return [count / one[name]["seconds"] for one in rounds]
 
     last = rounds[-1][name]
     figures: dict[str, Any] = {
-        "images": counts[COUNTED.get(name, "train")],
+        "images": counts[COUNT_NAMES.get(name, "train")],
         "images_per_second": rates(name),
         "median_images_per_second": statistics.median(rates(name)),
         "versions": dict(worker.versions),
     } | {key: value for key, value in last.items() if key != "seconds"}
-    if name in MATCHES:
-        pairs = zip(rates(MATCHES[name]), rates(name), strict=True)
-        figures |= turns.spread([ours / theirs for ours, theirs in pairs])
+    if name in BASELINES:
+        pairs = zip(rates(BASELINES[name]), rates(name), strict=True)
+        figures |= spread([ours / theirs for ours, theirs in pairs])
     return figures
 
 
-def describe(name: str, measured: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """A line a contender: images a second, ours over them beside the target."""
+def describe_row(name: str, measured: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Yield a line a candidate: images a second and the ratio of ours, with its target."""
     yield f"{name}:"
-    for contender, figures in measured.items():
-        line = f"  {contender:<18} {figures['median_images_per_second']:9.1f} images/s"
-        if contender in MATCHES:
+    for candidate, figures in measured.items():
+        line = f"  {candidate:<18} {figures['median_images_per_second']:9.1f} images/s"
+        if candidate in BASELINES:
+            target = TARGETS[candidate]
             line += (
                 f", ours {figures['ratio']:.2f} times that "
                 f"({figures['ratio_min']:.2f} to {figures['ratio_max']:.2f}), "
-                f"{verdict(figures['ratio'] >= TARGETS[contender], TARGETS[contender])}"
+                f"{verdict(figures['ratio'] >= target, target)}"
             )
-        if contender == OURS:
+        if candidate == OURS:
             seconds, peak = figures["compile_seconds"], figures["peak_bytes"]
             line += f", compiled in {seconds:.1f} s, "
-            line += verdict(seconds <= COMPILE_TARGET, COMPILE_TARGET)
+            line += verdict(seconds <= MAX_COMPILE_SECONDS, MAX_COMPILE_SECONDS)
             if peak is not None:
-                line += f", {peak / 2**30:.2f} GiB at most, {verdict(peak <= MEMORY_TARGET, 3)}"
+                gib = peak / 2**30
+                line += f", {gib:.2f} GiB at most, {verdict(gib <= MAX_MEMORY_GIB, MAX_MEMORY_GIB)}"
         yield line
 
 
 def describe_all(rows: Sequence[Mapping[str, Mapping[str, Any]]]) -> Iterator[str]:
-    """A line a contender that isn't ours: the median and the least of its ratios over the rows."""
-    for contender in MATCHES:
-        ratios = [row[contender]["ratio"] for row in rows if contender in row]
-        if ratios:
-            median, target = statistics.median(ratios), MEDIAN_TARGETS[contender]
-            yield (
-                f"Ours over {contender}, {len(ratios)} rows: median {median:.2f}, "
-                f"{verdict(median >= target, target)}; least {min(ratios):.2f}, "
-                f"{verdict(min(ratios) >= TARGETS[contender], TARGETS[contender])}"
-            )
+    """Yield a line for each other candidate: the median and least ratio over the rows."""
+    for candidate, ratios in ratios_by_candidate(rows).items():
+        median, target = statistics.median(ratios), MEDIAN_TARGETS[candidate]
+        yield (
+            f"Ours over {candidate}, {len(ratios)} rows: median {median:.2f}, "
+            f"{verdict(median >= target, target)}; least {min(ratios):.2f}, "
+            f"{verdict(min(ratios) >= TARGETS[candidate], TARGETS[candidate])}"
+        )
 
 
-def verdict(reached: bool, target: float) -> str:
-    """Whether a target is reached."""
-    return f"target {target:g}: {'' if reached else 'not '}reached"
+def ratios_by_candidate(
+    rows: Sequence[Mapping[str, Mapping[str, Any]]],
+) -> dict[str, list[float]]:
+    """Return the ratios of all rows for each other candidate that was measured."""
+    ratios = {
+        candidate: [row[candidate]["ratio"] for row in rows if candidate in row]
+        for candidate in BASELINES
+    }
+    return {candidate: values for candidate, values in ratios.items() if values}

@@ -1,4 +1,4 @@
-"""What throughput tables share: contenders in processes of their own, which take turns in one run."""
+"""Runs candidates in processes of their own, one at a time, and measures them round by round."""
 
 import json
 import os
@@ -10,33 +10,30 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from attrs import frozen
 
 from fmnist_jax.data import checksums
 from fmnist_jax.data.dataset import Split
 from fmnist_jax.data.loading import DataConfig, load_dataset
 from fmnist_jax.errors import UserError
-from fmnist_jax.storage.files import write_json, writing
 
 PAUSE = 0.1
-"""Seconds between turns: the threads of some pools spin a while after their work is done."""
+"""Seconds before each timed run: the threads of some pools spin for a while after their work."""
 
-BUSY = 0.5
-"""Other work on the machine, in processes, from which on figures mean little."""
-
-QUICK = Path("runs/quick")
-"""Where figures go that only show that all is in order."""
+MAX_IDLE_LOAD = 0.5
+"""Load of the machine, in processes, above which figures mean little."""
 
 
-class Contender(NamedTuple):
+class Candidate(NamedTuple):
     """A way to do the work."""
 
     module: str
-    """In `throughput_peers`."""
+    """In `experiments.benchmarks.peers`."""
     start: str = "start"
-    """Its function that takes the job and gives the turn."""
+    """Its function that takes the job and returns the function to time."""
 
     @property
     def needs_torch(self) -> bool:
@@ -44,106 +41,94 @@ class Contender(NamedTuple):
         return self.module.startswith("pytorch")
 
 
-@dataclass(frozen=True)
+@frozen
 class Worker:
-    """A contender in a process of its own, so that no two share a thread pool."""
+    """A candidate in its own process, so that no two candidates share a thread pool."""
 
     process: subprocess.Popen[str]
     versions: Mapping[str, str]
 
-    def turn(self) -> dict[str, float]:
-        """Have it take a turn, the one before it having come to rest: seconds and what it tells."""
+    def run(self) -> dict[str, float]:
+        """Do the work once; returns its seconds and figures."""
         time.sleep(PAUSE)
-        return ask(self.process, "turn\n")
+        return request(self.process, "run\n")
 
 
-def training_split(data: DataConfig, kept: bool, log: Callable[[str], None]) -> Split:
-    """The images to train on. Raises UserError where figures are to be `kept` and they're others'."""
+def training_split(data: DataConfig, stored: bool, log: Callable[[str], None]) -> Split:
+    """Load the training images. Raises UserError if results are `stored` and it isn't Fashion-MNIST."""
     dataset = load_dataset(data, log)
-    if kept and dataset.checksum != checksums.CHECKSUM:
+    if stored and dataset.checksum != checksums.CHECKSUM:
         raise UserError(
-            f"{dataset.source}: figures are kept for Fashion-MNIST alone; see --help for a quick run"
+            f"{dataset.source}: results are stored for Fashion-MNIST only; see --help for a quick run"
         )
     return dataset.train
 
 
-def check_asked(rounds: int, rows: Sequence[str], names: Sequence[str]) -> None:
-    """Refuse, with UserError, what would measure nothing of the rows of these `names`."""
+def check_options(rounds: int, rows: Sequence[str], names: Sequence[str]) -> None:
+    """Raise UserError for options that would measure nothing of the rows of these `names`."""
     if rounds < 1:
         raise UserError(f"rounds must be at least 1, found {rounds}")
     for part in rows:
         if not any(part in name for name in names):
-            raise UserError(f"rows: none has {part!r} in its name: they are {'; '.join(names)}")
+            raise UserError(f"rows: no row has {part!r} in its name; rows: {'; '.join(names)}")
 
 
-def is_asked(name: str, rows: Sequence[str]) -> bool:
-    """Whether the row of that name is among those asked for: all, or those whose name contains one."""
+def is_selected(name: str, rows: Sequence[str]) -> bool:
+    """Whether a row is measured: each, or those whose name contains one of `rows`."""
     return not rows or any(part in name for part in rows)
 
 
-def store_row(
-    path: Path, this: str, name: str, measured: Mapping[str, Any], names: Sequence[str]
-) -> dict[str, Any]:
-    """Store a row beside the others, in the order of `names`; returns all of `this` software's rows."""
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        stored = json.loads(path.read_text("utf-8")) if path.exists() else {}
-        rows = stored.get(this, {}) | {name: measured}
-        rows = {one: rows[one] for one in names if one in rows}
-        write_json(path, stored | {this: rows})
-    return rows
-
-
-def interpreters(contenders: Mapping[str, Contender], torch_python: Path | None) -> dict[str, str]:
-    """The interpreter of each contender."""
-    pythons = dict.fromkeys(contenders, sys.executable)
+def interpreters(candidates: Mapping[str, Candidate], torch_python: Path | None) -> dict[str, str]:
+    """Return the interpreter of each candidate. Raises UserError if `torch_python` doesn't exist."""
+    pythons = dict.fromkeys(candidates, sys.executable)
     if torch_python is None:
         return pythons
     found = shutil.which(torch_python.expanduser())
     if found is None:
         raise UserError(f"--torch-python {torch_python}: no such interpreter")
-    # Made absolute, but no link followed: a virtual environment's interpreter is one.
+    # Absolute, but links are not resolved: a virtual environment's interpreter is one.
     path = str(Path(found).absolute())
     return {
-        name: path if contenders[name].needs_torch else python for name, python in pythons.items()
+        name: path if candidates[name].needs_torch else python for name, python in pythons.items()
     }
 
 
 @contextmanager
-def workers(
-    contenders: Mapping[str, Contender],
+def start_workers(
+    candidates: Mapping[str, Candidate],
     torch_python: Path | None,
     folder: Path,
     log: Callable[[str], None],
 ) -> Iterator[dict[str, Worker]]:
-    """Those contenders, ready, whose interpreter has what they need, ended with the block.
+    """Start a worker for each candidate whose interpreter has what it needs; they end with the block.
 
-    `folder` holds the job. Raises UserError where `torch_python` was named and has no torch.
+    `folder` holds the job. Raises UserError if `torch_python` was given and has no torch.
     """
-    pythons = interpreters(contenders, torch_python)
-    with ExitStack() as processes:
-        begun = {
-            name: processes.enter_context(started(pythons[name], contender, folder))
-            for name, contender in contenders.items()
+    pythons = interpreters(candidates, torch_python)
+    with ExitStack() as stack:
+        processes = {
+            name: stack.enter_context(_start_process(pythons[name], candidate, folder))
+            for name, candidate in candidates.items()
         }
-        ready: dict[str, Worker] = {}
-        for name, process in begun.items():
-            answer = ask(process)
+        workers: dict[str, Worker] = {}
+        for name, process in processes.items():
+            answer = request(process)
             if "missing" in answer:
                 unavailable = f"{name}: {pythons[name]} has no {answer['missing']}"
-                if contenders[name].needs_torch and torch_python is not None:
+                if candidates[name].needs_torch and torch_python is not None:
                     raise UserError(f"{unavailable}; --torch-python must name one that has it")
                 log(f"{unavailable}: left out")
                 continue
-            ready[name] = Worker(process, answer["versions"])
-        yield ready
+            workers[name] = Worker(process, answer["versions"])
+        yield workers
 
 
 @contextmanager
-def started(python: str, contender: Contender, folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """A worker's process, ended with the block."""
+def _start_process(
+    python: str, candidate: Candidate, folder: Path
+) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
-        [python, "-m", "experiments.benchmarks.peers.worker", *contender, str(folder)],
+        [python, "-m", "experiments.benchmarks.peers.worker", *candidate, str(folder)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -158,11 +143,11 @@ def started(python: str, contender: Contender, folder: Path) -> Iterator[subproc
             raise
 
 
-def ask(process: subprocess.Popen[str], request: str = "") -> dict[str, Any]:
-    """Send `request` to a worker and wait for its answer."""
+def request(process: subprocess.Popen[str], line: str = "") -> dict[str, Any]:
+    """Send `line` to a worker and wait for its answer. Raises RuntimeError if the worker ended."""
     assert process.stdin is not None  # both are pipes
     assert process.stdout is not None
-    process.stdin.write(request)
+    process.stdin.write(line)
     process.stdin.flush()
     answer = process.stdout.readline()
     if not answer:
@@ -170,8 +155,13 @@ def ask(process: subprocess.Popen[str], request: str = "") -> dict[str, Any]:
     return json.loads(answer)
 
 
+def run_rounds(workers: Mapping[str, Worker], rounds: int) -> list[dict[str, dict[str, float]]]:
+    """Run every worker once in each round, one at a time; returns their figures, round by round."""
+    return [{name: worker.run() for name, worker in workers.items()} for _ in range(rounds)]
+
+
 def spread(ratios: Sequence[float]) -> dict[str, float]:
-    """The ratios of a run's rounds in three figures."""
+    """Summarise the ratios of all rounds."""
     return {
         "ratio": statistics.median(ratios),
         "ratio_min": min(ratios),
@@ -179,10 +169,10 @@ def spread(ratios: Sequence[float]) -> dict[str, float]:
     }
 
 
-def circumstances() -> dict[str, Any]:
-    """What the figures depend on beside the code; each worker tells its own versions."""
+def machine_info() -> dict[str, Any]:
+    """Describe what figures depend on besides the code; each worker adds its versions."""
     return {
-        "cpu": cpu_model(),
+        "cpu": _cpu_model(),
         "cores": os.cpu_count(),
         "system": platform.platform(),
         "load_before": os.getloadavg()[0],
@@ -191,13 +181,18 @@ def circumstances() -> dict[str, Any]:
 
 
 def warn_if_busy(load: float, log: Callable[[str], None]) -> None:
-    """Say so where other work goes on."""
-    if load > BUSY:
+    """Log a warning if other work runs on the machine."""
+    if load > MAX_IDLE_LOAD:
         log(f"The machine is busy (load {load:.1f}): repeat this when it is idle")
 
 
-def cpu_model() -> str:
-    """The processor's name, as the kernel tells it where it does."""
+def verdict(reached: bool, target: float) -> str:
+    """Describe whether a target is reached."""
+    return f"target {target:g}: {'' if reached else 'not '}reached"
+
+
+def _cpu_model() -> str:
+    """Return the processor's name, from the kernel where it has one."""
     try:
         lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
     except OSError:

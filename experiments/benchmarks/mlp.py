@@ -1,94 +1,65 @@
-"""Seconds an epoch, side by side: the scratch MLP against autodiff, NumPy and eager PyTorch.
+"""Seconds an epoch of the scratch MLP, compared with autodiff, NumPy and PyTorch.
 
-Command: `python -m experiments.benchmarks.mlp [--torch-python PATH]` on an idle machine; PATH is another
-interpreter that has torch and NumPy, without it this one's torch serves (the extra `benchmark`).
-Targets: an epoch at least 3.5 times as fast as PyTorch and 1.3 times as NumPy for 784,128,10, 2.3
-and 1.4 times for 784,400,250,100,10, and no slower than 1.05 times autodiff.
-Measured (two-core AMD EPYC, median of 11 rounds, JAX 0.12 and in brackets 0.10; every round is in
-`results/throughput_mlp.json`): the others' time over ours,
+Command: `python -m experiments.benchmarks.mlp [--torch-python PATH]`
 
-| network            | autodiff    | NumPy       | NumPy, tuned | PyTorch 2.13 |
-|--------------------|-------------|-------------|--------------|--------------|
-| 784,128,10         | 0.98 (1.05) | 1.23 (1.33) | 1.25 (1.40)  | 2.19 (2.54)  |
-| 784,400,250,100,10 | 1.00 (0.99) | 1.12 (1.14) | 1.08 (1.14)  | 1.80 (1.65)  |
-
-By hand is level with autodiff. The targets against NumPy and PyTorch, taken on a machine half as fast,
-are missed but for NumPy on the small network with JAX 0.10. Why: an epoch is 19.6 and 96.5 GFLOP of
-matrix products and little else. This machine's peak is 208 GFLOP/s (NumPy, 2048x2048 matrices);
-OpenBLAS, which NumPy calls, gets 160 to 194 of it at these shapes, XLA's CPU products in a loop of their
-own 100 to 150, since the narrow ones (128 columns) run on one core. 2.3 times PyTorch on the deep network
-would be three quarters of the peak or more for the whole epoch.
-
-What was tried, once each by changing the epoch's program, seconds an epoch of the small and the deep
-network against 0.18 and 0.71 unchanged: the batch in two halves 0.165 to 0.18 and 0.73; the batch
-sharded over two host devices 0.31 and 0.97; the hidden units sharded over them 0.20 (small alone);
-oneDNN 0.24 and 0.93 (JAX 0.10); XNNPACK 0.175 and 0.72; weights stored transposed: no change.
-
-Without YNNPACK, JAX 0.12's library for products, the small network gains 15 % and the deep one nothing:
-`XLA_FLAGS=--xla_cpu_experimental_ynn_fusion_type= python -m experiments.benchmarks.mlp` measured 0.169 and
-0.781 s, NumPy at 1.44 and 1.10 times that, PyTorch at 2.53 and 1.52. The flag is experimental, and
-a program that sets it breaks with a JAX that drops it, so it is left to the user.
-
-All train the same network from the same weights on the same 48,000 images (batch 64, float32, plain
-SGD), add up losses and right answers on the way, and shuffle by their own generator. Ours holds uint8
-images and scales them in the program; NumPy and PyTorch are given scaled float32.
+Needs an idle machine. PATH is another interpreter that has torch and NumPy; without it, this one's torch is
+used (the extra `benchmark`). Results, targets and protocol are in `docs/benchmarks.md`.
 """
 
-import json
 import statistics
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
+from attrs import field, frozen
 from rich.console import Console
 
-from experiments.benchmarks import harness as turns
-from experiments.benchmarks.harness import Contender
-from experiments.engine.runner import RESULTS
+from experiments.benchmarks import harness
+from experiments.benchmarks.harness import Candidate
+from experiments.benchmarks.results import results_path, store_row
 from fmnist_jax.cli.arguments import parse
 from fmnist_jax.data.dataset import Split
 from fmnist_jax.data.loading import DataConfig
 from fmnist_jax.data.scaling import Z_SCORE
 from fmnist_jax.errors import UserError
-from fmnist_jax.scratch import mlp
 from fmnist_jax.scratch.mlp import MLPConfig
-from fmnist_jax.storage.files import write_json, writing
+from fmnist_jax.storage.files import write_json
+
+PROGRAM = "python -m experiments.benchmarks.mlp"
 
 
-@dataclass(frozen=True)
+@frozen
 class Row:
-    """A network that all contenders train."""
+    """A network that all candidates train."""
 
     layer_sizes: tuple[int, ...]
     """ReLU between, no dropout."""
     targets: Mapping[str, float]
-    """How many times our seconds each contender's should at least be."""
+    """Least ratio of each candidate's seconds to ours."""
 
     @property
     def name(self) -> str:
-        """As the reports write networks."""
+        """The layer sizes, as the reports write them."""
         return ",".join(map(str, self.layer_sizes))
 
 
 OURS = "hand-written"
 
-PEERS = {
-    OURS: Contender("hand_written"),
-    "autodiff": Contender("autodiff"),
-    "NumPy": Contender("numpy_plain"),
-    "NumPy, tuned": Contender("numpy_tuned"),
-    "PyTorch": Contender("pytorch"),
+CANDIDATES = {
+    OURS: Candidate("hand_written"),
+    "autodiff": Candidate("autodiff"),
+    "NumPy": Candidate("numpy_plain"),
+    "NumPy, tuned": Candidate("numpy_tuned"),
+    "PyTorch": Candidate("pytorch_mlp"),
 }
-"""Contenders, in the order in which they take turns."""
+"""In the order in which a round runs them."""
 
 NO_SLOWER = 1 / 1.05
-"""Hand-written may take 1.05 times autodiff's seconds."""
+"""The hand-written gradient may take 1.05 times autodiff's seconds."""
 
 ROWS = (
     Row((784, 128, 10), {"autodiff": NO_SLOWER, "NumPy": 1.3, "NumPy, tuned": 1.3, "PyTorch": 3.5}),
@@ -101,21 +72,21 @@ ROWS = (
 BATCH_SIZE, LEARNING_RATE, SEED = 64, 0.001, 0
 
 
-@dataclass(frozen=True)
+@frozen
 class Options:
-    """Time an epoch of training side by side with other ways to compute it, on the CPU."""
+    """Time an epoch of training, ours and others', on the CPU."""
 
     rounds: int = 11
-    """Timed epochs of each contender; all take turns, one at a time."""
+    """Timed epochs of each candidate; in a round each candidate runs once, one at a time."""
     torch_python: Path | None = None
     """An interpreter with torch and NumPy, where this one has no torch."""
     images: int | None = None
-    """Only so many images, in seconds, to see that all is in order; stored under runs/quick."""
-    data: DataConfig = field(default_factory=DataConfig)
+    """Only so many images, in seconds, to check that everything works; stored under runs/quick."""
+    data: DataConfig = field(factory=DataConfig)
     """Which images."""
 
-    def __post_init__(self) -> None:
-        """Refuse counts that can't be."""
+    def __attrs_post_init__(self) -> None:
+        """Refuse counts below 1."""
         for name in ("rounds", "images"):
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -123,11 +94,10 @@ class Options:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure all rows and print them as they are done; 2 for what the user can mend."""
+    """Measure the rows and print each when it is done; returns 2 for invalid input."""
     console = Console(highlight=False, soft_wrap=True)
     try:
-        options = parse(Options, "python -m experiments.benchmarks.mlp", arguments, {})
-        measure_all(options, console.print)
+        measure_all(parse(Options, PROGRAM, arguments, {}), console.print)
     except UserError as error:
         print(f"experiments.benchmarks.mlp: {error}", file=sys.stderr)
         return 2
@@ -135,48 +105,44 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def measure_all(options: Options, log: Callable[[str], None]) -> dict[str, Any]:
-    """Measure every row and store them under this version of JAX; returns what was stored."""
-    train = turns.training_split(options.data, options.images is None, log)
+    """Measure every row and store it when it is done; returns this JAX's stored rows."""
+    quick = options.images is not None
+    train = harness.training_split(options.data, not quick, log)
     train = Split(*(values[: options.images] for values in train))
-    measured: dict[str, Any] = turns.circumstances() | {"images": len(train.labels), "rows": {}}
-    turns.warn_if_busy(measured["load_before"], log)
+    path = results_path("mlp", quick)
+    rows: dict[str, Any] = {}
+    machine = harness.machine_info()
+    harness.warn_if_busy(machine["load_before"], log)
     for row in ROWS:
-        measured["rows"][row.name] = measure(row, train, options, log)
-        for line in describe(row, measured["rows"][row.name]):
+        measured = measure(row, train, options, log)
+        for line in describe_row(row, measured):
             log(line)
-    path = (RESULTS if options.images is None else turns.QUICK) / "throughput_mlp.json"
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        stored = json.loads(path.read_text("utf-8")) if path.exists() else {}
-        write_json(path, stored | {f"jax {version('jax')}": measured})
+        stored = machine | {"images": len(train.labels), "candidates": measured}
+        rows = store_row(path, row.name, stored, [row.name for row in ROWS])
     log(f"Written to {path}")
-    return measured
+    return rows
 
 
 def measure(row: Row, train: Split, options: Options, log: Callable[[str], None]) -> dict[str, Any]:
-    """Time one row's contenders in turn; by contender its seconds, losses and ratio to ours."""
+    """Time one row's candidates; returns the figures of each."""
     with tempfile.TemporaryDirectory() as directory:
         write_job(Path(directory), row, train)
-        with turns.workers(PEERS, options.torch_python, Path(directory), log) as workers:
-            # From here on one worker runs at a time.
-            warm_ups = {name: worker.turn() for name, worker in workers.items()}
-            rounds = [
-                {name: worker.turn() for name, worker in workers.items()}
-                for _ in range(options.rounds)
-            ]
-            return {
-                name: summary([one[OURS] for one in rounds], [one[name] for one in rounds])
-                | {
-                    "warm_up_seconds": warm_ups[name]["seconds"],
-                    "versions": dict(worker.versions),
-                }
-                for name, worker in workers.items()
-            }
+        with harness.start_workers(
+            CANDIDATES, options.torch_python, Path(directory), log
+        ) as workers:
+            (warm_up,) = harness.run_rounds(workers, 1)
+            rounds = harness.run_rounds(workers, options.rounds)
+    return {
+        name: summarize([one[OURS] for one in rounds], [one[name] for one in rounds])
+        | {"warm_up_seconds": warm_up[name]["seconds"], "versions": dict(worker.versions)}
+        for name, worker in workers.items()
+    }
 
 
 def write_job(folder: Path, row: Row, train: Split) -> None:
-    """Leave in `folder` what a worker's Job reads; all start from the same weights."""
-    parameters = mlp.init(jax.random.key(SEED), MLPConfig(layer_sizes=row.layer_sizes))
+    """Write the files of a worker's `Job`; all candidates start from the same weights."""
+    model = MLPConfig(layer_sizes=row.layer_sizes).build()
+    parameters = model.init(jax.random.key(SEED)).parameters
     weights: dict[str, Any] = {
         f"{name}{index}": np.asarray(values)
         for index, layer in enumerate(parameters)
@@ -201,23 +167,23 @@ def write_job(folder: Path, row: Row, train: Split) -> None:
     write_json(folder / "job.json", job)
 
 
-def summary(
+def summarize(
     ours: Sequence[Mapping[str, float]], epochs: Sequence[Mapping[str, float]]
 ) -> dict[str, Any]:
-    """A contender's seconds, and how many times ours they are, round by round."""
+    """Return a candidate's seconds and their ratios to ours, round by round."""
     seconds = [epoch["seconds"] for epoch in epochs]
     ratios = [epoch["seconds"] / our["seconds"] for our, epoch in zip(ours, epochs, strict=True)]
     return {
         "seconds": seconds,
         "median_seconds": statistics.median(seconds),
-        **turns.spread(ratios),
+        **harness.spread(ratios),
         "final_loss": epochs[-1]["loss"],
         "final_accuracy": epochs[-1]["accuracy"],
     }
 
 
-def describe(row: Row, measured: Mapping[str, Any]) -> Iterator[str]:
-    """A line a contender: seconds, ratio to ours beside its target, loss."""
+def describe_row(row: Row, measured: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a line a candidate: seconds, loss, and the ratio to ours with its target."""
     yield f"{row.name}, batch {BATCH_SIZE}, float32:"
     for name, figures in measured.items():
         line = (

@@ -1,39 +1,27 @@
-"""A module of the study as a command: its options, and how it ends where it can't go on."""
+"""The command line `python -m experiments`: exit codes and errors."""
 
 import shlex
 import sys
 from collections.abc import Callable, Sequence
-from typing import TypeVar
 
-from fmnist_jax.cli.arguments import parse
 from fmnist_jax.cli.interruption import Stopped
-from fmnist_jax.config.codec import Tables
 from fmnist_jax.errors import UserError
 
-Options = TypeVar("Options")
+PROGRAM = "python -m experiments"
 
 
-def perform(
-    module: str,
-    kind: Callable[..., Options],
-    act: Callable[[Options], None],
-    tables: Tables,
-    arguments: Sequence[str] | None = None,
-    stopped: str = "Stopped. ",
-) -> None:
-    """`act` on what `kind` makes of the words, by default those after `python -m experiments.MODULE`.
+def exit_code(words: Sequence[str], act: Callable[[], int | None]) -> int:
+    """Call `act` and return the process's exit code; `words` are the command line after PROGRAM.
 
-    Exits with 2 on UserError, told in one line, and on Stopped with the signal's code, telling the
-    command that goes on; `stopped` stands before that, empty where `act` has said that it stopped.
+    A UserError is printed as one line and gives 2; a signal gives its own code, after the command that
+    resumes.
     """
-    command = f"python -m experiments.{module}"
-    words = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        act(parse(kind, command, words, tables))
+        return act() or 0
     except UserError as error:
-        print(f"experiments.{module}: {error}", file=sys.stderr)
-        sys.exit(2)
+        print(f"experiments: {error}", file=sys.stderr)
+        return 2
     except Stopped as signal:
-        again = f"{command} {shlex.join(words)}"
-        print(f"{stopped}To go on, give the same command again: {again}", file=sys.stderr)
-        sys.exit(signal.exit_code)
+        command = f"{PROGRAM} {shlex.join(words)}"
+        print(f"Stopped. To resume, run the same command again: {command}", file=sys.stderr)
+        return signal.exit_code

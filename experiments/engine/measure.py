@@ -1,91 +1,43 @@
-"""A run of any kind, trained once and measured: what experiments store of it, by name."""
+"""Trains a run once and measures it: what results store of it."""
 
-import dataclasses
 import platform
 import time
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
-from typing import Any, TypeVar
+from typing import Any
 
 import jax
 
 from fmnist_jax.data.dataset import Dataset
-from fmnist_jax.runs import run as runs
-from fmnist_jax.runs.parts import Outcome, Run, trainings
-from fmnist_jax.runs.pipeline import (
-    NO_SNAPSHOTS,
-    Features,
-    PipelineRun,
-    TrainedPipeline,
-    train_pipeline,
-)
-from fmnist_jax.runs.run import Trained
-from fmnist_jax.training.checkpointing import Snapshots
-from fmnist_jax.training.config import TrainingConfig
-
-RunT = TypeVar("RunT", bound=Run)
+from fmnist_jax.runs.config import Run
+from fmnist_jax.runs.train import Hooks, TrainedStage, assess, train
+from fmnist_jax.training.checkpointing import TrainingCheckpoints
 
 SOFTWARE = ("jax", "jaxlib", "flax", "numpy", "optax")
 """Packages whose versions are stored with each run."""
-
-
-def training_fields(run: Run) -> list[str]:
-    """The names of the fields that hold the run's trainings."""
-    names = [field.name for field in dataclasses.fields(run)]
-    return [name for name in names if isinstance(getattr(run, name), TrainingConfig)]
-
-
-def with_trainings(run: RunT, **changes: Any) -> RunT:
-    """The run with these fields of every training changed."""
-    changed = {
-        name: dataclasses.replace(getattr(run, name), **changes) for name in training_fields(run)
-    }
-    return dataclasses.replace(run, **changed)
-
-
-def seed_of(run: Run) -> int:
-    """The seed that all of the run's trainings share."""
-    (seed,) = {training.seed for training in trainings(run).values()}
-    return seed
 
 
 def measure(
     run: Run,
     dataset: Dataset,
     splits: Sequence[str],
-    snapshots: Mapping[str, Snapshots] = NO_SNAPSHOTS,
+    checkpoints: Mapping[str, TrainingCheckpoints] | None = None,
 ) -> dict[str, Any]:
-    """Train once and measure each split once; accuracies and F1 in percent, curves, circumstances.
+    """Train once and measure each split once; accuracies, recall and F1 in percent.
 
-    Of a pipeline the network's figures begin with `cnn_` and the scratch MLP's with `mlp_`. `snapshots`
-    are by part, as `parts.trainings` names them: training goes on from these.
+    Returns {"stages": {name: figures}, "data_checksum", "seconds", "software", "device", "finished"}.
+    With `checkpoints`, by stage, an interrupted training resumes.
     """
-    if isinstance(run, PipelineRun):
-        outcome = train_pipeline(run, dataset, snapshots=snapshots)
-    else:
-        outcome = runs.train(run, dataset, snapshots=snapshots.get(""))
-    return _measured(outcome, dataset, splits)
-
-
-def _measured(outcome: Outcome, dataset: Dataset, splits: Sequence[str]) -> dict[str, Any]:
-    if isinstance(outcome, TrainedPipeline):
-        network, mlp = outcome.network, outcome.mlp
-        measured = (
-            _prefixed("cnn", _figures(network, dataset, splits, dataset.class_names))
-            | _prefixed("mlp", _figures(mlp, outcome.features, splits, dataset.class_names))
-            | {
-                "cnn_seconds": network.seconds,
-                "extraction_seconds": outcome.extraction_seconds,
-                "mlp_seconds": mlp.seconds,
-            }
-        )
-        seconds = network.seconds + outcome.extraction_seconds + mlp.seconds
-    else:
-        measured = _figures(outcome, dataset, splits, dataset.class_names)
-        seconds = outcome.seconds
-    return measured | {
+    trained = train(run, dataset, Hooks(checkpoints=checkpoints or {}))
+    stages = {
+        stage.fitted.name: _figures(stage, splits, dataset.class_names) for stage in trained.stages
+    }
+    return {
+        "stages": stages,
         "data_checksum": dataset.checksum,
-        "seconds": seconds,
+        "seconds": sum(
+            stage["seconds"] + stage.get("extraction_seconds", 0.0) for stage in stages.values()
+        ),
         "software": {name: version(name) for name in SOFTWARE}
         | {"python": platform.python_version()},
         "device": jax.devices()[0].device_kind,
@@ -94,9 +46,9 @@ def _measured(outcome: Outcome, dataset: Dataset, splits: Sequence[str]) -> dict
 
 
 def _figures(
-    trained: Trained, data: Dataset | Features, splits: Sequence[str], class_names: tuple[str, ...]
+    trained: TrainedStage, splits: Sequence[str], class_names: tuple[str, ...]
 ) -> dict[str, Any]:
-    """How one network did on `splits`, and how it got there."""
+    """A stage's figures on `splits`, and its learning curves."""
     best = trained.history[trained.best_epoch - 1]
     figures: dict[str, Any] = {
         "best_epoch": trained.best_epoch,
@@ -104,24 +56,23 @@ def _figures(
         "best_train_loss": best.train_loss,
         "best_validation_loss": best.validation_loss,
     }
-    for name in splits:
-        assessment = runs.assess(trained, getattr(data, name), class_names)
+    measured = {name: trained.splits[name] for name in splits}
+    for name, assessment in assess(trained.fitted, measured, class_names).items():
+        metrics = assessment.metrics
         figures |= {
             f"{name}_loss": assessment.loss,
-            f"{name}_accuracy": 100 * assessment.metrics.accuracy,
-            f"{name}_recall": 100 * assessment.metrics.weighted.recall,
-            f"{name}_f1": 100 * assessment.metrics.weighted.f1,
-            f"{name}_confusion": assessment.metrics.confusion.tolist(),
+            f"{name}_accuracy": 100 * metrics.accuracy,
+            f"{name}_recall": 100 * metrics.weighted.recall,
+            f"{name}_f1": 100 * metrics.weighted.f1,
+            f"{name}_confusion": metrics.confusion.tolist(),
         }
         figures |= {
             f"{name}_class_{index}": 100 * accuracy
-            for index, accuracy in enumerate(assessment.metrics.class_accuracy)
+            for index, accuracy in enumerate(metrics.class_accuracy)
         }
     records = [record._asdict() for record in trained.history]
-    return figures | {
-        "history": {name: [record[name] for record in records] for name in records[0]}
-    }
-
-
-def _prefixed(prefix: str, figures: dict[str, Any]) -> dict[str, Any]:
-    return {f"{prefix}_{name}": value for name, value in figures.items()}
+    figures["history"] = {name: [record[name] for record in records] for name in records[0]}
+    figures["seconds"] = trained.seconds
+    if trained.extraction_seconds is not None:
+        figures["extraction_seconds"] = trained.extraction_seconds
+    return figures

@@ -1,7 +1,6 @@
-"""What the reports' own programs share: a network trained once, restored ever after, and its answers."""
+"""What the reports' own programs share: a network trained once and then restored, and its predictions."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Int
@@ -9,40 +8,31 @@ from jaxtyping import Int
 from fmnist_jax.checkpoint.checkpoint import restore_checkpoint
 from fmnist_jax.cli import job
 from fmnist_jax.data.dataset import Dataset
-from fmnist_jax.runs import run as runs
+from fmnist_jax.models.stages import FittedStage
+from fmnist_jax.runs.config import Run
 from fmnist_jax.runs.lock import CHECKPOINT
-from fmnist_jax.runs.run import Assessment, CNNRun, MLPRun, Trained
+from fmnist_jax.runs.presets.base import Plan
+from fmnist_jax.runs.train import Assessment
 
 
-def trained_and_restored(run: MLPRun | CNNRun, folder: Path) -> Trained:
-    """The network of the checkpoint in `folder`; trained first where there is none or a part of it.
+def reproduce(run: Run, folder: Path) -> FittedStage:
+    """The network of the finished run in `folder`; it is trained first if it isn't finished.
 
-    Raises UserError where the folder holds another run, and Stopped where a signal asked for an end.
+    Raises UserError if the folder holds another run, and Stopped after a signal.
     """
-
-    def train(dataset: Dataset, hooks: job.Hooks) -> Trained:
-        return runs.train(run, dataset, hooks.on_epoch[""], hooks.snapshots[""])
-
-    job.perform(run, train, job.Output(run_dir=folder))
-    saved = restore_checkpoint(folder / CHECKPOINT)
-    model: Any = saved.network
-    return Trained(
-        model,
-        saved.parameters,
-        saved.scaling,
-        saved.statistics,
-        history=(),
-        best_epoch=0,
-        seconds=0.0,
-    )
+    job.perform(Plan(run), job.JobOptions(run_dir=folder))
+    (stage,) = restore_checkpoint(folder / CHECKPOINT).stages
+    return stage
 
 
-def scores(test: Assessment) -> list[str]:
+def score_lines(test: Assessment) -> list[str]:
     """Loss and accuracy, a line each."""
     return [f"Loss: {test.loss:.4f}", f"Accuracy: {test.metrics.accuracy:.4f}"]
 
 
-def answers(test: Assessment, dataset: Dataset, indices: Int[np.ndarray, " n"]) -> list[str]:
+def prediction_lines(
+    test: Assessment, dataset: Dataset, indices: Int[np.ndarray, " n"]
+) -> list[str]:
     """A line a test image: its number, label and prediction."""
     names, labels = dataset.class_names, dataset.test.labels
     return [

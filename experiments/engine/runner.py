@@ -1,95 +1,102 @@
-"""How every experiment is run: rows over seeds, each run stored as it ends, reported beside measured."""
+"""Runs an experiment: every row with every seed, each run stored when it ends."""
 
-import dataclasses
 import hashlib
 import json
 import shutil
-import statistics
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax
+from attrs import evolve, field, frozen
 from rich.console import Console
-from rich.table import Table
 
-from experiments.engine import command, tables
-from experiments.engine.measure import RunT, measure, seed_of, with_trainings
-from experiments.engine.store import Experiment, Row, Store, configuration_of
+from experiments.engine.command import PROGRAM
+from experiments.engine.configuration import configuration_of, seed_of
+from experiments.engine.figures import figure
+from experiments.engine.measure import measure
+from experiments.engine.spec import Experiment, Row
+from experiments.engine.store import Store, results_folder
+from experiments.engine.tables import results_table
+from fmnist_jax.cli.arguments import parse
 from fmnist_jax.cli.interruption import listening
 from fmnist_jax.data import checksums
 from fmnist_jax.data.dataset import Dataset, Split
 from fmnist_jax.data.loading import DataConfig, load_dataset
 from fmnist_jax.errors import DivergedError, UserError
-from fmnist_jax.runs import parts
-from fmnist_jax.runs.lock import HeldError, held
-from fmnist_jax.runs.parts import Run
+from fmnist_jax.runs.config import Run
+from fmnist_jax.runs.lock import RunLockedError, lock
 from fmnist_jax.storage.files import writing
-from fmnist_jax.training.checkpointing import Snapshots, never
+from fmnist_jax.training.checkpointing import TrainingCheckpoints
 
-REPORTED: dict[str, Any] = json.loads(
-    (Path(__file__).parents[1] / "reports/reported.json").read_text("utf-8")
-)
-"""Every figure of the four reports; accuracies in percent."""
-
-RESULTS = Path(__file__).parents[1] / "results"
-"""Where results are kept, a JSON file an experiment."""
-
-CACHED_RUNS = 16
+MAX_CACHED_RUNS = 16
 """Runs after which compiled programs are dropped: each configuration's take 30 to 45 MiB."""
 
 QUICK_IMAGES, QUICK_EPOCHS = 2000, 2
-"""What `--quick` cuts each split and run down to."""
+"""`--quick` uses so many images of each split, for so many epochs."""
+
+StopRequested = Callable[[], BaseException | None]
+"""Returns what to raise when the epoch is saved, or None to continue."""
 
 
-@dataclass(frozen=True)
+def never_stop() -> None:
+    """Continue."""
+
+
+@frozen
 class Options:
-    """Run an experiment; what is stored already isn't run again."""
+    """Run an experiment; runs that are stored already are skipped."""
 
     seeds: int = 3
     """Runs of each row, with the seeds 0, 1, 2, ..."""
     quick: bool = False
-    """A few images and epochs, in seconds, to see that all is in order; stored under runs/quick."""
+    """A few images and epochs, in seconds, to check that everything works; stored under runs/quick."""
     rows: tuple[str, ...] = ()
     """Only rows of these names, or whose name contains one, so that processes can share the work."""
-    data: DataConfig = field(default_factory=DataConfig)
+    data: DataConfig = field(factory=DataConfig)
     """Which images."""
 
-    def __post_init__(self) -> None:
-        """Refuse what would run nothing."""
+    def __attrs_post_init__(self) -> None:
+        """Refuse options that would run nothing."""
         if self.seeds < 1:
             raise UserError(f"seeds must be at least 1, found {self.seeds}")
 
 
-def main(experiment: Experiment, arguments: Sequence[str] | None = None) -> None:
-    """Run the experiment as the words say, and print its table; ends as `command.perform` does."""
-    command.perform(experiment.name, Options, partial(_run_and_print, experiment), {}, arguments)
+@frozen
+class Batch:
+    """What all runs of one call of `run` share."""
+
+    store: Store
+    dataset: Dataset
+    options: Options
+    log: Callable[[str], None]
+    stop_requested: StopRequested = never_stop
 
 
-def _run_and_print(experiment: Experiment, options: Options) -> None:
+def main(experiment: Experiment, words: Sequence[str]) -> None:
+    """Run the experiment with the options that `words` give, and print its table."""
+    options = parse(Options, f"{PROGRAM} {experiment.name}", words, {})
     console = Console(highlight=False, soft_wrap=True)
     with listening(console.print, sys.stdout.flush) as interruption:
-        stored = run(experiment, options, console.print, interruption.asked)
+        stored = run(experiment, options, console.print, interruption.stop_requested)
     console.print(f"\n{experiment.title}: measured, mean ± standard deviation (reported)\n")
-    console.print(table(experiment, stored), markup=False)
+    console.print(results_table(experiment, stored), markup=False)
 
 
 def run(
     experiment: Experiment,
     options: Options,
     log: Callable[[str], None],
-    asked: Callable[[], BaseException | None] = never,
+    stop_requested: StopRequested = never_stop,
 ) -> dict[str, Any]:
-    """Run what isn't stored yet, storing each run as it ends; returns all that is stored.
+    """Run what isn't stored yet, storing each run when it ends; returns everything stored.
 
-    Rows of the same configuration, of any experiment, are run once. A run that was cut short goes on
-    from its last saved epoch; one that another process is at is left to it. `asked` is as `Snapshots`
-    has it. Raises UserError for rows that the experiment
-    doesn't have, for data that can't be had, and, after all others, for runs that couldn't be finished.
+    Rows of the same configuration, of any experiment, are run once. A run that was stopped resumes from
+    its last saved epoch; one that another process is running is left to it. Raises UserError for rows
+    that the experiment doesn't have, for data that isn't available, and, after all others, for failed
+    runs.
     """
     check_rows(experiment, options.rows)
     dataset = load_dataset(options.data, log)
@@ -97,89 +104,84 @@ def run(
         dataset = _cut(dataset)
     elif dataset.checksum != checksums.CHECKSUM:
         raise UserError(
-            f"{dataset.source}: results are kept for Fashion-MNIST in its own order alone; use --quick"
+            f"{dataset.source}: results are stored for Fashion-MNIST in its original order only; use "
+            "--quick"
         )
-    store = Store(experiment, Path("runs/quick") if options.quick else RESULTS, dataset.checksum)
+    store = Store(experiment, results_folder(options.quick), dataset.checksum)
+    batch = Batch(store, dataset, options, log, stop_requested)
     failed: list[str] = []
     for number, (row, seed) in enumerate(planned(experiment, options), 1):
-        if number % CACHED_RUNS == 0:
+        if number % MAX_CACHED_RUNS == 0:
             jax.clear_caches()
-        failed += _run_seed(store, row, seed, options, dataset, log, asked)
+        failed += _run_seed(batch, row, seed)
     if failed:
         raise UserError(f"not finished, for the reasons above: {'; '.join(failed)}")
     return store.read()
 
 
-def _run_seed(
-    store: Store,
-    row: Row,
-    seed: int,
-    options: Options,
-    dataset: Dataset,
-    log: Callable[[str], None],
-    asked: Callable[[], BaseException | None],
-) -> list[str]:
-    """Run and store one seed of a row unless it is stored; the run's name where it failed."""
-    run = configure(row, seed, options)
+def _run_seed(batch: Batch, row: Row, seed: int) -> list[str]:
+    """Run and store one seed of a row unless it is stored; return the run's name if it failed."""
+    store, log = batch.store, batch.log
+    run = configure(row, seed, batch.options)
     name = f"{store.experiment.name}: {row.name}, seed {seed}"
     if store.has(row, run):
         forget(store, run)
         log(f"{name}: stored already")
         return []
     try:
-        with begun(store, run, log, asked) as snapshots:
-            if store.has(row, run):  # by now
+        with unfinished(store, run) as (folder, key):
+            if store.has(row, run):  # another process finished it meanwhile
                 return []
+            checkpoints = {
+                stage.name: TrainingCheckpoints(
+                    folder / stage.name, f"{key} {stage.name}", log, batch.stop_requested
+                )
+                for stage in run.stages
+            }
             measured = store.equal(run)
             if measured is None:
-                measured = measure(run, dataset, store.experiment.splits, snapshots)
+                measured = measure(run, batch.dataset, store.experiment.splits, checkpoints)
             store.add(row, run, measured)
-    except HeldError:
-        log(f"{name}: another process is at it")
+    except RunLockedError:
+        log(f"{name}: another process is running it")
         return []
     except UserError as error:
         log(f"{name}: {error}")
         if isinstance(error, DivergedError):
             store.add_failed(row, run, str(error))
         return [name]
-    figures = ", ".join(f"{column} {measured[column]:.4g}" for column in store.experiment.columns)
+    columns = store.experiment.columns
+    figures = ", ".join(f"{column} {figure(measured, column):.4g}" for column in columns)
     log(f"{name}: {figures} ({measured['seconds']:.0f} s)")
     return []
 
 
 @contextmanager
-def begun(
-    store: "Store",
-    run: Run,
-    log: Callable[[str], None],
-    asked: Callable[[], BaseException | None] = never,
-) -> Iterator[dict[str, Snapshots]]:
-    """Where the states of `run`'s trainings are kept until it is stored, by part; this process's alone.
+def unfinished(store: Store, run: Run) -> Iterator[tuple[Path, str]]:
+    """Lock the folder of the run's training checkpoints until the run is stored; yields (folder, key).
 
-    Raises HeldError where another process holds them, and UserError where they can't be kept.
+    After an error the checkpoints stay, so that the run resumes. Raises RunLockedError if another process
+    has the lock, and UserError if the folder can't be written.
     """
-    folder, key = _unfinished(store, run)
+    folder, key = _folder_and_key(store, run)
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    with held(folder):
-        yield {
-            part: Snapshots(folder / parts.titled("state", part), f"{key} {part}", log, asked)
-            for part in parts.trainings(run)
-        }
-        # Reached where the run is stored; after an error the states stay.
+    with lock(folder):
+        yield folder, key
         forget(store, run)
 
 
-def forget(store: "Store", run: Run) -> None:
-    """Remove what a run that is stored would have gone on from."""
-    shutil.rmtree(_unfinished(store, run)[0], ignore_errors=True)
+def forget(store: Store, run: Run) -> None:
+    """Remove the training checkpoints of a run that is stored."""
+    shutil.rmtree(_folder_and_key(store, run)[0], ignore_errors=True)
 
 
-def _unfinished(store: "Store", run: Run) -> tuple[Path, str]:
-    """The folder of the run's states, and the key of all that these depend on."""
-    told = [configuration_of(run), seed_of(run), store.data_checksum, jax.__version__]
-    key = hashlib.sha256(json.dumps(told).encode()).hexdigest()
-    return store.folder / ".unfinished" / f"{store.experiment.name}-{key[:16]}", key
+def _folder_and_key(store: Store, run: Run) -> tuple[Path, str]:
+    """The folder of the run's training checkpoints, and the key of everything that these depend on."""
+    parts = [configuration_of(run), seed_of(run), store.data_checksum, jax.__version__]
+    key = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    name = store.experiment.name.replace("/", "-")
+    return store.folder / ".unfinished" / f"{name}-{key[:16]}", key
 
 
 def check_rows(experiment: Experiment, parts: Sequence[str]) -> None:
@@ -188,15 +190,15 @@ def check_rows(experiment: Experiment, parts: Sequence[str]) -> None:
     for part in parts:
         if not any(part in name for name in names):
             raise UserError(
-                f"rows: no row of {experiment.name} has {part!r} in its name: they are "
+                f"rows: no row of {experiment.name} has {part!r} in its name; the rows are "
                 + "; ".join(names)
             )
 
 
 def planned(experiment: Experiment, options: Options) -> Iterator[tuple[Row, int]]:
-    """Every (row, seed) asked for, all rows of one seed before the next seed."""
+    """Every requested (row, seed), all rows of one seed before the next seed."""
     names = [row.name for row in experiment.rows]
-    # A whole name means its row alone, though others contain it.
+    # A complete name means this row alone, even if other names contain it.
     chosen = {
         name
         for part in options.rows
@@ -210,42 +212,19 @@ def planned(experiment: Experiment, options: Options) -> Iterator[tuple[Row, int
 
 
 def configure(row: Row, seed: int, options: Options) -> Run:
-    """The row's configuration with this seed; the split of the data stays the same for all seeds."""
-    return with_trainings(on_images(row.run, options.data, options.quick), seed=seed)
+    """The row's run with this seed; the split of the data is the same for all seeds."""
+    return on_images(row.run, options.data, options.quick).with_training(seed=seed)
 
 
-def on_images(run: RunT, data: DataConfig, quick: bool) -> RunT:
-    """The run on these images; of a quick one two epochs."""
-    run = dataclasses.replace(run, data=data)
-    return with_trainings(run, epochs=QUICK_EPOCHS) if quick else run
-
-
-def table(experiment: Experiment, stored: Mapping[str, Any]) -> str:
-    """Measured (reported), mean and standard deviation over seeds, a line a row, as Markdown."""
-    lines = Table("", *(name.replace("_", " ") for name in experiment.columns), "seeds")
-    for row in experiment.rows:
-        measured = list(stored.get(row.name, {}).get("runs", {}).values())
-        cells = []
-        for column in experiment.columns:
-            reported = row.reported.get(column)
-            beside = "" if reported is None else f" ({reported:g})"
-            cells.append(summary([one[column] for one in measured]) + beside)
-        lines.add_row(row.name, *cells, str(len(measured)))
-    return tables.markdown(lines)
-
-
-def summary(values: list[float]) -> str:
-    """Mean and standard deviation (of a sample, n - 1) as the tables write them."""
-    if not values:
-        return "not run"
-    mean = statistics.fmean(values)
-    spread = f" ± {tables.number(statistics.stdev(values), like=mean)}" if len(values) > 1 else ""
-    return tables.number(mean) + spread
+def on_images(run: Run, data: DataConfig, quick: bool) -> Run:
+    """The run on these images; with `quick`, two epochs of it."""
+    run = evolve(run, data=data)
+    return run.with_training(epochs=QUICK_EPOCHS) if quick else run
 
 
 def _cut(dataset: Dataset) -> Dataset:
-    splits = {
-        name: Split(*(values[:QUICK_IMAGES] for values in getattr(dataset, name)))
-        for name in ("train", "validation", "test")
-    }
-    return dataclasses.replace(dataset, **splits)
+    """The first images of every split."""
+    train, validation, test = (
+        Split(*(values[:QUICK_IMAGES] for values in split)) for split in dataset.splits.values()
+    )
+    return Dataset(train, validation, test, dataset.source, dataset.checksum, dataset.class_names)

@@ -1,125 +1,78 @@
-"""What an experiment is, and the file that keeps its results."""
+"""An experiment's results: a JSON Lines file, a run a line.
+
+{"row": ..., "seed": 0, "configuration": {...}, **measured}
+{"row": ..., "seed": 1, "configuration": {...}, "failed": "reason"}
+"""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import cached_property
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from attrs import frozen
 from filelock import FileLock
 
-from experiments.engine.measure import seed_of, training_fields
-from fmnist_jax.config.codec import decode, encode
-from fmnist_jax.errors import UserError
-from fmnist_jax.runs import run as runs
-from fmnist_jax.runs.parts import Run
-from fmnist_jax.storage.files import write_json, writing
+from experiments.engine.configuration import configuration_of, is_configuration_of, seed_of
+from experiments.engine.figures import has_figures, keep_splits
+from experiments.engine.spec import Experiment, Row
+from fmnist_jax.runs.config import Run
+from fmnist_jax.storage.files import write_bytes, writing
 
-SPLITS = ("train", "validation", "test")
+RESULTS = Path(__file__).parents[1] / "results"
+"""Folder of the results that are committed."""
 
-
-@dataclass(frozen=True)
-class Row:
-    """A line of a table: one configuration, run with several seeds."""
-
-    name: str
-    run: Run
-    reported: Mapping[str, float] = field(default_factory=dict)
-    """What the report says of it, by the names of `measure`; accuracies in percent."""
+QUICK_RESULTS = Path("runs/quick/results")
+"""Folder of the results of `--quick`."""
 
 
-@dataclass(frozen=True)
-class Experiment:
-    """A table: rows with what was reported, and what is measured beside it."""
-
-    name: str
-    """The module's own name; the results' too."""
-    title: str
-    rows: tuple[Row, ...]
-    columns: tuple[str, ...]
-    """Names of `measure` that the table shows."""
-    splits: tuple[str, ...] = SPLITS
-    """Splits the trained network is measured on; without "test" where choices are made."""
+def results_folder(quick: bool) -> Path:
+    """The folder of the results, or of those of `--quick`."""
+    return QUICK_RESULTS if quick else RESULTS
 
 
-@dataclass(frozen=True)
+@frozen
 class Store:
-    """An experiment's results in one JSON file; several processes may add to it at once."""
+    """The results of one experiment; several processes may add to them at the same time."""
 
     experiment: Experiment
     folder: Path
     data_checksum: str
-    """Of the images that the runs are about; others' runs don't count."""
+    """Of the images that the runs use: runs on other images don't count."""
 
-    @cached_property
+    @property
     def path(self) -> Path:
         """The file."""
-        return self.folder / f"{self.experiment.name}.json"
+        return self.folder / f"{self.experiment.name}.jsonl"
 
-    def read(self) -> dict[str, Any]:
-        """What is stored: by row its configuration, reported figures and runs by seed."""
-        if not self.path.exists():
-            return {}
-        return json.loads(self.path.read_text("utf-8"))["rows"]
+    def read(self) -> dict[str, dict[str, Any]]:
+        """What is stored: {row: {"configuration", "runs": {seed: measured}, "failed": {seed: reason}}}.
+
+        Rows stand in the experiment's order, seeds ascend. Of a row only the lines of the newest
+        configuration count.
+        """
+        lines = [line.values for line in _lines(self.path)]
+        newest = {line["row"]: line["configuration"] for line in lines}
+        order = [row.name for row in self.experiment.rows]
+        names = sorted(newest, key=lambda name: order.index(name) if name in order else len(order))
+        rows = {name: {"configuration": newest[name], "runs": {}, "failed": {}} for name in names}
+        for line in sorted(lines, key=lambda line: line["seed"]):
+            row, seed = rows[line["row"]], line["seed"]
+            if line["configuration"] != row["configuration"]:
+                continue
+            if "failed" in line:
+                row["failed"][seed] = line["failed"]
+            else:
+                row["runs"][seed] = _measured(line)
+        return rows
 
     def has(self, row: Row, run: Run) -> bool:
-        """Whether the row is stored with this very configuration, seed and data."""
-        return str(seed_of(run)) in self._runs_like(row, run)
+        """Whether the row is stored with exactly this configuration, seed and data."""
+        return seed_of(run) in self.runs_like(self.read().get(row.name, {}), run)
 
-    def add(self, row: Row, run: Run, measured: Mapping[str, Any]) -> None:
-        """Store one run; the row's runs of another configuration or other data are forgotten."""
-        with self._changed(row, run) as entry:
-            entry["runs"][str(seed_of(run))] = dict(measured)
-
-    def add_failed(self, row: Row, run: Run, reason: str) -> None:
-        """Store that a run couldn't be finished, and why: tables show it, and it is run again."""
-        with self._changed(row, run) as entry:
-            entry["failed"][str(seed_of(run))] = reason
-
-    @contextmanager
-    def _changed(self, row: Row, run: Run) -> Iterator[dict[str, Any]]:
-        """What is stored of the row, to be changed: of `run`'s configuration, without `run` itself."""
-        with writing(self.path):
-            self.folder.mkdir(parents=True, exist_ok=True)
-        with writing(self.path), FileLock(self.path.with_suffix(".lock")):
-            for file in self.folder.glob(f".{self.path.name}.*"):
-                file.unlink()  # a killed process's
-            rows, seed = self.read(), str(seed_of(run))
-            before = rows.get(row.name, {})
-            configuration = configuration_of(run)
-            failed = before.get("failed", {}) if _same(before.get("configuration"), run) else {}
-            entry = {
-                "configuration": configuration,
-                "reported": dict(row.reported),
-                "runs": self._runs_like(row, run),
-                "failed": {other: reason for other, reason in failed.items() if other != seed},
-            }
-            yield entry
-            if not entry["failed"]:
-                del entry["failed"]
-            rows[row.name] = entry
-            order = [row.name for row in self.experiment.rows]
-            rows = {name: rows[name] for name in order if name in rows}
-            write_json(self.path, {"title": self.experiment.title, "rows": rows})
-
-    def equal(self, run: Run) -> dict[str, Any] | None:
-        """What some experiment's row measured of this very run, if it has all that is asked for."""
-        for path in sorted(self.folder.glob("*.json")):
-            for stored in json.loads(path.read_text("utf-8")).get("rows", {}).values():
-                measured = self.alike(stored, run).get(str(seed_of(run)), {})
-                if measured.keys() >= set(self.experiment.columns):
-                    return without_splits(measured, kept=self.experiment.splits)
-        return None
-
-    def _runs_like(self, row: Row, run: Run) -> dict[str, Any]:
-        """The stored runs of the row, by seed, that were made as `run` would be."""
-        return self.alike(self.read().get(row.name, {}), run)
-
-    def alike(self, stored: Mapping[str, Any], run: Run) -> dict[str, Any]:
-        """Of a row as it is stored, the runs by seed that were made as `run` would be."""
-        if not _same(stored.get("configuration"), run):
+    def runs_like(self, stored: Mapping[str, Any], run: Run) -> dict[int, dict[str, Any]]:
+        """Of a row as `read` returns it, the runs by seed that have `run`'s configuration and data."""
+        if not stored or not is_configuration_of(run, stored["configuration"]):
             return {}
         return {
             seed: measured
@@ -127,33 +80,81 @@ class Store:
             if measured["data_checksum"] == self.data_checksum
         }
 
+    def add(self, row: Row, run: Run, measured: Mapping[str, Any]) -> None:
+        """Store one run; the row's runs of another configuration or other data are dropped."""
+        self._add(row, run, measured)
 
-def _same(stored: Mapping[str, Any] | None, run: Run) -> bool:
-    """Whether a stored configuration is the run's: a field that is younger has its default."""
-    wanted = configuration_of(run)
-    if stored == wanted:
-        return True
-    try:
-        return configuration_of(decode(type(run), stored, runs.NAMES, "results")) == wanted
-    except UserError:  # another kind of run
-        return False
+    def add_failed(self, row: Row, run: Run, reason: str) -> None:
+        """Store that a run failed, and why: tables show it, and the next call runs it again."""
+        self._add(row, run, {"failed": reason})
+
+    def _add(self, row: Row, run: Run, values: Mapping[str, Any]) -> None:
+        seed, configuration = seed_of(run), configuration_of(run)
+        new = {"row": row.name, "seed": seed, "configuration": configuration, **values}
+        with writing(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        with writing(self.path), FileLock(self.path.with_suffix(".lock")):
+            for file in self.path.parent.glob(f".{self.path.name}.*"):
+                file.unlink()  # left by a process that was killed
+            before = self.path.read_bytes() if self.path.exists() else b""
+            kept = b"".join(self._kept(row, run))
+            if kept == before:
+                _append(self.path, _encoded(new))
+            else:
+                write_bytes(self.path, kept + _encoded(new))
+
+    def _kept(self, row: Row, run: Run) -> Iterator[bytes]:
+        """The lines that stay when `run` is added: other rows', and this row's other seeds."""
+        names = {row.name for row in self.experiment.rows}
+        configuration = configuration_of(run)
+        for text, line in _lines(self.path):
+            if line["row"] != row.name and line["row"] in names:
+                yield text
+            elif line["row"] == row.name and line["seed"] != seed_of(run):
+                other_data = line.get("data_checksum", self.data_checksum) != self.data_checksum
+                if other_data or not is_configuration_of(run, line["configuration"]):
+                    continue
+                # Complete, where it was stored before a field was added.
+                complete = {**line, "configuration": configuration}
+                yield text if complete == line else _encoded(complete)
+
+    def equal(self, run: Run) -> dict[str, Any] | None:
+        """What any experiment measured of this very run, if it has all figures that this one shows."""
+        for path in sorted(self.folder.glob("*/*.jsonl")):
+            for _, line in _lines(path):
+                if (
+                    line.get("seed") == seed_of(run)
+                    and line.get("data_checksum") == self.data_checksum
+                    and is_configuration_of(run, line["configuration"])
+                    and has_figures(line, self.experiment.columns)
+                ):
+                    return keep_splits(_measured(line), kept=self.experiment.splits)
+        return None
 
 
-def without_splits(measured: Mapping[str, Any], kept: Sequence[str]) -> dict[str, Any]:
-    """The figures of a run without those of splits that aren't `kept`: no choice sees the test split."""
-    others = tuple(f"{split}_" for split in SPLITS if split not in kept)
-    return {
-        name: value
-        for name, value in measured.items()
-        if not name.removeprefix("cnn_").removeprefix("mlp_").startswith(others)
-    }
+class _Line(NamedTuple):
+    text: bytes
+    values: dict[str, Any]
 
 
-def configuration_of(run: Run) -> dict[str, Any]:
-    """The configuration without what differs from seed to seed or from machine to machine."""
-    configuration = encode(run, runs.NAMES)
-    for name in training_fields(run):
-        del configuration[name]["seed"]
-    for name in ("source", "data_dir"):
-        del configuration["data"][name]
-    return configuration
+def _lines(path: Path) -> list[_Line]:
+    """The complete lines of a file; one that a full disk or a kill cut short is none."""
+    if not path.exists():
+        return []
+    texts = path.read_bytes().splitlines(keepends=True)
+    return [_Line(text, json.loads(text)) for text in texts if text.endswith(b"\n")]
+
+
+def _encoded(line: Mapping[str, Any]) -> bytes:
+    return (json.dumps(line, separators=(",", ":")) + "\n").encode()
+
+
+def _measured(line: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: line[name] for name in line if name not in ("row", "seed", "configuration")}
+
+
+def _append(path: Path, text: bytes) -> None:
+    with path.open("ab") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())

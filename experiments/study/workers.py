@@ -1,8 +1,7 @@
-"""The study by several processes at once, each on cores of its own.
+"""The study in several processes, each on its own cores.
 
-A training step's products are small, so a second core shortens it by less than the half: two trainings
-side by side, a core each, get 1.7 times (`fmnist-jax train mlp`) and 1.4 times (`train lenet`) as much done
-as one after the other on both cores (medians of 5 to 8 epochs, two-core AMD EPYC, JAX 0.10).
+A training step's products are small, so a second core shortens it by less than half: a process a core gets
+more done than one process on all cores (docs/reports.md).
 """
 
 import multiprocessing
@@ -11,33 +10,42 @@ import sys
 from collections import deque
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
 import jax
+from attrs import define, evolve, field
 from rich.console import Console
 
+from experiments.engine.spec import Experiment
 from experiments.study import study
-from experiments.study.catalogue import CATALOGUE, Entry, RowPlan
-from experiments.study.study import Clock, StudyOptions, bar, missing_seconds, once, unfinished
-from fmnist_jax.cli.interruption import Stopped, listening
+from experiments.study.catalogue import RowPlan, plan_row
+from experiments.study.study import (
+    Clock,
+    Log,
+    StudyOptions,
+    missing_seconds,
+    progress_bar,
+    unfinished,
+    without_repeats,
+)
+from fmnist_jax.cli.interruption import Interruption, Stopped, listening
 from fmnist_jax.data.loading import load_dataset
 
-MOST_JOBS = 8
+MAX_JOBS = 8
 """By default: each holds the data and its features, 1 to 2 GiB."""
 
 
 def jobs_for(options: StudyOptions) -> int:
-    """How many processes: as many as were asked for, or what suits the device."""
+    """Number of processes: as configured, or what suits the device."""
     if options.jobs is not None:
         return options.jobs
-    alone = jax.default_backend() != "cpu" or not hasattr(os, "sched_setaffinity")
-    return 1 if alone else min(MOST_JOBS, len(os.sched_getaffinity(0)))
+    single = jax.default_backend() != "cpu" or not hasattr(os, "sched_setaffinity")
+    return 1 if single else min(MAX_JOBS, len(os.sched_getaffinity(0)))
 
 
-def shares(jobs: int) -> list[set[int]]:
-    """The cores of each process; several have the same one where there are more of them than cores."""
+def cores_of_jobs(jobs: int) -> list[set[int]]:
+    """The cores of each process; processes share cores if there are more of them than cores."""
     if not hasattr(os, "sched_getaffinity"):
         return [set()] * jobs
     cores = sorted(os.sched_getaffinity(0))
@@ -45,130 +53,155 @@ def shares(jobs: int) -> list[set[int]]:
 
 
 def run(
-    options: StudyOptions, jobs: int, console: Console, entries: Sequence[Entry] = CATALOGUE
+    options: StudyOptions, experiments: Sequence[Experiment], jobs: int, console: Console
 ) -> list[str]:
-    """As `study.run`, by `jobs` processes: the cheap rows first, each by the next that is free.
+    """As `study.run`, in `jobs` processes: the cheap rows first, each to the next free process.
 
-    Where no row is left to begin, those that are free take seeds of the rows that others are at. A row
-    that kills its process has failed, and another process takes its place.
+    When no row is left to start, free processes take seeds of the rows that others are running. A row
+    that kills its process has failed, and a new process takes its place.
     """
-    say = once(console.print)
-    load_dataset(options.data, say)
-    todo = unfinished(entries, options)
-    waiting = deque(todo)
-    clock = Clock(missing_seconds(todo))
-    failed: list[str] = []
-    workers: list[Worker] = []
-
-    def next_row(worker: Worker) -> RowPlan | None:
-        if waiting:
-            row = waiting.popleft()
-            say(f"Row {len(todo) - len(waiting)} of {len(todo)}, {clock.left()}: {row.name}")
-            return row
-        others = (other.row for other in workers if other is not worker)
-        return next((row for row in others if row and row.name not in worker.seen), None)
-
-    def end() -> None:
-        for worker in workers:
-            worker.process.kill()
-            worker.process.join()
-
+    log = without_repeats(console.print)
+    load_dataset(options.data, log)
+    pool = Pool(options, tuple(unfinished(experiments, options)), log)
     with ExitStack() as stack:
-        stack.callback(end)
-        interruption = stack.enter_context(listening(console.print, end))
-        show = stack.enter_context(bar(console, clock))
-        for cores in shares(min(jobs, len(todo))):
-            workers.append(Worker(options, cores))
-            workers[-1].take(next_row(workers[-1]))
-        asked_to_end = False
-        while busy := {worker.pipe: worker for worker in workers if worker.row}:
-            show(f"rows begun: {len(todo) - len(waiting)} of {len(todo)}")
-            if interruption.number is not None and not asked_to_end:
-                asked_to_end = True
+        stack.callback(pool.kill)
+        interruption = stack.enter_context(listening(console.print, pool.kill))
+        show = stack.enter_context(progress_bar(console, pool.clock))
+        for cores in cores_of_jobs(min(jobs, len(pool.todo))):
+            pool.workers.append(Worker(options, cores))
+            pool.assign_next(pool.workers[-1])
+        terminated = False
+        while busy := {worker.pipe: worker for worker in pool.workers if worker.row}:
+            show(f"rows started: {len(pool.todo) - len(pool.waiting)} of {len(pool.todo)}")
+            if interruption.number is not None and not terminated:
+                terminated = True
                 for worker in busy.values():
                     worker.process.terminate()
             for pipe in wait(list(busy), timeout=1.0):
-                worker = busy[pipe]  # pyright: ignore[reportArgumentType] (what was given to wait)
-                said = worker.hear()
-                if isinstance(said, str):
-                    say(said)
-                    continue
-                row = worker.row
-                assert row is not None
-                failed += said
-                if worker.ended and interruption.number is None:
-                    say(said[0])
-                if all(other.row is not row for other in workers if other is not worker):
-                    clock.done += row.missing_seconds
-                if interruption.number is not None:
-                    worker.row = None
-                    continue
-                following = next_row(worker)
-                if worker.ended and following:
-                    place = workers.index(worker)
-                    worker = workers[place] = Worker(options, worker.cores, seen=worker.seen)
-                worker.take(following)
+                pool.receive(busy[pipe], interruption)  # pyright: ignore[reportArgumentType]
         interruption.check()
-    return list(dict.fromkeys(failed))
+    return list(dict.fromkeys(pool.failed))
 
 
-@dataclass(eq=False)
+@define(eq=False)
 class Worker:
-    """A process that runs the rows that it is told, and what is known of it."""
+    """A process that runs the rows that it is sent."""
 
     options: StudyOptions
     cores: set[int]
     row: RowPlan | None = None
-    """What it is at."""
-    seen: set[str] = field(default_factory=set)
-    """What it has been at."""
-    ended: bool = False
+    """The row that it is running."""
+    past: set[str] = field(factory=set)
+    """Names of all rows that it was sent."""
+    died: bool = False
     process: BaseProcess = field(init=False)
     pipe: Connection = field(init=False)
 
-    def __post_init__(self) -> None:
-        """Start it."""
+    def __attrs_post_init__(self) -> None:
+        """Start the process."""
         # Spawned: JAX has threads by now, and a fork of those may hang.
         context = multiprocessing.get_context("spawn")
         self.pipe, far_end = context.Pipe()
         arguments = (self.options, self.cores, far_end)
         self.process = context.Process(target=work, args=arguments, daemon=True)
         self.process.start()
-        far_end.close()  # the process's own is the only one, so that its end is heard
+        far_end.close()  # only the process has it now, so that its death closes the pipe
 
-    def take(self, row: RowPlan | None) -> None:
-        """Give it a row, or nothing more to do."""
+    def assign(self, row: RowPlan | None) -> None:
+        """Send it a row; None ends it."""
         self.row = row
         if row is None:
             self.pipe.close()
             return
-        self.seen.add(row.name)
-        # An entry that has been asked for its experiment can't be sent; a fresh one can.
-        with suppress(OSError):  # it has ended: that is heard next
-            self.pipe.send((replace(row.entry), row.row.name, row.wanted))
+        self.past.add(row.name)
+        with suppress(OSError):  # it has died: `receive` returns that next
+            # Names, since configurations hold functions that can't be pickled.
+            self.pipe.send((row.experiment.name, row.row.name, row.wanted))
 
-    def hear(self) -> str | list[str]:
-        """A line that it says, or, where it is through with its row, the failures."""
+    def receive(self) -> str | list[str]:
+        """A line to log, or, when its row is done, the failures."""
         try:
             return self.pipe.recv()
         except (EOFError, OSError):
             self.process.join()
-            self.ended = True
+            self.died = True
             assert self.row is not None
             return [f"{self.row.name}: its process ended with code {self.process.exitcode}"]
 
 
+@define
+class Pool:
+    """The rows that are to be run, and the processes that run them."""
+
+    options: StudyOptions
+    todo: tuple[RowPlan, ...]
+    log: Log
+    waiting: deque[RowPlan] = field(init=False)
+    """Rows that no process has started."""
+    clock: Clock = field(init=False)
+    workers: list[Worker] = field(factory=list)
+    failed: list[str] = field(factory=list)
+
+    def __attrs_post_init__(self) -> None:
+        """All rows are waiting."""
+        self.waiting = deque(self.todo)
+        self.clock = Clock(missing_seconds(self.todo))
+
+    def assign_next(self, worker: Worker) -> None:
+        """Send the worker the next row: one that waits, else one that another process is running."""
+        worker.assign(self.next_row(worker))
+
+    def next_row(self, worker: Worker) -> RowPlan | None:
+        """The next row for this worker."""
+        if self.waiting:
+            row = self.waiting.popleft()
+            number = len(self.todo) - len(self.waiting)
+            self.log(f"Row {number} of {len(self.todo)}, {self.clock.left()}: {row.name}")
+            return row
+        others = (other.row for other in self.workers if other is not worker)
+        return next((row for row in others if row and row.name not in worker.past), None)
+
+    def receive(self, worker: Worker, interruption: Interruption) -> None:
+        """Log what the worker sends; when its row is done, send it the next one."""
+        received = worker.receive()
+        if isinstance(received, str):
+            self.log(received)
+            return
+        row, stopping = worker.row, interruption.number is not None
+        assert row is not None
+        self.failed += received
+        if worker.died and not stopping:
+            self.log(received[0])
+        if all(other.row is not row for other in self.workers if other is not worker):
+            self.clock.done += row.missing_seconds
+        if stopping:
+            worker.row = None
+            return
+        following = self.next_row(worker)
+        if worker.died and following:
+            place = self.workers.index(worker)
+            worker = self.workers[place] = Worker(self.options, worker.cores, past=worker.past)
+        worker.assign(following)
+
+    def kill(self) -> None:
+        """End all processes immediately."""
+        for worker in self.workers:
+            worker.process.kill()
+            worker.process.join()
+
+
 def work(options: StudyOptions, cores: set[int], pipe: Connection) -> None:
     """A worker's process: runs the rows that it is sent, on its cores."""
-    os.setsid()  # the terminal's Ctrl-C goes to the one process that passes it on, and once
+    os.setsid()  # the terminal's Ctrl-C reaches the main process only, which passes it on once
     if cores:
         os.sched_setaffinity(0, cores)  # before XLA counts its threads
     with listening(lambda line: None, lambda: None) as interruption:
         try:
             while True:
-                entry, row, seeds = pipe.recv()
+                name, row_name, wanted = pipe.recv()
                 interruption.check()
-                pipe.send(study.run_row(entry, row, seeds, options, pipe.send, interruption))
+                row = evolve(plan_row(name, row_name, options.quick), wanted=wanted)
+                pipe.send(study.run_row(row, options, pipe.send, interruption))
         except EOFError:  # nothing more to do
             return
         except Stopped as stopped:

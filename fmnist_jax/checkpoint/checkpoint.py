@@ -48,7 +48,13 @@ from fmnist_jax.models.stages import (
     compute_logits,
     fingerprint_stages,
 )
-from fmnist_jax.storage.arrays import array_types, check_finite, check_layout, flatten_paths
+from fmnist_jax.storage.arrays import (
+    array_types,
+    check_finite,
+    check_layout,
+    flatten_paths,
+    saving,
+)
 from fmnist_jax.storage.manifest import (
     MAX_JSON_BYTES,
     current_directory,
@@ -122,7 +128,7 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
     check_bytes(expected, path)
     check_finite(arrays, path)
     _check_features(stages, path)
-    with sealed_directory(path) as directory:
+    with sealed_directory(path) as directory, saving(path):
         write_files(directory, arrays, values)
 
 
@@ -253,7 +259,7 @@ def _expected(
         classes = jax.eval_shape(
             lambda arrays, image: compute_logits(programs, arrays, image), tuple(arrays), image
         ).shape[-1]
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, UserError) as error:
         raise UserError(
             f"{where}: the stages don't fit images of {IMAGE_SHAPE} and each other; check their sizes"
         ) from error

@@ -12,15 +12,14 @@ from typing import Any
 import numpy as np
 
 from fmnist_jax.config.fields import format_value
-from fmnist_jax.errors import UserError, printable
+from fmnist_jax.errors import UserError
 from fmnist_jax.storage.arrays import (
     array_bytes,
     array_types,
     check_finite,
     check_layout,
-    orbax_errors,
-    quiet_orbax,
     reserve_space,
+    restoring,
 )
 from fmnist_jax.storage.manifest import (
     REMEDY,
@@ -61,7 +60,7 @@ def write_files(directory: Path, arrays: Mapping[str, np.ndarray], metadata: Any
         arrays=ocp.args.PyTreeSave(dict(arrays)), metadata=ocp.args.JsonSave(metadata)
     )
     reserve_space(directory.with_name("space"), arrays)
-    with orbax_errors(directory), quiet_orbax(), ocp.Checkpointer(handler) as checkpointer:
+    with ocp.Checkpointer(handler) as checkpointer:
         checkpointer.save(directory, items)
     # These contain the path at which they were written; Orbax restores without them.
     for file in list(directory.rglob("commit_success.txt")):
@@ -163,8 +162,10 @@ def _check_files(directory: Path, expected: Mapping[str, Any], checksums: Checks
     chunks = {_chunk(name, leaf): leaf for name, leaf in expected.items()}
     known = {METADATA, ITEMS, TREE, *map(_header, expected), *chunks}
     for name in sorted(checksums.keys() ^ known):
-        problem = "not a file of a checkpoint; remove it" if name in checksums else "missing"
-        raise UserError(f"{directory / name}: {problem}; {REMEDY}")
+        problem = "not a file of a checkpoint; remove it"
+        if name in known:
+            problem = f"missing; {REMEDY}"
+        raise UserError(f"{directory / name}: {problem}")
     for name, leaf in chunks.items():
         with reading(directory / name):
             size = (directory / name).stat().st_size
@@ -198,9 +199,5 @@ def _restore(directory: Path, expected: Mapping[str, Any]) -> dict[str, np.ndarr
         item=dict(expected),
         restore_args={name: ocp.RestoreArgs(restore_type=np.ndarray) for name in expected},
     )
-    try:
-        with quiet_orbax():
-            return _handler().restore(directory, args=restore)
-    except Exception as error:  # of many types, for a file that was changed since it was checked
-        reason = printable(error)[:200]
-        raise UserError(f"{directory}: can't be restored ({reason}); {REMEDY}") from error
+    with restoring(directory):
+        return _handler().restore(directory, args=restore)

@@ -1,5 +1,6 @@
-"""`fmnist-jax data`: obtain the data, or check what is there."""
+"""`fmnist-jax data`: obtain the data, or check existing files."""
 
+import sys
 from collections.abc import Sequence
 
 from fmnist_jax.cli.arguments import call, json_text
@@ -7,18 +8,18 @@ from fmnist_jax.data.loading import DataConfig, describe, load_dataset
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Obtain or check the data as the words say."""
+    """Run the command with these arguments."""
     return call(data, "data", arguments, {})
 
 
 def data(data: DataConfig, json: bool = False) -> int:
-    """Obtain the data, or check what --data-dir names, and say what was found where.
+    """Obtain the data, or check the files in --data-dir, and report what was found and where.
 
     Args:
         data: Which images.
         json: Print the answer as JSON.
     """
-    found = describe(load_dataset(data, lambda line: None))
+    found = describe(load_dataset(data, lambda line: print(line, file=sys.stderr)))
     if json:
         print(json_text(found))
         return 0

@@ -1,9 +1,9 @@
-"""Unpacked copies of what was read before, so that the next load has nothing to unpack or parse.
+"""Unpacked copies of data sets, so that the next load needs no unpacking or parsing.
 
-The content lies in a file named by its SHA-256 and its splits' sizes: raw bytes, as
-`checksums.flatten` lays them out, so nothing in the file has to be believed. An index file for each
-key (a source, or a fingerprint of the files that were read) names the content that it had.
-Files are written aside and renamed, so that a reader never meets half of one.
+A content file is named by its SHA-256 and its splits' sizes; it holds the raw bytes that
+`checksums.flatten` returns and no header that would need to be checked. An index file for each key (a
+source, or a fingerprint of the files that were read) names the content file. Files are written to a
+temporary path and renamed, so that a reader never sees an incomplete file.
 """
 
 import contextlib
@@ -23,7 +23,8 @@ from fmnist_jax.errors import UserError
 from fmnist_jax.storage.files import write_bytes
 
 _EXAMPLE_BYTES = IMAGE_SHAPE[0] * IMAGE_SHAPE[1] + 1
-_LOCK_SECONDS = 900
+LOCK_SECONDS = 900
+"""How long a process waits for another one that fetches data."""
 
 
 def cache_directory() -> Path:
@@ -32,7 +33,7 @@ def cache_directory() -> Path:
 
 
 def fingerprint(files: dict[str, Path]) -> str:
-    """Return a key that changes whenever a file's place, size or time of change does."""
+    """Return a key that changes with any file's path, size or modification time."""
     state = []
     for name, path in sorted(files.items()):
         try:
@@ -49,7 +50,7 @@ def content_name(content: str, train: int, test: int) -> str:
 
 
 def load(key: str) -> RawData | None:
-    """Return what was stored under `key`; None where there is nothing or it is damaged."""
+    """Return what was stored under `key`; None if nothing is there or it is damaged."""
     try:
         entry = json.loads((cache_directory() / f"{key}.json").read_bytes())
         source, path = str(entry["source"]), entry["path"]
@@ -62,7 +63,7 @@ def load(key: str) -> RawData | None:
 def load_content(
     content: str, train: int, test: int, source: str, path: Path | None
 ) -> RawData | None:
-    """Return the stored content with the SHA-256 `content`; None where it is missing or damaged."""
+    """Return the stored content with the SHA-256 `content`; None if it is missing or damaged."""
     file = cache_directory() / content_name(content, train, test)
     try:
         if train < 1 or test < 1 or file.stat().st_size != (train + test) * _EXAMPLE_BYTES:
@@ -83,7 +84,7 @@ def load_content(
 
 
 def store(key: str, raw: RawData) -> None:
-    """Keep `raw` under `key`. A cache that can't be written is no error: loading only stays slow."""
+    """Store `raw` under `key`. A cache that can't be written is no error: loading only stays slow."""
     data = checksums.flatten(raw.train, raw.test)
     entry = {
         "content": raw.checksum,
@@ -97,20 +98,20 @@ def store(key: str, raw: RawData) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         content = directory / content_name(raw.checksum, entry["train"], entry["test"])
         write_bytes(content, data.data)
-        # Last, so that an index never names content that isn't there.
+        # Last, so that an index never names missing content.
         write_bytes(directory / f"{key}.json", json.dumps(entry).encode())
 
 
 @contextlib.contextmanager
 def lock() -> Iterator[None]:
-    """Let one process at a time fetch and store; without a lock where none can be had."""
-    lock = filelock.FileLock(cache_directory() / "lock", timeout=_LOCK_SECONDS)
+    """Let one process at a time fetch and store; no lock if the cache or system supports none."""
+    lock = filelock.FileLock(cache_directory() / "lock", timeout=LOCK_SECONDS)
     try:
         cache_directory().mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except filelock.Timeout as error:
         raise UserError(
-            f"{lock.lock_file}: held by another process for over {_LOCK_SECONDS} s: wait for it or end it"
+            f"{lock.lock_file}: held by another process for over {LOCK_SECONDS} s: wait or stop it"
         ) from error
     except (
         OSError,

@@ -1,33 +1,55 @@
-"""The content of the real data set, by SHA-256.
+"""The two releases of Fashion-MNIST, recognised by SHA-256; see docs/data.md.
 
-The sums of the four files are those of their unpacked bytes, so that they hold for every way of
-packing. The digests don't depend on the order of the examples: CSV copies are often shuffled.
+Checksums cover the content alone: a byte a label or pixel, in the file's order, without an IDX header. So
+they are the same for IDX and CSV files.
 """
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 import numpy as np
 
-from fmnist_jax.data.dataset import RawData, Split
+from fmnist_jax.data.dataset import RawData, ReleaseName, Split
 from fmnist_jax.errors import UserError
 
-FILE_SHA256 = {
-    "train-images-idx3-ubyte": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
-    "train-labels-idx1-ubyte": "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
-    "t10k-images-idx3-ubyte": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
-    "t10k-labels-idx1-ubyte": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
-}
-"""Unpacked IDX files, header included."""
+Part = Literal["images", "labels"]
+PARTS: tuple[Part, ...] = ("images", "labels")
 
-DIGESTS = {
-    "train": "0c69d5cdeb902b69084012f812f066de080317bb3c64f43ca87f910d8ec86906",
-    "test": "90c92c0507755a7d443edde8297ce4d0f131e42884e2e87e7fc9b81ffe215258",
+
+class Release(NamedTuple):
+    """What identifies a release."""
+
+    sums: Mapping[tuple[str, Part], str]
+    """SHA-256 by split ("train", "test") and part; a part whose sum isn't known is missing."""
+    pixel_sums: Mapping[int, int]
+    """Sums of some pixels (columns, counted from 1) over all training images; {} if unknown."""
+
+
+RELEASES: dict[ReleaseName, Release] = {
+    "official": Release(
+        {
+            ("train", "images"): "2e487a6c89124f78f2d7521542223cafe96f7123c3ca13d447772ac6ecbb3012",
+            ("train", "labels"): "657fbd221bfc9f4198cc14b5619cc33ec57c58dd0e47af4d99d6650759e869a7",
+            ("test", "images"): "c867c93ff95360594e8ec3287995350b824dd110b11595c0e13d5423f621867a",
+            ("test", "labels"): "3d0e6c6ea990b53b6f8f500a41cac93881d981b315f84578b7d915342ade01e9",
+        },
+        {1: 48, 2: 347, 3: 1805, 4: 6228, 784: 4253},
+    ),
+    "early": Release(
+        # Nobody has reported the sums of its images yet.
+        {
+            ("train", "labels"): "08234e4721389732c9ebcb39c414f1950e8c825032ff57f19f6f3a7790b2a04d",
+            ("test", "labels"): "d4d3815b46ea2e06fde4f5b2ce0510a726fc01155a36a0dd781bfc474e0b74a6",
+        },
+        {1: 54, 2: 369, 3: 2120, 4: 6116, 784: 4215},
+    ),
 }
-"""`content_digest` of the two splits."""
+"""The releases by name. The early one's pixel sums are 60,000 times the published means of Kaggle's CSV."""
 
 CHECKSUM = "ca3ab2a37f845e1b8ae23cab1b51749a3011ba3bf1d9016176d75cbaabac376f"
-"""`checksum` of the whole data set in its original order."""
+"""`checksum` of the official release."""
 
 TRAIN_EXAMPLES, TEST_EXAMPLES = 60_000, 10_000
 
@@ -52,48 +74,110 @@ def checksum(train: Split, test: Split) -> str:
     return hashlib.sha256(flatten(train, test).data).hexdigest()
 
 
-def content_digest(split: Split) -> str:
-    """Return a SHA-256 of the examples that doesn't depend on their order.
+def content_sums(split: Split) -> dict[Part, str]:
+    """Return the SHA-256 of a split's images and labels, as `RELEASES` lists them."""
+    parts: dict[Part, np.ndarray] = {
+        "images": split.images,
+        "labels": split.labels.astype(np.uint8),
+    }
+    return {
+        part: hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
+        for part, array in parts.items()
+    }
 
-    SHA-256 over the sorted SHA-256 of each example (its label's byte, then its 784 pixels).
+
+def release_of(raw: RawData) -> ReleaseName:
+    """Return which release `raw` is; "other" for all that `check_release` refuses."""
+    if raw.checksum == CHECKSUM:  # saves the check below, a tenth of a second
+        return "official"
+    nowhere = Path()
+    try:
+        return check_release(raw, {split: (nowhere, nowhere) for split in ("train", "test")})
+    except UserError:
+        return "other"
+
+
+def check_release(raw: RawData, files: Mapping[str, tuple[Path, Path]]) -> ReleaseName:
+    """Return the release that `raw` is; raises UserError if it isn't exactly one of them.
+
+    `files` gives the files of images and labels by split, for errors. Images are accepted unverified if
+    the labels are a release's and no sum of that release's images is known.
     """
-    rows = np.concatenate(
-        [split.labels.astype(np.uint8)[:, None], split.images.reshape(len(split.images), -1)],
-        axis=1,
-    )
-    return hashlib.sha256(b"".join(sorted(hashlib.sha256(r).digest() for r in rows))).hexdigest()
+    train = _check_split("train", raw.train, *files["train"])
+    test = _check_split("test", raw.test, *files["test"])
+    if train != test:
+        raise UserError(
+            f"{files['train'][1]}: training labels of the {train} release with test labels of the {test} "
+            f"release ({files['test'][1]}): take both from one release"
+        )
+    return train
 
 
-def is_fashion_mnist(raw: RawData) -> bool:
-    """Say whether `raw` holds the real data set, in whatever order."""
-    if (len(raw.train.labels), len(raw.test.labels)) != (TRAIN_EXAMPLES, TEST_EXAMPLES):
-        return False
-    return raw.checksum == CHECKSUM or (
-        content_digest(raw.train) == DIGESTS["train"]
-        and content_digest(raw.test) == DIGESTS["test"]
-    )
-
-
-def check_file(path: Path, name: str, found: str) -> None:
-    """Raise UserError unless `found` is the SHA-256 of the unpacked file that `name` names."""
-    _check(path, name, found, FILE_SHA256)
-
-
-def check_digest(path: Path, name: str, found: str) -> None:
-    """Raise UserError unless `found` is the content digest of the split that `name` names."""
-    _check(path, name, found, DIGESTS)
-
-
-def _check(path: Path, name: str, found: str, known: dict[str, str]) -> None:
-    if found == known[name]:
-        return
-    for other, expected in known.items():
-        if found == expected:
+def _check_split(split: str, content: Split, images_file: Path, labels_file: Path) -> ReleaseName:
+    """Return the release of one split."""
+    sums = content_sums(content)
+    images, labels = (_identify(part, sums[part]) for part in PARTS)
+    for part, file, known in (("images", images_file, images), ("labels", labels_file, labels)):
+        if known and known.split != split:
             raise UserError(
-                f"{path}: expected the content of {name}, found that of {other} (SHA-256 {found}): "
-                "the files are swapped, give them their own names"
+                f"{file}: expected the {split} {part}, found the {known.split} {part}: the files are "
+                "swapped, give them their own names"
             )
-    raise UserError(
-        f"{path}: altered, its content is not Fashion-MNIST's (expected SHA-256 {known[name]}, "
-        f"found {found}): {_REMEDY}"
+    if labels is None:
+        raise UserError(
+            f"{labels_file}: its labels are in the order of neither release of Fashion-MNIST (SHA-256 "
+            f"{sums['labels']}): altered or reordered, {_REMEDY}"
+        )
+    images_release = images.release if images else _release_by_pixels(split, content)
+    if images_release not in (None, labels.release):
+        raise UserError(
+            f"{labels_file}: labels of the {labels.release} release with images of the "
+            f"{images_release} release ({images_file}): take both from one release"
+        )
+    expected = RELEASES[labels.release].sums.get((split, "images"))
+    if expected not in (None, sums["images"]):
+        raise UserError(
+            f"{images_file}: altered, its images are not the {labels.release} release's (expected "
+            f"SHA-256 {expected}, found {sums['images']}): {_REMEDY}"
+        )
+    return labels.release
+
+
+class _Known(NamedTuple):
+    release: ReleaseName
+    split: str
+
+
+def _identify(part: Part, digest: str) -> _Known | None:
+    """Return which release's and split's part has this SHA-256; None if no known one has."""
+    for name, release in RELEASES.items():
+        for (split, kind), known in release.sums.items():
+            if (kind, known) == (part, digest):
+                return _Known(name, split)
+    return None
+
+
+def _release_by_pixels(split: str, content: Split) -> ReleaseName | None:
+    """Return the release with these `pixel_sums`, in any order; None for test images."""
+    if split != "train":
+        return None
+    sums = content.images.reshape(len(content.images), -1).sum(axis=0, dtype=np.int64)
+    for name, release in RELEASES.items():
+        if release.pixel_sums and all(sums[i - 1] == s for i, s in release.pixel_sums.items()):
+            return name
+    return None
+
+
+def unverified_images(raw: RawData, release: ReleaseName) -> str | None:
+    """Return a warning, with the images' SHA-256, if the release's images have no known sums; else None."""
+    splits = {"train": raw.train, "test": raw.test}
+    if release == "other" or all((s, "images") in RELEASES[release].sums for s in splits):
+        return None
+    sums = ", ".join(f"{split} {content_sums(part)['images']}" for split, part in splits.items())
+    agree = _release_by_pixels("train", raw.train) == release
+    verdict = "agree with the published ones" if agree else "differ: they are probably other images"
+    return (
+        f"Unverified images: the labels are those of the {release} release, whose images have no known "
+        f"checksums yet. Sums of some pixels over the training images {verdict}. SHA-256 of the images: "
+        f"{sums}. Please report these to the project if the files are Kaggle's."
     )

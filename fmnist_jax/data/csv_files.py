@@ -1,15 +1,15 @@
-"""The data set as CSV: a header, then a row an example, its label and its 784 pixels (0 to 255).
+"""The data set as CSV: an optional header, then a row per example: its label and its 784 pixels."""
 
-pyarrow is imported by the functions that need it, so that this module is cheap to import.
-"""
-
+import itertools
 import math
+import warnings
+from io import BufferedIOBase
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Int32, UInt8
 
-from fmnist_jax.data.checksums import check_digest, content_digest, raw_data
+from fmnist_jax.data.checksums import check_release, raw_data
 from fmnist_jax.data.dataset import IMAGE_SHAPE, RawData, make_split
 from fmnist_jax.errors import UserError
 
@@ -17,7 +17,12 @@ MAX_BYTES = 1 << 29
 """The largest file that is read, four times the training file's size."""
 
 _PIXELS = math.prod(IMAGE_SHAPE)
-_FILES = {"train": "fashion-mnist_train.csv", "test": "fashion-mnist_test.csv"}
+_NAMES = (
+    {"train": "fashion-mnist_train.csv", "test": "fashion-mnist_test.csv"},
+    {"train": "train.csv", "test": "test.csv"},
+)
+_MAX_LINE_BYTES = 1 << 16
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def read_csv_images(
@@ -29,47 +34,7 @@ def read_csv_images(
     images and labels (None where the file has none). Raises UserError for other columns, text,
     and values outside 0 to 255; labels are not compared with the classes here.
     """
-    rows = _read_table(Path(path))
-    pixels = np.ascontiguousarray(rows[:, -_PIXELS:]).reshape(-1, *IMAGE_SHAPE)
-    return pixels, rows[:, 0].astype(np.int32) if rows.shape[1] > _PIXELS else None
-
-
-def _read_table(path: Path) -> UInt8[np.ndarray, "n columns"]:
-    """Return all rows but the header."""
-    import pyarrow as pa
-    from pyarrow import csv
-
-    columns, header = _first_line(path)
-    try:
-        names = [str(i) for i in range(columns)]
-        table = csv.read_csv(
-            path,
-            read_options=csv.ReadOptions(column_names=names, skip_rows=int(header)),
-            parse_options=csv.ParseOptions(quote_char=False),
-            # No value stands for "missing": an empty field is an error like any other text.
-            convert_options=csv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.uint8()), null_values=[]
-            ),
-        )
-    except pa.ArrowException as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(
-            f"{path}: expected rows of {columns} whole numbers from 0 to 255 ({reason}): fetch it again"
-        ) from error
-    except OSError as error:
-        raise UserError(
-            f"{path}: can't be read ({error.strerror or error}): check its permissions"
-        ) from error
-    if not table.num_rows:
-        raise UserError(f"{path}: holds no rows of pixels")
-    rows = np.empty((columns, table.num_rows), np.uint8)
-    for i, column in enumerate(table.columns):
-        rows[i] = column.to_numpy()
-    return rows.T
-
-
-def _first_line(path: Path) -> tuple[int, bool]:
-    """Return the number of columns and whether the first line is a header."""
+    path = Path(path)
     try:
         if not path.is_file():
             raise UserError(
@@ -79,11 +44,48 @@ def _first_line(path: Path) -> tuple[int, bool]:
         if size > MAX_BYTES:
             raise UserError(f"{path}: holds {size} bytes, more than the {MAX_BYTES} that are read")
         with path.open("rb") as file:
-            line = file.readline(1 << 16).removeprefix(b"\xef\xbb\xbf").decode("ascii", "replace")
+            if file.read(len(_BYTE_ORDER_MARK)) != _BYTE_ORDER_MARK:
+                file.seek(0)
+            rows = _read_rows(file, path)
     except OSError as error:
         raise UserError(
             f"{path}: can't be read ({error.strerror or error}): check its permissions"
         ) from error
+    pixels = np.ascontiguousarray(rows[:, -_PIXELS:]).reshape(-1, *IMAGE_SHAPE)
+    return pixels, rows[:, 0].astype(np.int32) if rows.shape[1] > _PIXELS else None
+
+
+def _read_rows(file: BufferedIOBase, path: Path) -> UInt8[np.ndarray, "n columns"]:
+    """Return all rows but the header."""
+    first = _read_line(file, path)
+    columns, header = _parse_first_line(first, path)
+    lines = itertools.chain([] if header else [first], iter(lambda: _read_line(file, path), ""))
+    expected = f"{path}: expected rows of {columns} whole numbers from 0 to 255"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # no rows, which is refused below
+            warnings.simplefilter("error", DeprecationWarning)  # "0.5", which older NumPys round
+            rows = np.loadtxt(lines, np.uint8, comments=None, delimiter=",", ndmin=2)
+    except (ValueError, DeprecationWarning) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{expected} ({reason}): fetch it again") from error
+    if not rows.size:
+        raise UserError(f"{path}: holds no rows of pixels")
+    if rows.shape[1] != columns:
+        raise UserError(f"{expected}, found rows of {rows.shape[1]}: fetch it again")
+    return rows
+
+
+def _read_line(file: BufferedIOBase, path: Path) -> str:
+    """Return the next line; "" at the end. Its length is limited, so that no line fills the memory."""
+    line = file.readline(_MAX_LINE_BYTES)
+    if len(line) == _MAX_LINE_BYTES:
+        raise UserError(f"{path}: has a line of {len(line)} bytes or more: fetch it again")
+    return line.decode("ascii", "replace")
+
+
+def _parse_first_line(line: str, path: Path) -> tuple[int, bool]:
+    """Return the number of columns and whether the first line is a header."""
     fields = [field.strip().strip('"') for field in line.split(",")]
     if len(fields) not in (_PIXELS, _PIXELS + 1):
         raise UserError(
@@ -100,7 +102,7 @@ def _first_line(path: Path) -> tuple[int, bool]:
 
 
 def _is_name(field: str) -> bool:
-    """Say whether a field of the first line is a column's name: it has letters and is no number."""
+    """Whether a field of the first line is a column's name: it has letters and is no number."""
     try:
         float(field)  # "1e2" and "nan" too: such a row is data, which the reader then refuses
     except ValueError:
@@ -113,20 +115,24 @@ def find_csv_files(directory: Path) -> dict[str, Path] | None:
 
     Raises UserError where it has one of the two.
     """
-    found = {split: directory / name for split, name in _FILES.items()}
-    missing = [path.name for path in found.values() if not path.exists()]
-    if len(missing) == len(found):
-        return None
-    if missing:
-        raise UserError(f"{directory}: {', '.join(missing)} missing: fetch both CSV files")
-    return found
+    incomplete: list[str] = []
+    for names in _NAMES:
+        found = {split: directory / name for split, name in names.items()}
+        missing = [path.name for path in found.values() if not path.exists()]
+        if not missing:
+            return found
+        if len(missing) < len(found):
+            incomplete += missing
+    if incomplete:
+        raise UserError(f"{directory}: {', '.join(incomplete)} missing: fetch both CSV files")
+    return None
 
 
 def read_csv_files(files: dict[str, Path], verify: bool) -> RawData:
     """Read the data set from `files`, as `find_csv_files` gives them.
 
-    With `verify`, each file's content must have its known digest, in whatever order its examples
-    are. Raises UserError.
+    With `verify`, the content must be one of the two releases', as `check_release` checks it. Raises
+    UserError.
     """
     splits = {}
     for split, path in files.items():
@@ -136,7 +142,8 @@ def read_csv_files(files: dict[str, Path], verify: bool) -> RawData:
                 f"{path}: expected {_PIXELS + 1} columns with the label first, found {_PIXELS}"
             )
         splits[split] = make_split(images, labels.astype(np.uint8), path, path)
-        if verify:
-            check_digest(path, split, content_digest(splits[split]))
     directory = files["train"].parent
-    return raw_data(splits["train"], splits["test"], f"CSV files in {directory}", directory)
+    raw = raw_data(splits["train"], splits["test"], f"CSV files in {directory}", directory)
+    if verify:
+        check_release(raw, {split: (path, path) for split, path in files.items()})
+    return raw

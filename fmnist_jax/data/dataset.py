@@ -1,10 +1,10 @@
-"""What every part of the project means by "the data": three splits of images and labels."""
+"""The data set in memory: three splits of images and labels, and where they came from."""
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
+from attrs import frozen
 from jaxtyping import Int32, UInt8
 
 from fmnist_jax.errors import UserError
@@ -24,6 +24,15 @@ CLASS_NAMES = (
 
 IMAGE_SHAPE = (28, 28)
 
+ReleaseName = Literal["official", "early", "other"]
+
+RELEASE_TITLES: dict[ReleaseName, str] = {
+    "official": "Fashion-MNIST, official release",
+    "early": "Fashion-MNIST, early release (August 2017, as on Kaggle)",
+    "other": "other images than Fashion-MNIST's",
+}
+"""How results and the command line name a release."""
+
 
 class Split(NamedTuple):
     """Images with their labels, in the same order."""
@@ -35,46 +44,53 @@ class Split(NamedTuple):
 
 
 class RawData(NamedTuple):
-    """What a source gives: the two files' content, before a validation split is taken."""
+    """The content of the training and test file, before a validation split is taken."""
 
     train: Split
     test: Split
     source: str
-    """What it is and where it was found, for the log: "IDX files in /data/fashion-mnist"."""
+    """What the log names: "IDX files in /data/fashion-mnist"."""
     path: Path | None
-    """The directory it was read from; None where there is none (synthetic)."""
+    """The directory it was read from; None for synthetic images."""
     checksum: str
-    """SHA-256 over the content, as `checksums.checksum` takes it."""
+    """SHA-256 over the content, see `checksums.checksum`."""
 
 
-@dataclass(frozen=True)
+@frozen(eq=False)
 class Dataset:
-    """Training, validation and test split, with where they came from."""
+    """Training, validation and test split, and where they came from."""
 
     train: Split
     validation: Split
     test: Split
     source: str
-    """Where the images were found, for the log: "IDX files in /data/fashion-mnist"."""
+    """What the log names: "IDX files in /data/fashion-mnist"."""
     checksum: str
     """SHA-256 over the content (images and labels of the training file, then of the test file)."""
     class_names: tuple[str, ...] = CLASS_NAMES
     path: Path | None = None
-    """The directory that was read; None where there is none."""
+    """The directory that was read; None for synthetic images."""
+    release: ReleaseName = "other"
+    """Which release of Fashion-MNIST it is; "other" for all other images."""
+
+    @property
+    def title(self) -> str:
+        """The release as results name it: "Fashion-MNIST, official release"."""
+        return RELEASE_TITLES[self.release]
 
     @property
     def splits(self) -> dict[str, Split]:
-        """The three by name."""
+        """The three splits by name."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
 
 def make_split(
-    images: UInt8[np.ndarray, "n h w"],
-    labels: UInt8[np.ndarray, " n"],
+    images: UInt8[np.ndarray, "images height width"],
+    labels: UInt8[np.ndarray, " labels"],
     images_from: Path,
     labels_from: Path,
 ) -> Split:
-    """Return images and labels as a split, or raise UserError where they don't fit each other."""
+    """Return images and labels as a split; raises UserError if they don't fit each other."""
     if images.shape[1:] != IMAGE_SHAPE:
         height, width = images.shape[1:]
         raise UserError(f"{images_from}: expected images of 28x28 pixels, found {height}x{width}")

@@ -1,7 +1,7 @@
 """Debian's (and Ubuntu's) package of the data set, fetched and unpacked without root.
 
-`apt-get` works on package lists and a cache of its own under a temporary directory, so that
-neither root nor lists fetched beforehand are needed. It checks the archive's signatures.
+`apt-get` uses package lists and a cache in a temporary directory, so that it needs neither root nor
+existing lists. It checks the archive's signatures.
 """
 
 import contextlib
@@ -18,11 +18,12 @@ from fmnist_jax.errors import UserError
 
 PACKAGE = "dataset-fashion-mnist"
 DIRECTORY = Path("/usr/share/datasets/fashion-mnist")
-"""Where the package puts its files when it is installed."""
+"""Where the installed package has its files."""
 
-_UPDATE_SECONDS, _DOWNLOAD_SECONDS, _UNPACK_SECONDS = 90, 300, 60
+UPDATE_SECONDS, DOWNLOAD_SECONDS, UNPACK_SECONDS = 90, 300, 60
+"""The longest that each program may take."""
 
-# Hooks of other programs (package kits, image builders) need root and aren't ours to run.
+# Hooks of other programs (package kits, image builders) need root, so they are switched off.
 _CONFIGURATION = """\
 Dir::State::Lists "{directory}/lists";
 Dir::Cache "{directory}/cache";
@@ -38,9 +39,9 @@ Acquire::https::Timeout "5";
 
 
 def load_package() -> RawData:
-    """Return the data of Debian's package, which is fetched into the cache at the first call.
+    """Return the data of Debian's package, which the first call fetches into the cache.
 
-    Raises UserError where it can't be fetched or its content is not the real data set's.
+    Raises UserError if it can't be fetched or its content is altered.
     """
     directory = cache_directory() / "debian"
     with contextlib.suppress(UserError):  # damaged: it is fetched again
@@ -60,7 +61,7 @@ def _read(files: dict[str, Path]) -> RawData:
 
 
 def fetch_package(target: Path) -> None:
-    """Fetch the package by `apt-get download` and put its data files in the directory `target`."""
+    """Fetch the package by `apt-get download` and move its data files to the directory `target`."""
     for program in ("apt-get", "dpkg-deb"):
         if shutil.which(program) is None:
             raise UserError(f"no {program} on this machine")
@@ -73,15 +74,15 @@ def fetch_package(target: Path) -> None:
             configuration = work / "apt.conf"
             configuration.write_text(_CONFIGURATION.format(directory=work))
             apt = ["apt-get", "-q", "-c", str(configuration)]
-            # Some other repository may fail to answer; whether ours did, the download tells.
-            update = _run([*apt, "update"], work, _UPDATE_SECONDS)
-            download = _run([*apt, "download", PACKAGE], work / "download", _DOWNLOAD_SECONDS)
+            # Its exit code is ignored: an unrelated repository may fail. The download's is not.
+            update = _run([*apt, "update"], work, UPDATE_SECONDS)
+            download = _run([*apt, "download", PACKAGE], work / "download", DOWNLOAD_SECONDS)
             packages = list((work / "download").glob("*.deb"))
             if len(packages) != 1:
                 reasons = ", ".join(filter(None, (_reason(update), _reason(download))))
                 raise UserError(f"apt-get can't fetch {PACKAGE} ({reasons or 'no reason given'})")
             unpack = ["dpkg-deb", "-x", str(packages[0]), str(work / "unpacked")]
-            if (unpacked := _run(unpack, work, _UNPACK_SECONDS)).returncode:
+            if (unpacked := _run(unpack, work, UNPACK_SECONDS)).returncode:
                 raise UserError(f"dpkg-deb can't unpack {packages[0].name} ({_reason(unpacked)})")
             data = work / "unpacked" / DIRECTORY.relative_to("/")
             if not data.is_dir():
@@ -93,7 +94,7 @@ def fetch_package(target: Path) -> None:
 
 
 def _run(command: list[str], directory: Path, seconds: float) -> subprocess.CompletedProcess[str]:
-    """Run a program without input, its words in English; UserError where it takes too long."""
+    """Run a program without input and in English; raises UserError if it takes too long."""
     try:
         return subprocess.run(
             command,

@@ -6,17 +6,16 @@ Source: http://yann.lecun.com/exdb/mnist/
 """
 
 import gzip
-import hashlib
 import math
 import struct
 import zlib
+from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO, cast
 
 import numpy as np
 from jaxtyping import UInt8
 
-from fmnist_jax.data.checksums import check_file, raw_data
+from fmnist_jax.data.checksums import check_release, raw_data
 from fmnist_jax.data.dataset import RawData, make_split
 from fmnist_jax.errors import UserError
 
@@ -38,8 +37,8 @@ def read_idx(path: Path, dimensions: int | None = None) -> UInt8[np.ndarray, "..
     """Read a file of labels `(n,)` or images `(n, height, width)`, packed by gzip or not.
 
     The header is checked against the file's size before anything is allocated, and no more is
-    unpacked than it promises. Raises UserError for whatever is not a whole IDX file of unsigned
-    bytes, or has other than the wanted number of `dimensions`.
+    unpacked than it promises. Raises UserError for a file that isn't a whole IDX file of unsigned
+    bytes or has another number of `dimensions` than requested.
     """
     path = Path(path)
     try:
@@ -53,9 +52,9 @@ def read_idx(path: Path, dimensions: int | None = None) -> UInt8[np.ndarray, "..
             size = path.stat().st_size
             if packed:
                 with gzip.open(file) as unpacked:
-                    # What a packed file can hold at most is known, what it does hold is not.
+                    # The packed size limits the unpacked size, but doesn't determine it.
                     limit = min(size * _MAX_DEFLATE_RATIO, MAX_BYTES)
-                    return _read(cast(BinaryIO, unpacked), path, limit, dimensions)
+                    return _read(unpacked, path, limit, dimensions)
             return _read(file, path, min(size, MAX_BYTES), dimensions)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise UserError(f"{path}: damaged or cut off ({error}): fetch it again") from error
@@ -66,9 +65,9 @@ def read_idx(path: Path, dimensions: int | None = None) -> UInt8[np.ndarray, "..
 
 
 def _read(
-    file: BinaryIO, path: Path, limit: int, dimensions: int | None
+    file: BufferedIOBase, path: Path, limit: int, dimensions: int | None
 ) -> UInt8[np.ndarray, "..."]:
-    """Read header and elements from `file`, which holds `limit` bytes at most."""
+    """Read header and elements from `file`, which holds at most `limit` bytes."""
     magic = file.read(4)
     if len(magic) < 4 or magic[:3] != b"\0\0\x08" or magic[3] not in _KINDS:
         raise UserError(
@@ -97,22 +96,22 @@ def _read(
     elements = np.empty(length, np.uint8)
     filled = 0
     while filled < length:
-        count = file.readinto(elements.data[filled:])  # pyright: ignore[reportAttributeAccessIssue]
+        count = file.readinto(elements.data[filled:])
         if not count:
             raise UserError(
                 f"{path}: its header promises {length} bytes ({text}), found {filled}: cut off, "
                 "fetch it again"
             )
         filled += count
-    if file.read(1):  # also makes gzip compare its own checksum
+    if file.read(1):  # at the end of the stream gzip also compares its own checksum
         raise UserError(f"{path}: holds more than the {length} bytes its header promises ({text})")
     return elements.reshape(shape)
 
 
 def find_idx_files(directory: Path) -> dict[str, Path] | None:
-    """Return the four files by their names, unpacked ones first; None where `directory` has none.
+    """Return the four files by name, unpacked ones preferred; None if `directory` has none of them.
 
-    Raises UserError where it has some of the four.
+    Raises UserError if it has only some of the four.
     """
     found = {}
     for name in (name for names in _SPLITS.values() for name in names):
@@ -131,22 +130,19 @@ def find_idx_files(directory: Path) -> dict[str, Path] | None:
 def read_idx_files(files: dict[str, Path], verify: bool) -> RawData:
     """Read the data set from `files`, as `find_idx_files` gives them.
 
-    With `verify`, each file's unpacked bytes must have their known SHA-256. Raises UserError.
+    With `verify`, the content must be one of the two releases', as `check_release` checks it. Raises
+    UserError.
     """
-    splits = {}
-    for split, (images_name, labels_name) in _SPLITS.items():
-        images = read_idx(files[images_name], 3)
-        labels = read_idx(files[labels_name], 1)
-        splits[split] = make_split(images, labels, files[images_name], files[labels_name])
-        if verify:
-            for name, array in ((images_name, images), (labels_name, labels)):
-                check_file(files[name], name, _sha256(array))
+    parts = {
+        split: (files[images_name], files[labels_name])
+        for split, (images_name, labels_name) in _SPLITS.items()
+    }
+    splits = {
+        split: make_split(read_idx(images, 3), read_idx(labels, 1), images, labels)
+        for split, (images, labels) in parts.items()
+    }
     directory = next(iter(files.values())).parent
-    return raw_data(splits["train"], splits["test"], f"IDX files in {directory}", directory)
-
-
-def _sha256(array: UInt8[np.ndarray, "..."]) -> str:
-    """Return the SHA-256 of the unpacked file that holds `array`."""
-    digest = hashlib.sha256(struct.pack(f">4B{array.ndim}I", 0, 0, 8, array.ndim, *array.shape))
-    digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()
+    raw = raw_data(splits["train"], splits["test"], f"IDX files in {directory}", directory)
+    if verify:
+        check_release(raw, parts)
+    return raw

@@ -2,81 +2,130 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-import numpy as np
+from attrs import field, frozen
 
-from fmnist_jax.data import cache, checksums
-from fmnist_jax.data.dataset import Dataset, RawData, Split
+from fmnist_jax.config.fields import as_int, must, of_type, one_of, whole
+from fmnist_jax.data import cache
+from fmnist_jax.data.checksums import release_of, unverified_images
+from fmnist_jax.data.dataset import Dataset
 from fmnist_jax.data.sources import obtain
 from fmnist_jax.data.splitting import take_validation
 from fmnist_jax.errors import UserError
 
 
-@dataclass(frozen=True)
+def _as_path(value: Any) -> Any:
+    return Path(value) if isinstance(value, str | os.PathLike) else value
+
+
+def _a_path(owner: Any, attribute: Any, value: Any) -> None:
+    if not isinstance(value, Path | None):
+        raise must(attribute.name, "a path", value)
+
+
+def _a_fraction(owner: Any, attribute: Any, value: Any) -> None:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not 0 < value < 1:
+        raise must(attribute.name, "a number between 0 and 1", value)
+
+
+@frozen
 class DataConfig:
-    """Where the images come from and how the validation split is taken."""
+    """Where the images come from and how the validation split is taken.
+
+    Args:
+        source: The data source: idx and csv read data_dir, debian reads the files of Debian's installed
+            package, tfds uses TensorFlow Datasets, apt fetches Debian's package, synthetic draws
+            images. By default the first that works of cache, debian, tfds and apt.
+        data_dir: A directory with the four IDX files (.gz or not) or the two CSV files. By default the
+            one that the environment variable FMNIST_DATA_DIR names, if any.
+        validation_fraction: The share of the training file that becomes the validation split,
+            greater than 0 and less than 1.
+        stratified: Give each class the same share in the validation split as in the training file.
+        split_seed: The seed of the validation split, from 0 to 2^32 - 1.
+        verify: Require a release of Fashion-MNIST, recognised by its SHA-256. Switch it off for your own
+            data.
+        release: The required release; early is the one of August 2017, as on Kaggle.
+
+    Raises:
+        UserError: A field has an invalid value. The names of sources are checked by `load_dataset`.
+
+    Examples:
+        >>> DataConfig(data_dir="/data/fashion-mnist").validation_fraction
+        0.2
+        >>> DataConfig(validation_fraction=2)
+        Traceback (most recent call last):
+        fmnist_jax.errors.UserError: validation_fraction must be a number between 0 and 1, found 2
+
+    References:
+        Xiao, Rasul and Vollgraf, 2017, Fashion-MNIST: https://arxiv.org/abs/1708.07747
+    """
 
     source: str | None = None
-    """Where to get the data: idx or csv (both read --data-dir), debian, tfds, apt or synthetic.
-    By default the first that works of an earlier load, debian, tfds and apt."""
-    data_dir: Path | None = None
-    """A directory with the four IDX files (.gz or not) or the two CSV files.
-    By default what FMNIST_DATA_DIR names, if anything."""
-    validation_fraction: float = 0.2
-    """The share of the training file that is kept for validation."""
-    stratified: bool = False
-    """Keep each class's share in the validation split."""
-    split_seed: int = 0
-    """The same seed gives the same validation split."""
-    verify: bool = True
-    """Whether the content must have Fashion-MNIST's known SHA-256; --no-verify is for your own data."""
-
-    def __post_init__(self) -> None:
-        """Refuse what can't be loaded or split by; `obtain` knows the names of the sources."""
-        if not isinstance(self.data_dir, str | os.PathLike | None):
-            raise UserError(f"data_dir: expected a path, found {self.data_dir!r}")
-        for name in ("stratified", "verify"):
-            value = getattr(self, name)
-            if not isinstance(value, bool):
-                raise UserError(f"{name}: expected True or False, found {value!r}")
-        fraction, seed = self.validation_fraction, self.split_seed
-        if not (isinstance(fraction, int | float) and 0 < fraction < 1):
-            raise UserError(
-                f"validation_fraction: expected a number between 0 and 1, found {fraction!r}"
-            )
-        if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 1 << 32:
-            raise UserError(f"split_seed: expected an int from 0 to 2^32 - 1, found {seed!r}")
+    data_dir: Path | None = field(default=None, converter=_as_path, validator=_a_path)
+    validation_fraction: float = field(default=0.2, validator=_a_fraction)
+    stratified: bool = field(default=False, validator=of_type(bool, "True"))
+    split_seed: int = field(default=0, converter=as_int, validator=whole(0, 2**32 - 1))
+    verify: bool = field(default=True, validator=of_type(bool, "True"))
+    release: Literal["any", "official", "early"] = field(
+        default="any", validator=one_of("any", "official", "early")
+    )
 
 
 def load_dataset(config: DataConfig, log: Callable[[str], None]) -> Dataset:
-    """Return the three splits that `config` asks for; `log` gets one line: which source, where.
+    """Load the images and split them into training, validation and test images.
 
-    The first load of a directory or a download keeps an unpacked copy in the cache. Raises
-    UserError where the data can't be had, is damaged or altered, or can't be split as asked.
+    The first load of a directory or a download keeps an unpacked copy in the cache (FMNIST_CACHE_DIR).
+
+    Args:
+        config: Which images, and how the validation split is taken.
+        log: Receives a line that names the source, and another one if images can't be verified.
+
+    Returns:
+        The splits: images uint8 of shape (n, 28, 28), grey levels from 0 (background) to 255, and labels
+        int32 of shape (n,), indices into `class_names`; the source, its checksum and its release.
+
+    Raises:
+        UserError: No source works; a file is damaged, altered or of another release than required; or
+            the validation split would be empty or take everything.
+
+    Examples:
+        >>> dataset = load_dataset(DataConfig(source="synthetic"), log=lambda line: None)
+        >>> dataset.train.images.shape, dataset.train.labels.shape
+        ((4800, 28, 28), (4800,))
+        >>> dataset.title
+        "other images than Fashion-MNIST's"
+
+    References:
+        Xiao, Rasul and Vollgraf, 2017, Fashion-MNIST: https://arxiv.org/abs/1708.07747
     """
-    # Python users may give a str.
-    data_dir = None if config.data_dir is None else Path(config.data_dir)
-    raw = obtain(config.source, data_dir, config.verify)
+    raw = obtain(config.source, config.data_dir, config.verify, config.release)
+    release = release_of(raw)
+    if config.release not in ("any", release):
+        raise UserError(
+            f"release: expected the {config.release} release, found the {release} one in {raw.source}: "
+            "pass a --data-dir with its files (and --source csv if IDX files of another one are there too)"
+        )
     train, validation = take_validation(
         raw.train, config.validation_fraction, config.split_seed, config.stratified
     )
-    log(
-        f"Data: {raw.source}: {len(train.labels)} training, {len(validation.labels)} validation, "
-        f"{len(raw.test.labels)} test images"
+    dataset = Dataset(
+        train, validation, raw.test, raw.source, raw.checksum, path=raw.path, release=release
     )
-    return Dataset(train, validation, raw.test, raw.source, raw.checksum, path=raw.path)
+    title = f", {dataset.title}" if release == "early" else ""
+    log(
+        f"Data: {raw.source}{title}: {len(train.labels)} training, {len(validation.labels)} "
+        f"validation, {len(raw.test.labels)} test images"
+    )
+    if warning := unverified_images(raw, release):
+        log(warning)
+    return dataset
 
 
 def describe(dataset: Dataset) -> dict[str, Any]:
-    """Return what `fmnist-jax data` tells about a data set, as values that JSON knows."""
-    images, labels = (
-        np.concatenate(parts) for parts in zip(dataset.train, dataset.validation, strict=True)
-    )
-    train = Split(images, labels)
-    raw = RawData(train, dataset.test, dataset.source, dataset.path, dataset.checksum)
+    """Return what `fmnist-jax data` reports about a data set, as JSON values."""
     return {
         "source": dataset.source,
         "path": None if dataset.path is None else str(dataset.path),
@@ -85,6 +134,8 @@ def describe(dataset: Dataset) -> dict[str, Any]:
         "test": len(dataset.test.labels),
         "classes": list(dataset.class_names),
         "checksum": dataset.checksum,
-        "fashion_mnist": checksums.is_fashion_mnist(raw),
+        "fashion_mnist": dataset.release != "other",
+        "release": dataset.release,
+        "title": dataset.title,
         "cache": str(cache.cache_directory()),
     }

@@ -1,18 +1,18 @@
 """Scalings of grey levels, fitted on the training split alone and applied to every split.
 
-`fit` runs in NumPy, once; `apply` runs inside jitted programs on batches, so that the data set
-stays uint8 on the device.
+`fit` runs once, in NumPy. `apply` runs on batches inside jitted programs, so that the images stay
+uint8 on the device.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from attrs import frozen
 from jaxtyping import Float32, Num
 
 Statistics = dict[str, Any]
-"""Arrays by name: what `fit` found and `apply` needs. NumPy's or JAX's; float32."""
+"""Arrays by name, which `fit` returns and `apply` receives: NumPy's or JAX's, float32."""
 
 EPSILON = 1e-8
 """The eps of report 1's z-score, which gives no value."""
@@ -27,7 +27,7 @@ def unit_fit(images: Images) -> Statistics:
 
 
 def unit(statistics: Statistics, images: Images) -> Scaled:
-    """x / 255: 0 to 1 (reports 2, 3 and 4)."""
+    """x / 255: 0 to 1 (report 4, and report 2's MLP)."""
     return images.astype(np.float32) / 255
 
 
@@ -37,15 +37,15 @@ def symmetric_fit(images: Images) -> Statistics:
 
 
 def symmetric(statistics: Statistics, images: Images) -> Scaled:
-    """x / 127.5 - 1: -1 to 1 (report 1, its five-conv extractor)."""
+    """x / 127.5 - 1: -1 to 1 (report 1's five-conv extractor; chosen for report 2's CNN and report 3)."""
     return images.astype(np.float32) / 127.5 - 1
 
 
 def z_score_fit(images: Images) -> Statistics:
     """Mean and standard deviation of each pixel of x / 255.
 
-    A pixel that never varies gets the standard deviation 1: divided by eps alone, one such pixel
-    of a new image would drown all others.
+    A pixel that never varies gets the standard deviation 1. Divided by eps alone, such a pixel would
+    dominate any new image in which it does vary.
     """
     mean = images.mean(axis=0, dtype=np.float64, keepdims=True) / 255
     deviation = images.std(axis=0, dtype=np.float64, keepdims=True) / 255
@@ -56,20 +56,20 @@ def z_score_fit(images: Images) -> Statistics:
 
 
 def z_score(statistics: Statistics, images: Images) -> Scaled:
-    """(x / 255 - mu) / (sigma + eps) for each pixel (report 1, its MLP)."""
+    """(x / 255 - mu) / (sigma + eps) for each pixel (report 1's MLP)."""
     centred = images.astype(np.float32) / 255 - statistics["mean"]
     return centred / (statistics["standard_deviation"] + EPSILON)
 
 
-@dataclass(frozen=True)
+@frozen
 class Scaling:
-    """How grey levels become the network's inputs."""
+    """A named transformation of grey levels to network inputs."""
 
     name: str
     fit: Callable[[Images], Statistics]
-    """The training images to the statistics."""
+    """Returns the statistics of the training images."""
     apply: Callable[[Statistics, Images], Scaled]
-    """(statistics, images) to float32 inputs of the images' shape."""
+    """Returns float32 inputs of the images' shape, from (statistics, images)."""
 
 
 UNIT = Scaling("unit", unit_fit, unit)

@@ -1,4 +1,4 @@
-"""The sources of the data by name, each a function, and the order in which they are tried."""
+"""The sources of the data: functions by name, and the order in which they are tried."""
 
 import functools
 import os
@@ -18,11 +18,11 @@ class Format(NamedTuple):
     """How a directory's files are found and read."""
 
     find: Callable[[Path], dict[str, Path] | None]
-    """The files in a directory by name; None where it has none of this format."""
+    """Returns the files of a directory by name; None if it has none of this format."""
     read: Callable[[dict[str, Path], bool], RawData]
-    """The data of these files, checked against the known content or not."""
+    """Returns the data of these files; the second argument is whether to check their content."""
     expected: str
-    """The files it is about, for messages."""
+    """The expected files, for errors."""
 
 
 FORMATS = {
@@ -30,25 +30,32 @@ FORMATS = {
         find_idx_files, read_idx_files, "the four IDX files (train-images-idx3-ubyte[.gz], ...)"
     ),
     "csv": Format(
-        find_csv_files, read_csv_files, "fashion-mnist_train.csv and fashion-mnist_test.csv"
+        find_csv_files,
+        read_csv_files,
+        "fashion-mnist_train.csv and fashion-mnist_test.csv (or train.csv and test.csv)",
     ),
 }
-"""What a directory that the user names may hold, in the order in which it is looked for."""
+"""The formats of a directory's files, in the order in which they are looked for."""
 
 
 def load_debian(verify: bool) -> RawData:
-    """Return the data of Debian's package where it is installed."""
+    """Return the data of Debian's installed package."""
     if not debian.DIRECTORY.is_dir():
         raise UserError(f"{debian.DIRECTORY} is not there: install {debian.PACKAGE}")
     return load_directory(debian.DIRECTORY, "idx", verify)
 
 
 def load_tfds(verify: bool) -> RawData:
-    """Return the data by way of TensorFlow Datasets; it is a download, so it is always checked."""
+    """Return the data from TensorFlow Datasets; always checked, since it is a download."""
 
     def read() -> RawData:
-        # Slow to import, so only where it is asked for.
-        from fmnist_jax.data import tfds_builder
+        try:
+            from fmnist_jax.data import tfds_builder  # slow to import, and an extra
+        except ModuleNotFoundError as error:
+            raise UserError(
+                f"TensorFlow Datasets isn't installed (no module {error.name}): "
+                "pip install 'fmnist-jax[tfds]'"
+            ) from error
 
         return tfds_builder.load_tfds(cache.cache_directory() / "tensorflow_datasets")
 
@@ -61,7 +68,7 @@ def load_apt(verify: bool) -> RawData:
 
 
 def load_synthetic(verify: bool) -> RawData:
-    """Return garment-like pictures drawn by code; there is nothing to check."""
+    """Return garment-like pictures drawn by code, for which there is nothing to check."""
     return draw_synthetic()
 
 
@@ -71,17 +78,23 @@ SOURCES: dict[str, Callable[[bool], RawData]] = {
     "apt": load_apt,
     "synthetic": load_synthetic,
 }
-"""The sources that need no directory; each takes whether to check the content."""
+"""The sources that need no directory; the argument is whether to check the content."""
 
 AUTOMATIC = ("debian", "tfds", "apt")
-"""What is tried in turn where the user names nothing. Never `synthetic`."""
+"""The sources that are tried in turn if none is named. Never `synthetic`."""
 
 
-def obtain(source: str | None, data_dir: Path | None, verify: bool) -> RawData:
-    """Return the data from `data_dir`, from the named source, or from the first that works.
+_EARLY = "download the CSV files from Kaggle and pass their directory as --data-dir"
 
-    A directory, named here or by FMNIST_DATA_DIR, comes before the automatic order; a source that
-    needs none, named here, comes before FMNIST_DATA_DIR. Raises UserError.
+
+def obtain(
+    source: str | None, data_dir: Path | None, verify: bool, release: str = "any"
+) -> RawData:
+    """Return the data from `data_dir`, from the named source, or from the first source that works.
+
+    A directory, given here or by FMNIST_DATA_DIR, comes before the automatic order; a named source that
+    needs no directory comes before FMNIST_DATA_DIR. With the `release` "early", raises UserError before
+    fetching from sources that don't have it; otherwise the caller checks the release.
     """
     if source is not None and source not in (*FORMATS, *SOURCES):
         raise unknown_name("data source", source, (*FORMATS, *SOURCES))
@@ -89,6 +102,8 @@ def obtain(source: str | None, data_dir: Path | None, verify: bool) -> RawData:
         raise UserError(
             f"data source {source!r} takes no directory, but {data_dir} is given: leave one of them out"
         )
+    if release == "early" and source in SOURCES:
+        raise UserError(f"release: data source {source!r} doesn't have the early release: {_EARLY}")
     if source in SOURCES:
         return SOURCES[source](verify)
     if data_dir is None and (named := os.environ.get("FMNIST_DATA_DIR")):
@@ -99,11 +114,13 @@ def obtain(source: str | None, data_dir: Path | None, verify: bool) -> RawData:
         raise UserError(
             f"data source {source!r} needs a directory: pass --data-dir or set FMNIST_DATA_DIR"
         )
+    if release == "early":
+        raise UserError(f"release: the early release can't be fetched: {_EARLY}")
     return _first_that_works(verify)
 
 
 def load_directory(directory: Path, format_name: str | None, verify: bool) -> RawData:
-    """Return the data of a directory, in the named format or the first that it has files of."""
+    """Return the data of a directory in the named format, or in the first format that it has files of."""
     formats = FORMATS if format_name is None else {format_name: FORMATS[format_name]}
     try:
         names = [path.name for path in directory.iterdir()]
@@ -125,12 +142,12 @@ def load_directory(directory: Path, format_name: str | None, verify: bool) -> Ra
 
 
 def _cached(key: str, read: Callable[[], RawData], verify: bool) -> RawData:
-    """Return what the cache has under `key`, else what `read` gives, which is then kept."""
+    """Return what the cache has under `key`, else what `read` returns, which is then stored."""
 
     def hit() -> RawData | None:
         raw = cache.load(key)
-        # What was kept without a check doesn't pass for checked.
-        return raw if raw and (not verify or checksums.is_fashion_mnist(raw)) else None
+        # It may have been stored unchecked.
+        return raw if raw and (not verify or checksums.release_of(raw) != "other") else None
 
     if raw := hit():
         return raw
@@ -143,7 +160,7 @@ def _cached(key: str, read: Callable[[], RawData], verify: bool) -> RawData:
 
 
 def _first_that_works(verify: bool) -> RawData:
-    """Return the real data set from the cache, else from the first automatic source that works."""
+    """Return the official release from the cache, else from the first automatic source that works."""
     raw = cache.load_content(
         checksums.CHECKSUM,
         checksums.TRAIN_EXAMPLES,
@@ -160,7 +177,7 @@ def _first_that_works(verify: bool) -> RawData:
         except UserError as error:
             failures.append(f"{name}: {error}")
     raise UserError(
-        f"Fashion-MNIST can't be had from any source ({'; '.join(failures)}): install Debian's package "
+        f"Fashion-MNIST isn't available from any source ({'; '.join(failures)}): install Debian's package "
         f"{debian.PACKAGE}, connect to a network, or put {FORMATS['idx'].expected} or "
         f"{FORMATS['csv'].expected} in a directory and pass it as --data-dir or FMNIST_DATA_DIR"
     )

@@ -1,8 +1,8 @@
-"""Ten garment-like classes drawn by code: for trying things out where the real data can't be had.
+"""Ten garment-like classes drawn by code, for trials without the real data.
 
-Shapes are signed distances on the square [-1, 1]^2 (x to the right, y down): negative inside, so a
+Shapes are signed distances on the square [-1, 1]^2 (x to the right, y down): negative inside, so that a
 union is a minimum and a cut a maximum. Position, size, tilt, proportions, brightness, pattern and
-noise vary from example to example. Scores on it say nothing about Fashion-MNIST.
+noise vary between examples. Scores on these images don't carry over to Fashion-MNIST.
 """
 
 from collections.abc import Callable
@@ -18,11 +18,11 @@ Field = Float32[np.ndarray, "n 28 28"]
 """A number for each pixel of each example: a coordinate or a signed distance."""
 Vary = Callable[[float, float], Float32[np.ndarray, "n 1 1"]]
 """Draws a number for each example, uniformly between two bounds."""
-Bound = float | Float32[np.ndarray, "n 1 1"]
+Bound = float | Float32[np.ndarray, "n 1 1"] | Field
 
 
 def draw_synthetic(train: int = 6000, test: int = 1000, seed: int = 0) -> RawData:
-    """Draw a data set of `train` and `test` examples, all classes equally often (give or take one)."""
+    """Draw a data set of `train` and `test` examples; class sizes differ by at most one."""
     if train < 1 or test < 1:
         raise UserError(
             f"synthetic data: expected at least one example each, found {train} and {test}"

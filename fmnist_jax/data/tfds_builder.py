@@ -1,8 +1,8 @@
-"""The data set by way of TensorFlow Datasets, without TensorFlow.
+"""The data set from TensorFlow Datasets (the extra `tfds`), without TensorFlow.
 
-tensorflow-datasets' own builder needs TensorFlow to unpack, read and encode. This one derives
-from it, keeps its registered addresses and checksums, reads the files with NumPy and writes
-records that `tfds` reads back without TensorFlow. Importing this module is slow.
+The builder of tensorflow-datasets needs TensorFlow to unpack, read and encode. This subclass keeps its
+registered addresses and checksums, reads the files with NumPy and writes records that `tfds` reads
+without TensorFlow. Importing this module is slow.
 """
 
 import contextlib
@@ -23,12 +23,13 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download import resource
 from tensorflow_datasets.image_classification.mnist import FashionMNIST
 
-from fmnist_jax.data.checksums import is_fashion_mnist, raw_data
+from fmnist_jax.data.checksums import raw_data, release_of
 from fmnist_jax.data.dataset import IMAGE_SHAPE, RawData, Split
 from fmnist_jax.data.idx import read_idx
 from fmnist_jax.errors import UserError
 
-_PROBE_SECONDS = 5.0
+PROBE_SECONDS = 5.0
+"""How long the host may take for its first answer."""
 
 _FILES = {
     "train": ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"),
@@ -39,7 +40,7 @@ _FILES = {
 class FashionMnistRecords(FashionMNIST):
     """Fashion-MNIST as array_record files of plain tensors, in the original order."""
 
-    # Found by class name otherwise, which is not the registered one.
+    # Otherwise looked up by this class's name, which isn't registered.
     url_infos = FashionMNIST.url_infos
 
     def _info(self) -> tfds.core.DatasetInfo:
@@ -62,7 +63,7 @@ class FashionMnistRecords(FashionMNIST):
         )
 
     def _split_generators(self, dl_manager: Any) -> Any:
-        # One after the other: when one fails, no other is still being written.
+        # Sequential, so that no other file is still being written when one fails.
         paths = {
             split: [Path(dl_manager.download(self.URL + name)) for name in names]
             for split, names in _FILES.items()
@@ -76,16 +77,16 @@ class FashionMnistRecords(FashionMNIST):
 
 
 def load_tfds(directory: Path) -> RawData:
-    """Return the data set, downloaded and prepared under `directory` where it isn't yet.
+    """Return the data set; the first call downloads and prepares it in `directory`. Prints nothing.
 
-    Nothing is printed. Raises UserError within seconds where the hub doesn't answer, where its
-    files have other checksums than the registered ones, or what was prepared is not the real data
-    set. Whatever failed is removed, so that the next call starts anew.
+    Raises UserError if the host doesn't answer within seconds, if a file's checksum isn't the
+    registered one, or if the prepared data isn't the official release. After an error `directory` is
+    removed, so that the next call starts from scratch.
     """
     tfds.disable_progress_bar()
     with _quiet():
         downloads = directory / "downloads"
-        # Before there is a builder: it makes a temporary directory that it doesn't remove.
+        # Checked without a builder, which would leave a temporary directory behind.
         prepared = any(directory.glob(f"{FashionMnistRecords.name}/*/dataset_info.json"))
         if not prepared and (missing := _missing(downloads)):
             _probe(missing[0])
@@ -97,12 +98,12 @@ def load_tfds(directory: Path) -> RawData:
             )
             train, test = _read(builder, "train"), _read(builder, "test")
             raw = raw_data(train, test, f"TensorFlow Datasets in {directory}", directory)
-            if not is_fashion_mnist(raw):
+            if release_of(raw) != "official":
                 raise UserError(f"{directory}: prepared from altered files, removed: run again")
             return raw
         except BaseException as error:
             shutil.rmtree(directory, ignore_errors=True)
-            # Its download manager, record writer and network library raise what they like.
+            # Its download manager, record writer and network library raise many types.
             if isinstance(error, UserError) or not isinstance(error, Exception):
                 raise
             reason = " ".join(str(error).split())[:200]
@@ -113,7 +114,7 @@ def load_tfds(directory: Path) -> RawData:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep back what the library prints and logs, short of errors."""
+    """Suppress what the library prints and logs, except errors."""
     loggers = [logging.getLogger(name) for name in ("absl", "urllib3")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -127,7 +128,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _missing(downloads: Path) -> list[str]:
-    """Return the addresses of the files that no earlier download left in the download cache."""
+    """Return the addresses of the files that are not in the download cache."""
     return [
         url
         for url, info in (FashionMnistRecords.url_infos or {}).items()
@@ -138,17 +139,17 @@ def _missing(downloads: Path) -> list[str]:
 
 
 def _probe(address: str) -> None:
-    """Raise UserError unless the hub answers within seconds.
+    """Raise UserError unless the host answers within seconds.
 
-    The download manager itself tries ten times, minutes in all, and a look-up of a host's name
-    can't be bounded: so one request goes first, in a thread that is left alone when time is up.
+    The download manager itself tries ten times, which takes minutes, and a DNS look-up has no timeout. So
+    one request is sent first, in a thread that is abandoned when the time is up.
     """
     outcome: list[str] = []
 
     def ask() -> None:
         request = urllib.request.Request(address, method="HEAD")
         try:
-            with urllib.request.urlopen(request, timeout=_PROBE_SECONDS):
+            with urllib.request.urlopen(request, timeout=PROBE_SECONDS):
                 outcome.append("")
         except (OSError, http.client.HTTPException, ValueError) as error:
             reason = error.reason if isinstance(error, urllib.error.URLError) else error
@@ -156,15 +157,15 @@ def _probe(address: str) -> None:
 
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
-    thread.join(_PROBE_SECONDS)
-    reason = outcome[0] if outcome else f"no answer within {_PROBE_SECONDS:g} s"
+    thread.join(PROBE_SECONDS)
+    reason = outcome[0] if outcome else f"no answer within {PROBE_SECONDS:g} s"
     if reason:
         host = urllib.parse.urlsplit(address).netloc
         raise UserError(f"TensorFlow Datasets' host {host} can't be reached ({reason})")
 
 
 def _read(builder: FashionMnistRecords, split: str) -> Split:
-    """Return a prepared split, all records decoded at once."""
+    """Return a prepared split; all records are decoded in one call."""
     source = builder.as_data_source(split=split)  # pyright: ignore[reportCallIssue]
     records = source.__getitems__(range(len(source)))
     images = np.stack([record["image"] for record in records])

@@ -1,6 +1,6 @@
-"""Pictures of what a network's layers look for and make: first layers, feature maps.
+"""Plots of a network's layers: first-layer weights and feature maps.
 
-As in `figures`, every function returns a `Figure` of its own.
+As in `plots`, every function returns a new `Figure`.
 """
 
 import math
@@ -17,45 +17,23 @@ MOST_UNITS = 60
 MOST_MAPS = 12
 
 
-def first_layer_weights(W: Float[np.ndarray, "784 units"]) -> Figure:
-    """Draw what each unit of an MLP's first layer looks for: its 784 weights as a 28x28 picture.
+def first_layer(pictures: Float[np.ndarray, "units height width"]) -> Figure:
+    """Draw a first layer's weights, a picture a unit.
 
-    The `MOST_UNITS` with the largest weights (Euclidean norm), largest first, on one scale. Raises
-    ValueError for another shape.
+    Shows the `MOST_UNITS` units with the largest weights (Euclidean norm), largest first, on one scale
+    around 0. Raises ValueError for no units.
     """
-    W = np.asarray(W, np.float32)
-    if W.ndim != 2 or W.shape[0] != 784 or W.shape[1] == 0:
-        raise ValueError(f"W: expected shape (784, units), found {W.shape}")
-    return _largest(W.T.reshape(-1, 28, 28), "First-layer weights", "units")
-
-
-def convolution_filters(kernel: Float[np.ndarray, "height width 1 filters"]) -> Figure:
-    """Draw what each filter of a first convolution looks for: its weights as a small picture.
-
-    The `MOST_UNITS` with the largest weights (Euclidean norm), largest first, on one scale. Raises
-    ValueError for another shape.
-    """
-    kernel = np.asarray(kernel, np.float32)
-    if kernel.ndim != 4 or kernel.shape[2] != 1 or kernel.size == 0:
-        raise ValueError(
-            f"kernel: expected shape (height, width, 1, filters), found {kernel.shape}"
-        )
-    height, width = kernel.shape[:2]
-    pictures = np.moveaxis(kernel[:, :, 0], -1, 0)
-    return _largest(pictures, f"First-layer weights of {height}x{width}", "filters")
-
-
-def _largest(pictures: Float[np.ndarray, "n height width"], what: str, kind: str) -> Figure:
-    """The `MOST_UNITS` pictures of weights with the largest norm, on one scale around 0."""
+    if not pictures.size:
+        raise ValueError(f"pictures: expected at least one unit, found shape {pictures.shape}")
     count, height, width = pictures.shape
     norms = np.linalg.norm(pictures.reshape(count, -1), axis=1)
     order = np.argsort(-norms, kind="stable")[:MOST_UNITS]
     columns = min(len(order), 12)
-    # Small kernels are enlarged, so that the gap between them stays narrow.
+    # Small kernels are enlarged, so that the gaps between them look narrow.
     enlarged = np.ones((max(28 // height, 1), max(28 // width, 1)), np.float32)
     mosaic = _mosaic(np.kron(pictures[order], enlarged), columns, gap=2)
     rows = math.ceil(len(order) / columns)
-    # The few largest weights would leave all others pale.
+    # A scale up to the largest weight would leave all others pale.
     limit = float(np.percentile(np.abs(pictures[order]), 99.5)) or 1.0
     figure = Figure(
         figsize=(max(0.8 * columns + 1.2, 5.2), max(0.8 * rows + 0.6, 1.6)), layout="constrained"
@@ -64,8 +42,8 @@ def _largest(pictures: Float[np.ndarray, "n height width"], what: str, kind: str
     image = axes.imshow(mosaic, cmap="PuOr_r", vmin=-limit, vmax=limit, interpolation="nearest")
     axes.set_axis_off()
     which = f"all {count}" if len(order) == count else f"{len(order)} of {count}"
-    # Over the whole figure: one picture is narrower than its title.
-    title = f"{what}, {which} {kind}, largest first"
+    # The figure's title, since a single picture is narrower than its title.
+    title = f"First-layer weights of {height}x{width}, {which} units, largest first"
     left = 0.04 / figure.get_figwidth()
     figure.suptitle(title, x=left, ha="left", fontsize=12, color=INK)
     bar = figure.colorbar(image, ax=axes, shrink=0.8, aspect=25, pad=0.015, extend="both")
@@ -75,14 +53,14 @@ def _largest(pictures: Float[np.ndarray, "n height width"], what: str, kind: str
 
 
 def feature_maps(
-    image: UInt8[np.ndarray, "28 28"],
-    maps: Sequence[Float[np.ndarray, "filters height width"]],
+    image: UInt8[np.ndarray, "..."],
+    maps: Sequence[Float[np.ndarray, "..."]],
     class_name: str,
 ) -> Figure:
-    """Draw an image and, in a row a block, what each block of a convolutional network makes of it.
+    """Draw an image (28, 28) and a row for each block's feature maps (filters, height, width).
 
-    A row has the `MOST_MAPS` maps of the largest mean, largest first, on a scale of its own that its
-    caption gives; maps of 1x1 are all there, a square each. Raises ValueError for other shapes.
+    A row shows the `MOST_MAPS` maps with the largest mean, largest first, on its own scale, which its
+    caption gives. Maps of 1x1 are all shown, each as a square. Raises ValueError for other shapes.
     """
     image, maps = np.asarray(image), [np.asarray(block, np.float32) for block in maps]
     if image.ndim != 2 or not maps or any(block.ndim != 3 or not block.size for block in maps):
@@ -90,7 +68,7 @@ def feature_maps(
             "image and maps: expected shapes (height, width) and (filters, height, width) for each "
             f"block, found {image.shape} and {[block.shape for block in maps]}"
         )
-    # Everything is placed in inches: rows of one height, each beneath its caption.
+    # Positions are in inches: rows of one height, each below its caption.
     cell, caption, side = 0.75, 0.4, 1.5
     width, top = MOST_MAPS * cell + 0.3, side + 0.6
     height = top + len(maps) * (cell + caption) + 0.1
@@ -111,14 +89,14 @@ def feature_maps(
         count, *shape = block.shape
         lowest, highest = block.min(), block.max()
         if shape == [1, 1]:
-            # As few rows of squares as fit the figure's width.
+            # The fewest rows of squares that fit the figure's width.
             rows = math.ceil(math.sqrt(count / MOST_MAPS))
             columns = math.ceil(count / rows)
             mosaic, which = _mosaic(block, columns, gap=0), f"{count}"
         else:
             order = np.argsort(-block.mean(axis=(1, 2)), kind="stable")[:MOST_MAPS]
             which = f"{len(order)} of {count}" if len(order) < count else f"{count}"
-            # Enlarged as filters are, so that the gap between them stays narrow.
+            # Enlarged like filters, so that the gaps between them look narrow.
             enlarged = np.ones((max(28 // shape[0], 1), max(28 // shape[1], 1)), np.float32)
             mosaic = _mosaic(np.kron(block[order], enlarged), len(order), gap=2)
         y = height - top - number * (cell + caption) + 0.05
@@ -134,7 +112,7 @@ def feature_maps(
 def _mosaic(
     pictures: Float[np.ndarray, "n height width"], columns: int, gap: int
 ) -> Float[np.ndarray, "rows columns"]:
-    """The pictures row by row in one, instead of an axes for each; gaps stay unset, so white."""
+    """Return one array of all pictures, row by row; the gaps are NaN, which is drawn white."""
     count, height, width = pictures.shape
     rows = math.ceil(count / columns)
     mosaic = np.full(
@@ -144,14 +122,3 @@ def _mosaic(
         y, x = (i // columns) * (height + gap), (i % columns) * (width + gap)
         mosaic[y : y + height, x : x + width] = picture
     return mosaic
-
-
-def first_layer(pictures: Float[np.ndarray, "units height width"]) -> Figure:
-    """Draw a first layer's weights, a picture a unit.
-
-    The `MOST_UNITS` with the largest weights (Euclidean norm) are drawn, largest first, on one scale.
-    """
-    height, width = pictures.shape[1:]
-    return _largest(
-        np.asarray(pictures, np.float32), f"First-layer weights of {height}x{width}", "units"
-    )

@@ -1,12 +1,11 @@
-"""How good a classifier is: accuracy, precision, recall, F1, by class, and its worst mistakes."""
+"""Metrics of a classifier: accuracy, precision, recall and F1, by class, and its worst mistakes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from attrs import frozen
 from jaxtyping import Float, Int, Int64
-from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
 
 
 class Averages(NamedTuple):
@@ -17,9 +16,9 @@ class Averages(NamedTuple):
     f1: float
 
 
-@dataclass(frozen=True, eq=False)
+@frozen(eq=False)
 class Metrics:
-    """What is reported of a classifier on one split; fractions, not percent."""
+    """The metrics of a classifier on one split; fractions, not percent."""
 
     class_names: tuple[str, ...]
     accuracy: float
@@ -28,7 +27,7 @@ class Metrics:
     macro: Averages
     """Each class counts the same."""
     class_accuracy: tuple[float, ...]
-    """Share of each class's images that were classified right (its recall)."""
+    """The share of each class's images that were classified correctly (its recall)."""
     confusion: Int64[np.ndarray, "classes classes"]
     """Images by correct class (row) and predicted class (column)."""
 
@@ -44,45 +43,48 @@ class Metrics:
 
 
 def classification_metrics(
-    labels: Int[np.ndarray, " n"], predictions: Int[np.ndarray, " n"], class_names: Sequence[str]
+    labels: Int[np.ndarray, " labels"],
+    predictions: Int[np.ndarray, " predictions"],
+    class_names: Sequence[str],
 ) -> Metrics:
     """Compare `predictions` with `labels`, both indices into `class_names`.
 
-    A ratio whose denominator is 0 (a class never predicted, or not in the data) counts as 0, and
-    every class enters the macro average. Computed by scikit-learn. Raises ValueError for no images,
-    for lengths that differ, and for an index that names no class.
+    Defined as in scikit-learn with zero_division=0: a ratio with the denominator 0 (a class that is never
+    predicted or not in the data) counts as 0, and every class enters the macro average. Raises ValueError
+    for no images, different numbers of labels and predictions, and indices outside `class_names`.
     """
-    classes = np.arange(len(class_names))
+    classes = len(class_names)
     for name, values in (("labels", labels), ("predictions", predictions)):
         if values.size == 0:
             raise ValueError(f"{name}: expected at least one")
-        if values.min() < 0 or values.max() >= len(classes):
-            raise ValueError(f"{name}: expected 0..{len(classes) - 1}, found others")
-
-    def scores(average: str | None) -> tuple[Any, Any, Any]:
-        precision, recall, f1, _ = precision_recall_fscore_support(
-            labels,
-            predictions,
-            labels=classes,
-            average=average,
-            zero_division=0,  # pyright: ignore[reportArgumentType]  # the stub knows "warn" alone
+        if values.min() < 0 or values.max() >= classes:
+            raise ValueError(f"{name}: expected 0..{classes - 1}, found others")
+    if len(labels) != len(predictions):
+        raise ValueError(
+            f"labels and predictions: expected as many of each, found {len(labels)} and "
+            f"{len(predictions)}"
         )
-        return precision, recall, f1
-
+    cells = labels.astype(np.int64) * classes + predictions
+    confusion = np.bincount(cells, minlength=classes**2).reshape(classes, classes)
+    correct, actual, predicted = confusion.diagonal(), confusion.sum(1), confusion.sum(0)
+    precision = correct / np.maximum(predicted, 1)
+    recall = correct / np.maximum(actual, 1)
+    f1 = 2 * correct / np.maximum(actual + predicted, 1)
+    scores = (precision, recall, f1)
     return Metrics(
         class_names=tuple(class_names),
-        accuracy=float(accuracy_score(labels, predictions)),
-        weighted=Averages(*map(float, scores("weighted"))),
-        macro=Averages(*map(float, scores("macro"))),
-        class_accuracy=tuple(scores(None)[1].tolist()),
-        confusion=confusion_matrix(labels, predictions, labels=classes),
+        accuracy=float(correct.sum() / len(labels)),
+        weighted=Averages(*(float(np.average(score, weights=actual)) for score in scores)),
+        macro=Averages(*(float(np.average(score)) for score in scores)),
+        class_accuracy=tuple(recall.tolist()),
+        confusion=confusion,
     )
 
 
 def most_confident_mistakes(
     labels: Int[np.ndarray, " n"], probabilities: Float[np.ndarray, "n classes"], count: int
 ) -> Int64[np.ndarray, " at_most_count"]:
-    """Return the indices of the wrong answers given with the highest probability, highest first."""
+    """Return the indices of the mistakes with the highest probability, highest first."""
     mistakes = np.flatnonzero(probabilities.argmax(axis=1) != labels)
     confidence = probabilities[mistakes].max(axis=1)
     return mistakes[np.argsort(-confidence, kind="stable")[:count]]

@@ -1,7 +1,7 @@
-"""The pictures of a run: learning curves, confusion matrix, galleries; and how any is saved.
+"""The plots of a run (learning curves, confusion matrix, galleries), and how a figure is saved.
 
-Every function returns a `Figure` of its own and touches no state of matplotlib's (no pyplot).
-Colours are Okabe and Ito's, which the colour-blind can tell apart; nothing is told by colour alone.
+Every function returns a new `Figure` and uses no global state of matplotlib (no pyplot). The colours are
+Okabe and Ito's, which colour-blind people can distinguish; no information is in colour alone.
 """
 
 import io
@@ -27,16 +27,16 @@ DPI = 130
 def learning_curves(history: Sequence[Mapping[str, float]], *, best_epoch: int) -> Figure:
     """Draw loss and accuracy against epoch, training and validation, with the best epoch marked.
 
-    `history` has a mapping an epoch with `epoch`, `train_loss`, `train_accuracy`, `validation_loss`
-    and `validation_accuracy` (fractions). `best_epoch` is the one whose weights were kept.
-    Raises ValueError for an empty history.
+    `history` has one mapping per epoch: `epoch`, `train_loss`, `train_accuracy`, `validation_loss` and
+    `validation_accuracy` (fractions). `best_epoch` is the epoch whose weights were kept. Raises ValueError
+    for an empty history.
     """
     if not history:
         raise ValueError("history: expected at least one epoch")
     epochs = np.array([row["epoch"] for row in history])
     best = int(np.flatnonzero(epochs == best_epoch)[0])
 
-    # A line through a few epochs is hard to see without its points.
+    # A line of a few epochs is hard to see without markers.
     size = 4 if len(epochs) <= 10 else 0
     figure = Figure(figsize=(9.5, 4), layout=ConstrainedLayoutEngine(wspace=0.05))
     both = figure.subplots(1, 2)
@@ -73,7 +73,7 @@ def learning_curves(history: Sequence[Mapping[str, float]], *, best_epoch: int) 
         axes.set_xlabel("Epoch", fontsize=10, color=INK)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     both[1].yaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
-    # Below both, where it can hide no curve.
+    # Below both plots, where it hides no curve.
     figure.legend(
         *both[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=10,
         labelcolor=INK, frameon=False,
@@ -84,14 +84,14 @@ def learning_curves(history: Sequence[Mapping[str, float]], *, best_epoch: int) 
 def confusion_matrix(
     matrix: Int[np.ndarray, "classes classes"], class_names: Sequence[str]
 ) -> Figure:
-    """Draw the images by correct (row) and predicted class (column): count, and percent of the row.
+    """Draw the numbers of images by correct (row) and predicted class (column), and percent of the row.
 
-    The colour goes by the percent, on a scale that sets small shares apart.
+    The colour shows the percentage, on a square-root scale, so that small shares differ visibly.
     """
     matrix = np.asarray(matrix)
     n = len(class_names)
     totals = matrix.sum(axis=1, keepdims=True)
-    # A class that isn't in the data has no percent: its row is left at 0.
+    # A class that isn't in the data has no percentages; its row stays 0.
     percent = 100 * matrix / np.maximum(totals, 1)
     figure = Figure(figsize=(1.9 + 0.72 * n, 1.5 + 0.66 * n), layout="constrained")
     axes = figure.subplots()
@@ -137,20 +137,20 @@ def confusion_matrix(
 def predictions(
     images: UInt8[np.ndarray, "n 28 28"],
     labels: Int[np.ndarray, " n"],
-    predicted: Int[np.ndarray, " n"],
     probabilities: Float[np.ndarray, "n classes"],
     class_names: Sequence[str],
     *,
     title: str = "Predictions",
 ) -> Figure:
-    """Draw every image with its caption "Predicted / Correct" (report 3) and the probability.
+    """Draw every image with the caption "Predicted / Correct" (report 3) and the probability.
 
-    A right answer has a thin blue frame and a tick, a wrong one a thick vermilion frame and a
-    cross. The most confident mistakes are drawn by passing those images and their `title`.
+    The predicted class is the most probable one. A correct prediction has a thin blue frame and a tick, a
+    wrong one a thick vermilion frame and a cross.
     """
+    predicted = probabilities.argmax(axis=1)
     columns = min(max(len(images), 3), 5)
     rows = max(math.ceil(len(images) / columns), 1)
-    # Everything is placed in inches, so that a gallery of any size looks the same.
+    # Positions are in inches, so that galleries of all sizes look alike.
     cell_width, cell_height, picture, top = 1.95, 2.15, 1.5, 0.55
     width, height = columns * cell_width, rows * cell_height + top
     figure = Figure(figsize=(width, height))
@@ -170,7 +170,7 @@ def predictions(
         axes.spines[:].set_color(BLUE if right else VERMILION)
         axes.spines[:].set_linewidth(1.2 if right else 3.5)
         share = 100 * probabilities[i, predicted[i]]
-        # Rounding must not claim a certainty that softmax can't have.
+        # Softmax never gives certainty, so the text must not round to 100.0.
         shown = ">99.9" if 99.95 <= share < 100 else f"{share:.1f}"
         captions = (
             (f"Predicted: {class_names[predicted[i]]} {'✓' if right else '✗'}", "bold"),
@@ -187,16 +187,16 @@ def predictions(
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write `figure` as PNG: aside, flushed, then renamed; the same figure gives the same bytes.
+    """Write `figure` as PNG, atomically; the same figure gives the same bytes.
 
-    Raises UserError when the file can't be written.
+    Raises UserError if the file can't be written.
     """
     drawn, picture = io.BytesIO(), io.BytesIO()
     figure.savefig(
         drawn, format="png", dpi=DPI, facecolor="white", bbox_inches="tight", pad_inches=0.12
     )
-    # A palette of 256 colours looks the same and takes less space. Encoded again by Pillow, the
-    # file also lacks the line that names matplotlib's version.
+    # A palette of 256 colours looks the same and takes less space. Encoding by Pillow also drops the
+    # metadata with matplotlib's version.
     colours = Image.open(drawn).convert("RGB")
     colours.quantize(dither=Image.Dither.NONE).save(
         picture, format="PNG", optimize=True, dpi=(DPI, DPI)

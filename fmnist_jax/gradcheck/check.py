@@ -1,82 +1,76 @@
 """The gradient check: hand-written gradients against `jax.grad` and against central differences.
 
-Both gradients are taken at one point in float64 and float32. The central difference of one
-parameter p is (L(p + h) - L(p - h)) / 2h, always in float64: no derivative rule enters it, so it
-also catches a mistake that the hand-written gradient and `jax.grad` would share.
+Both references are computed at one point, for float64 and float32. The central difference of a parameter
+p is (L(p + h) - L(p - h)) / 2h, always in float64. It uses no derivative rule, so it also finds a mistake
+that the hand-written gradient and `jax.grad` share.
 
-The relative error of a leaf is max|a - b| / max(max|a|, max|b|), the maxima over the whole leaf, so
-that an entry counts by its share of the leaf's largest; it is 0 where all are zero. Beyond its
-threshold an absolute error of `ROUNDINGS` eps of the dtype passes too, since dZ subtracts numbers
-of size 1, of which a tiny gradient may be left: a mistake that hides below that in float32 is
-caught in float64.
+The relative error of a leaf is max|a - b| / max(max|a|, max|b|), with the maxima over the whole leaf. An
+absolute error of a few eps always passes: dZ subtracts numbers of size 1, so a tiny gradient may consist
+of rounding. A mistake that hides below this floor in float32 is found in float64.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Key
+from attrs import field, frozen
 
-from fmnist_jax.errors import UserError
+from fmnist_jax.config.fields import as_int, whole
 from fmnist_jax.gradcheck.gradients import (
     ROUNDINGS,
     Gradients,
+    Jit,
+    Point,
     ValueAndGrad,
     cast,
-    central_differences,
+    differences_at,
     gradients_at,
     jump,
 )
 from fmnist_jax.gradcheck.report import Comparison, Report, Row
 from fmnist_jax.scratch import mlp
-from fmnist_jax.scratch.mlp import Inputs, Labels, MLPConfig, Parameters
+from fmnist_jax.scratch.mlp import MLPConfig
 
 AUTODIFF_THRESHOLDS = {"float64": 1e-12, "float32": 1e-5}
-"""Largest relative error against `jax.grad` that passes, the rounding floor added.
+"""Largest relative error against `jax.grad` that passes, before the rounding floor is added.
 
-The sums are the same, rounded otherwise.
+Both compute the same sums and round differently.
 """
 
 DIFFERENCES_THRESHOLDS = {"float64": 1e-7, "float32": 1e-4}
-"""Largest relative error against central differences that passes, the rounding floor added.
+"""Largest relative error against central differences that passes, before the rounding floor is added.
 
-For float64 it leaves room for truncation, h^2 L'''/6; for float32, which is held against float64
-here, for the rounding of the whole forward and backward pass.
+In float64 it leaves room for truncation, h^2 L'''/6. The float32 gradient is compared with float64
+differences, so there it leaves room for the rounding of a whole forward and backward pass.
 """
 
-LARGEST_COUNT = 2**20
-"""Images or entries, at most: more than any check needs, and few enough to be held."""
+MAX_COUNT = 2**20
+"""Largest number of images or entries: more than a check needs, and small enough for the memory."""
 
 BIAS_NOISE = 0.1
-"""Standard deviation of what is added to b: most initialisers set b = 0, which hides errors."""
+"""Standard deviation of the noise added to b: most initializers set b = 0, which hides errors."""
 
 
-@dataclass(frozen=True)
+@frozen
 class CheckConfig:
     """How a gradient is checked.
 
-    Raises UserError for counts that can't be.
+    Raises:
+        UserError: A field is not a whole number in its range.
+
+    Examples:
+        >>> CheckConfig(batch_size=0)
+        Traceback (most recent call last):
+        fmnist_jax.errors.UserError: batch_size must be a whole number from 1 to 1048576, found 0
     """
 
-    batch_size: int = 16
+    batch_size: int = field(default=16, converter=as_int, validator=whole(1, MAX_COUNT))
     """Random images in the batch."""
-    entries: int = 32
-    """Entries a leaf to check by central differences: half the largest, half drawn."""
-    seed: int = 0
-    """Of the parameters, the batch, the dropout masks and the entries."""
-
-    def __post_init__(self) -> None:
-        """Refuse what can't be run."""
-        for field, least, most in (
-            ("batch_size", 1, LARGEST_COUNT),
-            ("entries", 1, LARGEST_COUNT),
-            ("seed", 0, 2**32 - 1),
-        ):
-            if not least <= (found := getattr(self, field)) <= most:
-                raise UserError(
-                    f"{field} must be at least {least} and at most {most}, found {found}"
-                )
+    entries: int = field(default=32, converter=as_int, validator=whole(1, MAX_COUNT))
+    """Entries of each leaf checked by central differences: half are the largest, half are random."""
+    seed: int = field(default=0, converter=as_int, validator=whole(0, 2**32 - 1))
+    """Seed of the parameters, the batch, the dropout masks and the entries."""
 
 
 def check(
@@ -84,19 +78,40 @@ def check(
     options: CheckConfig | None = None,
     *,
     value_and_grad: ValueAndGrad = mlp.value_and_grad,
+    jit: Jit = jax.jit,
 ) -> Report:
-    """Check the gradient of any MLP near its first parameters on a random batch.
+    """Check the gradient of any MLP near its initial parameters on a random batch.
 
-    Works whether or not the process has 64 bits enabled.
+    Compares every entry with `jax.grad`, in float64 and float32, and some entries of each leaf with
+    central differences (L(p + h) - L(p - h)) / 2h. Entries whose difference crosses a kink of an
+    activation are left out of the latter. Works with 64 bits enabled or not.
+
+    Args:
+        config: The network.
+        options: Batch size, number of entries and seed; the defaults of `CheckConfig` if None.
+        value_and_grad: The function to check, with the arguments of `mlp.value_and_grad`.
+        jit: Compiles the programs, `jax.jit` by default.
+
+    Returns:
+        The report: a row a leaf, `passed` if all agree.
+
+    Examples:
+        >>> from fmnist_jax.scratch.mlp import MLPConfig
+        >>> report = check(MLPConfig((6, 5, 3)), CheckConfig(batch_size=4, entries=4))
+        >>> report.passed
+        True
+        >>> [row.path for row in report.rows]
+        ['layer 1 W', 'layer 1 b', 'layer 2 W', 'layer 2 b']
+
+    References:
+        A. Griewank and A. Walther, Evaluating Derivatives, 2nd edition, SIAM 2008.
     """
     options = options or CheckConfig()
-    return check_at(*draw(config, options), options=options, value_and_grad=value_and_grad)
+    return check_at(draw(config, options), options, value_and_grad=value_and_grad, jit=jit)
 
 
-def draw(
-    config: MLPConfig, options: CheckConfig
-) -> tuple[Parameters, Inputs, Labels, MLPConfig, Key[Array, ""]]:
-    """Parameters near the first ones, a random batch and a dropout key: a point for `check_at`."""
+def draw(config: MLPConfig, options: CheckConfig) -> Point:
+    """Draw parameters near the initial ones, a random batch and a dropout key."""
     rng = np.random.default_rng(options.seed)
     init_key, dropout_key = jax.random.split(jax.random.key(options.seed))
     X = rng.standard_normal((options.batch_size, config.layer_sizes[0]), np.float32)
@@ -105,39 +120,48 @@ def draw(
         layer._replace(b=layer.b + BIAS_NOISE * rng.standard_normal(layer.b.shape, np.float32))
         for layer in mlp.init(init_key, config)
     )
-    return parameters, jnp.asarray(X), jnp.asarray(labels), config, dropout_key
+    return Point(parameters, jnp.asarray(X), jnp.asarray(labels), config, dropout_key)
 
 
 def check_at(
-    parameters: Parameters,
-    X: Inputs,
-    labels: Labels,
-    config: MLPConfig,
-    key: Key[Array, ""] | None = None,
-    *,
+    point: Point,
     options: CheckConfig | None = None,
+    *,
     value_and_grad: ValueAndGrad = mlp.value_and_grad,
+    jit: Jit = jax.jit,
 ) -> Report:
-    """Check the gradient at a point of one's own; `key` fixes the dropout masks.
+    """Check the gradient at a given point.
 
-    The point is rounded to float32 first, so that both precisions see the same one. The batch is
-    X, whatever `options.batch_size` says.
+    The point is rounded to float32 first, so that both precisions have the same one.
+
+    Args:
+        point: Parameters, batch, network and dropout key.
+        options: Number of entries and seed; `batch_size` has no effect here.
+        value_and_grad: The function to check, with the arguments of `mlp.value_and_grad`.
+        jit: Compiles the programs, `jax.jit` by default.
+
+    Returns:
+        The report: a row a leaf, `passed` if all agree.
+
+    Examples:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from fmnist_jax.scratch.mlp import MLPConfig, init
+        >>> config = MLPConfig((3, 2))
+        >>> X, labels = jnp.eye(3), jnp.array([0, 1, 1])
+        >>> check_at(Point(init(jax.random.key(0), config), X, labels, config)).passed
+        True
     """
     options = options or CheckConfig()
-    # All of it with 64 bits enabled, since that changes dropout's random bits.
+    # 64 bits stay enabled for both precisions, since they change dropout's random bits.
     with jax.enable_x64(True), jax.default_matmul_precision("highest"):
-        parameters, X = cast((parameters, X), jnp.float32)
-        in32 = gradients_at(parameters, X, labels, key, config, value_and_grad)
-        parameters, X = cast((parameters, X), jnp.float64)
-        in64 = gradients_at(parameters, X, labels, key, config, value_and_grad)
+        in32 = gradients_at(cast(point, jnp.float32), value_and_grad, jit)
+        point = cast(cast(point, jnp.float32), jnp.float64)
+        in64 = gradients_at(point, value_and_grad, jit)
         chosen = _choose(in64, options)
         starts = np.cumsum([0, *(leaf.size for leaf in in64.autodiff.values())])[:-1]
         indices = [start + index for start, index in zip(starts, chosen.values(), strict=True)]
-        sampled = jax.device_get(
-            central_differences(
-                parameters, X, labels, key, jnp.asarray(np.concatenate(indices)), config
-            )
-        )
+        sampled = differences_at(point, np.concatenate(indices), jit)
     stops = np.cumsum([index.size for index in chosen.values()])[:-1]
     flips = bool(jump(in64.slopes, in32.slopes))
     differences, kinks, floors = (np.split(x, stops) for x in sampled)
@@ -147,7 +171,7 @@ def check_at(
     )
     unexpected = tuple(
         Row(path, leaf.shape, False, (), "the parameters have no such leaf")
-        for path, leaf in in64.by_hand.items()
+        for path, leaf in in64.hand_written.items()
         if path not in in64.autodiff
     )
     problems = [in64.problem] if in64.problem else []
@@ -156,8 +180,7 @@ def check_at(
     return Report(rows + unexpected, tuple(problems))
 
 
-@dataclass(frozen=True)
-class _Sample:
+class _Sample(NamedTuple):
     """Central differences of some entries of one leaf."""
 
     indices: np.ndarray
@@ -165,20 +188,33 @@ class _Sample:
     kinks: np.ndarray
     """Whether a unit crossed a kink between the two sides."""
     floors: np.ndarray
-    """The absolute error that rounding may leave."""
+    """The absolute error that rounding may cause."""
     flips: bool
-    """Whether rounding to float32 alone takes a unit across a kink."""
+    """Whether rounding to float32 alone moves a unit across a kink."""
+
+
+class _Reference(NamedTuple):
+    """What entries of one leaf are compared with."""
+
+    name: str
+    values: np.ndarray
+    threshold: float
+    """Relative error that passes."""
+    floor: float
+    """Absolute error that passes."""
+    kinks: int = 0
+    """Entries left out."""
 
 
 def _choose(found: Gradients, options: CheckConfig) -> dict[str, np.ndarray]:
-    """Entries of each leaf, flat: the largest by either gradient, then drawn ones."""
+    """Flat indices into each leaf: the largest entries of either gradient, then random ones."""
     rng = np.random.default_rng(options.seed)
     chosen = {}
     for path, autodiff in found.autodiff.items():
         size = abs(autodiff).ravel()
-        by_hand = found.by_hand.get(path)
-        if by_hand is not None and by_hand.shape == autodiff.shape:
-            size = np.maximum(size, abs(by_hand).ravel())
+        hand_written = found.hand_written.get(path)
+        if hand_written is not None and hand_written.shape == autodiff.shape:
+            size = np.maximum(size, abs(hand_written).ravel())
         count = min(options.entries, size.size)
         largest, others = np.split(np.argsort(-size, kind="stable"), [(count + 1) // 2])
         chosen[path] = np.append(largest, rng.choice(others, count - largest.size, replace=False))
@@ -188,59 +224,47 @@ def _choose(found: Gradients, options: CheckConfig) -> dict[str, np.ndarray]:
 def _row(path: str, in64: Gradients, in32: Gradients, sample: _Sample) -> Row:
     comparisons = []
     for dtype, found in (("float64", in64), ("float32", in32)):
-        autodiff, by_hand = found.autodiff[path], found.by_hand.get(path)
+        autodiff, hand_written = found.autodiff[path], found.hand_written.get(path)
         zero = not autodiff.any()
-        if by_hand is None:
-            return Row(path, autodiff.shape, zero, (), "missing from the gradient by hand")
-        if (by_hand.shape, by_hand.dtype) != (autodiff.shape, autodiff.dtype):
-            wrong, right = (f"{leaf.dtype}{list(leaf.shape)}" for leaf in (by_hand, autodiff))
-            problem = f"the gradient by hand is {wrong}, expected {right}"
+        if hand_written is None:
+            return Row(path, autodiff.shape, zero, (), "missing from the hand-written gradient")
+        if (hand_written.shape, hand_written.dtype) != (autodiff.shape, autodiff.dtype):
+            wrong, right = (f"{leaf.dtype}{list(leaf.shape)}" for leaf in (hand_written, autodiff))
+            problem = f"the hand-written gradient is {wrong}, expected {right}"
             return Row(path, autodiff.shape, zero, (), problem)
         kinks = sample.kinks | (dtype == "float32" and sample.flips)
-        at, differences = sample.indices[~kinks], sample.differences[~kinks]
-        largest = np.max(abs(by_hand)).astype(np.float64)
         floor = ROUNDINGS * float(np.finfo(dtype).eps)
+        largest = np.max(abs(hand_written)).astype(np.float64)
+        by_autodiff = _Reference("jax.grad", autodiff, AUTODIFF_THRESHOLDS[dtype], floor)
+        by_differences = _Reference(
+            "central differences",
+            sample.differences[~kinks],
+            DIFFERENCES_THRESHOLDS[dtype],
+            sample.floors.max() + floor,
+            int(kinks.sum()),
+        )
+        entries = hand_written.ravel()[sample.indices[~kinks]]
         comparisons += [
-            _compare(
-                dtype, "jax.grad", largest, by_hand, autodiff, AUTODIFF_THRESHOLDS[dtype], 0, floor
-            ),
-            _compare(
-                dtype,
-                "central differences",
-                largest,
-                by_hand.ravel()[at],
-                differences,
-                DIFFERENCES_THRESHOLDS[dtype],
-                int(kinks.sum()),
-                sample.floors.max() + floor,
-            ),
+            _compare(dtype, hand_written, largest, by_autodiff),
+            _compare(dtype, entries, largest, by_differences),
         ]
     autodiff = in64.autodiff[path]
     return Row(path, autodiff.shape, not autodiff.any(), tuple(comparisons))
 
 
-def _compare(
-    dtype: str,
-    reference: str,
-    largest: float,
-    a: np.ndarray,
-    b: np.ndarray,
-    threshold: float,
-    kinks: int,
-    floor: float,
-) -> Comparison:
-    """Compare a with b, `largest` being that of a's whole leaf; NaN in, NaN out."""
-    a, b = a.astype(np.float64), b.astype(np.float64)
-    with np.errstate(invalid="ignore"):  # infinity less or over infinity is NaN, and fails
+def _compare(dtype: str, a: np.ndarray, largest: np.floating, reference: _Reference) -> Comparison:
+    """Compare entries a of a leaf whose maximum is `largest`; NaN in a gives a NaN error."""
+    a, b = a.astype(np.float64), reference.values.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # inf - inf and inf / inf are NaN, which fails
         scale = np.maximum(largest, abs(b).max(initial=0.0))
         absolute = abs(a - b).max(initial=0.0)
-        relative, relative_floor = (0.0, 0.0) if scale == 0 else (absolute / scale, floor / scale)
+        relative, floor = (0.0, 0.0) if scale == 0 else (absolute / scale, reference.floor / scale)
     return Comparison(
         dtype,
-        reference,
+        reference.name,
         a.size,
-        kinks,
+        reference.kinks,
         float(absolute),
         float(relative),
-        float(threshold + relative_floor),
+        float(reference.threshold + floor),
     )

@@ -1,13 +1,13 @@
-"""The gradients that a check compares, at one point: by hand, by `jax.grad`, by central differences."""
+"""The gradients that a check compares at one point: hand-written, by `jax.grad`, by central differences."""
 
+import functools
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from attrs import evolve, frozen
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, DTypeLike, Float, Int, Key
 
@@ -18,76 +18,99 @@ ValueAndGrad = Callable[
     [Parameters, Inputs, Labels, MLPConfig, Key[Array, ""] | None],
     tuple[tuple[Float[Array, ""], Logits], Parameters],
 ]
-"""`mlp.value_and_grad`, or one's own in its place."""
+"""`mlp.value_and_grad`, or another function of the same arguments that is to be checked."""
+
+Jit = Callable[..., Callable[..., Any]]
+"""`jax.jit`, or `functools.partial(jax.jit, compiler_options=...)`."""
 
 STEP = float(np.finfo(np.float64).eps) ** (1 / 3)
 """h = 6.1e-6 (times |p| above 1), where truncation h^2 and rounding eps/h are about equal."""
 
 ROUNDINGS = 4
-"""Rounding floor, absolute, of a gradient: this many eps of its dtype; of a central difference:
-this many eps (|L| + max|logit|) / h more, about 1e-9."""
+"""Absolute rounding floor of a gradient: this many eps of its dtype. The floor of a central
+difference is larger by this many eps (|L| + max|logit|) / h, about 1e-9."""
 
 SLOPE_JUMP = 1e-3
 """A change of g'(Z) between the two sides that only a kink makes: a smooth g' moves by about h."""
 
+Slopes = tuple[Float[Array, "batch units"], ...]
 
-@dataclass(frozen=True)
+
+@frozen(eq=False)
+class Point:
+    """Where a gradient is checked.
+
+    Args:
+        parameters: One `Dense` a layer.
+        X: Inputs (batch, inputs).
+        labels: Class indices (batch,).
+        config: The network.
+        key: Draws the dropout masks; None means no dropout.
+    """
+
+    parameters: Parameters
+    X: Inputs
+    labels: Labels
+    config: MLPConfig
+    key: Key[Array, ""] | None = None
+
+
+jax.tree_util.register_dataclass(Point, ["parameters", "X", "labels", "key"], ["config"])
+
+
+@frozen(eq=False)
 class Gradients:
     """The gradients at one point in one dtype, leaves by path."""
 
-    by_hand: dict[str, np.ndarray]
+    hand_written: dict[str, np.ndarray]
     autodiff: dict[str, np.ndarray]
     slopes: tuple[np.ndarray, ...]
     """g'(Z) of each hidden layer."""
     problem: str
-    """What is wrong with the structure of the gradient by hand."""
+    """What is wrong with the structure of the hand-written gradient; empty if nothing is."""
 
 
-def gradients_at(
-    parameters: Parameters,
-    X: Inputs,
-    labels: Labels,
-    key: Key[Array, ""] | None,
-    config: MLPConfig,
-    value_and_grad: ValueAndGrad,
-) -> Gradients:
-    """By hand, which is `value_and_grad`, and by `jax.grad`, in the dtype of `parameters` and `X`."""
-    made = _gradients(parameters, X, labels, key, config, value_and_grad)
-    by_hand, autodiff, slopes = jax.device_get(made)
-    found, expected = jax.tree.structure(by_hand), jax.tree.structure(autodiff)
-    problem = "" if found == expected else f"the gradient is a {found}, expected {expected}"
-    return Gradients(_by_path(by_hand), _by_path(autodiff), slopes, problem)
+def gradients_at(point: Point, value_and_grad: ValueAndGrad, jit: Jit = jax.jit) -> Gradients:
+    """Compute both gradients in the dtype of the point's parameters and inputs."""
+    found = _compiled(both_gradients, jit)(point, value_and_grad)
+    hand_written, autodiff, slopes = jax.device_get(found)
+    structure, expected = jax.tree.structure(hand_written), jax.tree.structure(autodiff)
+    problem = "" if structure == expected else f"the gradient is a {structure}, expected {expected}"
+    return Gradients(_by_path(hand_written), _by_path(autodiff), slopes, problem)
 
 
-@partial(jax.jit, static_argnames=("config", "value_and_grad"))
-def _gradients(
-    parameters: Parameters,
-    X: Inputs,
-    labels: Labels,
-    key: Key[Array, ""] | None,
-    config: MLPConfig,
-    value_and_grad: ValueAndGrad,
-) -> tuple[Parameters, Parameters, tuple[Array, ...]]:
-    """(by hand, by `jax.grad`, g'(Z)), in one program so that all see the same Z at a kink."""
-    _, by_hand = value_and_grad(parameters, X, labels, config, key)
+def differences_at(
+    point: Point, indices: np.ndarray, jit: Jit = jax.jit
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Compute `central_differences` at indices of the flattened parameters."""
+    return jax.device_get(_compiled(central_differences, jit)(point, jnp.asarray(indices)))
+
+
+@functools.cache
+def _compiled(function: Callable[..., Any], jit: Jit) -> Callable[..., Any]:
+    static = ("value_and_grad",) if function is both_gradients else ()
+    return jit(function, static_argnames=static)
+
+
+def both_gradients(
+    point: Point, value_and_grad: ValueAndGrad
+) -> tuple[Parameters, Parameters, Slopes]:
+    """(hand-written, by `jax.grad`, g'(Z)), in one program so that all have the same Z at a kink."""
+    parameters, X, labels, config, key = _parts(point)
+    _, hand_written = value_and_grad(parameters, X, labels, config, key)
     autodiff, _ = jax.grad(mlp.objective, has_aux=True)(parameters, X, labels, config, key)
     _, cache = mlp.forward(parameters, X, config, key)
-    return by_hand, autodiff, _activation_slopes(cache, config)
+    return hand_written, autodiff, _activation_slopes(cache, config)
 
 
-@partial(jax.jit, static_argnames=("config",))
 def central_differences(
-    parameters: Parameters,
-    X: Inputs,
-    labels: Labels,
-    key: Key[Array, ""] | None,
-    indices: Int[Array, " entries"],
-    config: MLPConfig,
+    point: Point, indices: Int[Array, " entries"]
 ) -> tuple[Float[Array, " entries"], Bool[Array, " entries"], Float[Array, " entries"]]:
-    """(differences, whether a kink was crossed, rounding floors) at indices of the flat tree."""
+    """(differences, whether a kink was crossed, rounding floors) at indices of the flat parameters."""
+    parameters, X, labels, config, key = _parts(point)
     flat, unravel = ravel_pytree(parameters)
 
-    def side(at: tuple[Array, Array]) -> tuple[Array, tuple[Array, ...], Array]:
+    def side(at: tuple[Array, Array]) -> tuple[Array, Slopes, Array]:
         moved = unravel(flat.at[at[0]].set(at[1]))
         loss, logits = mlp.objective(moved, X, labels, config, key)
         _, cache = mlp.forward(moved, X, config, key)
@@ -105,7 +128,11 @@ def central_differences(
     return jax.lax.map(difference, indices)
 
 
-def _activation_slopes(cache: mlp.Cache, config: MLPConfig) -> tuple[Array, ...]:
+def _parts(point: Point) -> tuple[Parameters, Inputs, Labels, MLPConfig, Key[Array, ""] | None]:
+    return point.parameters, point.X, point.labels, point.config, point.key
+
+
+def _activation_slopes(cache: mlp.Cache, config: MLPConfig) -> Slopes:
     """g'(Z) of each hidden layer, by autodiff: a wrong backward must not hide a kink."""
     return tuple(
         jax.vjp(activation.forward, Z)[1](jnp.ones_like(Z))[0]
@@ -135,6 +162,9 @@ def _step_name(step: Any) -> str:
     return str(getattr(step, "name", getattr(step, "key", step)))
 
 
-def cast(tree: Any, dtype: DTypeLike) -> Any:
-    """The tree with every leaf in this dtype."""
-    return jax.tree.map(lambda leaf: jnp.asarray(leaf).astype(dtype), tree)
+def cast(point: Point, dtype: DTypeLike) -> Point:
+    """The point with its parameters and inputs in this dtype."""
+    parameters, X = jax.tree.map(
+        lambda leaf: jnp.asarray(leaf).astype(dtype), (point.parameters, point.X)
+    )
+    return evolve(point, parameters=parameters, X=X)

@@ -1,4 +1,4 @@
-"""What a gradient check found, as values, as JSON and as a table."""
+"""The report of a gradient check: as values, as JSON and as a table."""
 
 import math
 from dataclasses import asdict, dataclass
@@ -12,33 +12,33 @@ from rich.text import Text
 DTYPES = ("float64", "float32")
 
 EXPLANATION = (
-    "float32 keeps 24 bits: each operation rounds by up to 6e-8 of its result (float64: 1e-16), "
-    "and sums that cancel magnify that. So float32 gradients agree to 1e-7 or so at best, while a "
-    "wrong formula is wrong in its first digits. An error of 0 says: the same operations.\n"
-    "Central differences err by h^2 (truncation) plus eps/h (rounding). A smaller h gains on the "
-    "one and loses on the other, so even in float64 they stop near 1e-9."
+    "float32 has 24 bits: each operation rounds its result by up to 6e-8 (float64: 1e-16) of its "
+    "value, and sums that cancel amplify this. So float32 gradients agree to about 1e-7 at best, "
+    "while a wrong formula is wrong in its first digits. An error of 0 means the same operations.\n"
+    "Central differences have errors h^2 (truncation) and eps/h (rounding). A smaller h reduces "
+    "the first and increases the second, so even in float64 they stop near 1e-9."
 )
-"""Rounding, for a learner."""
+"""What the errors mean, printed below the table."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One leaf of the hand-written gradient in one dtype against one reference."""
+    """One leaf of the hand-written gradient, in one dtype, compared with one reference."""
 
     dtype: str
-    """Of the hand-written gradient: "float64" or "float32"."""
+    """Dtype of the hand-written gradient: "float64" or "float32"."""
     reference: str
     """"jax.grad" (in the same dtype) or "central differences" (in float64)."""
     entries: int
     """Entries compared."""
     kinks: int
-    """Entries left out, because a kink of an activation lies between the two sides."""
+    """Entries left out because a kink of an activation lies between the two sides."""
     absolute: float
-    """max|a - b|; NaN where there is one."""
+    """max|a - b|; NaN if an entry is."""
     relative: float
-    """max|a - b| / max(max|a|, max|b|), the maxima over the whole leaf; 0 if all are zero."""
+    """max|a - b| / max(max|a|, max|b|), with the maxima over the whole leaf; 0 if all are zero."""
     threshold: float
-    """The largest relative error that passes, the share of rounding included."""
+    """Largest relative error that passes, rounding floor included."""
 
     @property
     def passed(self) -> bool:
@@ -46,7 +46,7 @@ class Comparison:
         return self.relative <= self.threshold
 
     def to_dict(self) -> dict[str, Any]:
-        """The comparison in JSON's types."""
+        """Return the comparison in types of JSON; an error that isn't finite is None."""
         fields = {
             name: None if isinstance(value, float) and not math.isfinite(value) else value
             for name, value in asdict(self).items()
@@ -59,22 +59,22 @@ class Row:
     """One leaf of the parameters."""
 
     path: str
-    """Such as "layer 1 W", layers counted from 1."""
+    """For example "layer 1 W"; layers are counted from 1."""
     shape: tuple[int, ...]
     zero: bool
-    """Whether `jax.grad` finds zero throughout: a dead layer, say."""
+    """Whether `jax.grad` is zero everywhere, as for a dead layer."""
     comparisons: tuple[Comparison, ...]
     """float64, then float32, each against `jax.grad`, then central differences."""
     problem: str = ""
-    """What keeps the leaf from being compared, if anything does; it fails the row."""
+    """Why the leaf could not be compared; empty if it could. A problem fails the row."""
 
     @property
     def passed(self) -> bool:
-        """Whether every comparison was made and passed."""
+        """Whether all comparisons were made and passed."""
         return not self.problem and all(comparison.passed for comparison in self.comparisons)
 
     def to_dict(self) -> dict[str, Any]:
-        """The row in JSON's types."""
+        """Return the row in types of JSON."""
         return {
             "path": self.path,
             "shape": list(self.shape),
@@ -87,20 +87,20 @@ class Row:
 
 @dataclass(frozen=True)
 class Report:
-    """What a gradient check found."""
+    """The result of a gradient check."""
 
     rows: tuple[Row, ...]
-    """One for each leaf of the parameters, then one for each that only the gradient has."""
+    """One for each leaf of the parameters, then one for each leaf that only the gradient has."""
     problems: tuple[str, ...] = ()
-    """What fails the check as a whole."""
+    """Reasons why the check fails as a whole."""
 
     @property
     def passed(self) -> bool:
-        """Whether every leaf passed and there was something to check."""
+        """Whether all leaves passed and there was something to check."""
         return not self.problems and all(row.passed for row in self.rows)
 
     def to_dict(self) -> dict[str, Any]:
-        """The report in JSON's types; an error that isn't finite is null."""
+        """Return the report in types of JSON."""
         return {
             "passed": self.passed,
             "problems": list(self.problems),
@@ -109,9 +109,9 @@ class Report:
 
 
 def render(report: Report) -> Group:
-    """The report as a table of a row a leaf, with the verdict and a word on rounding beneath."""
+    """Render the report: a table with a row a leaf, notes, what the errors mean, the verdict."""
     table = Table(
-        title="Gradient by hand: max absolute error, max relative error",
+        title="Hand-written gradient: max absolute error, max relative error",
         box=box.SIMPLE,
         padding=(0, 1, 0, 0),
     )
@@ -127,11 +127,11 @@ def render(report: Report) -> Group:
         verdict = Text("pass", "green") if row.passed else Text("FAIL", "bold red")
         table.add_row(Text(row.path), *cells, Text(str(kinks)), verdict)
     notes = [f"{row.path}: {row.problem}" for row in report.rows if row.problem]
-    notes += [f"{row.path}: no loss depends on it here" for row in report.rows if row.zero]
+    notes += [f"{row.path}: the loss does not depend on it here" for row in report.rows if row.zero]
     if any(comparison.kinks for row in report.rows for comparison in row.comparisons):
         notes.append(
-            "kinks: entries left out of the differences, because some unit's activation has a "
-            "kink between the two sides and the difference straddles two slopes."
+            "kinks: entries left out of the differences, because the activation of some unit has a "
+            "kink between the two sides, so that the difference mixes two slopes."
         )
     failed = sum(not row.passed for row in report.rows)
     if report.passed:

@@ -1,4 +1,4 @@
-"""Reads what `predict` is given: pictures, folders of pictures, IDX, CSV and NPY files."""
+"""Reads images for inference: pictures, folders of pictures, IDX, CSV and NPY files."""
 
 import math
 import stat
@@ -23,24 +23,23 @@ PICTURE_FORMATS = {
     "GIF": (".gif",),
     "BMP": (".bmp",),
 }
-"""The only formats that Pillow may try, with the suffixes a folder is searched for."""
+"""The only formats that Pillow may try, with the file suffixes that are read from a folder."""
 
 PICTURE_SUFFIXES = tuple(suffix for suffixes in PICTURE_FORMATS.values() for suffix in suffixes)
 
 MAX_PIXELS = 64 * 1024 * 1024
-"""A picture that claims more is refused before its pixels are decoded."""
-
+"""A picture with more pixels is refused before they are decoded."""
 
 MAX_NPY_BYTES = 1 << 29
-"""The most that a NPY file may hold: eight times the test images as float64."""
+"""The largest NPY file that is read: eight times the test images as float64."""
 
 
 class NamedImages(NamedTuple):
-    """Images with a name for each."""
+    """Images, each with a name."""
 
     names: tuple[str, ...]
-    """The file's path as given (a folder's pictures: "folder/a.png"), with the image's position
-    where the file holds several: "x.npy[17]". What can't be printed, a line's end say, is escaped."""
+    """The file's path as given (a folder's pictures: "folder/a.png"), with the image's position if the
+    file holds several: "x.npy[17]". Characters that can't be printed, such as line ends, are escaped."""
     images: UInt8[np.ndarray, "n 28 28"]
     """Grey levels, 0 (background) to 255."""
 
@@ -48,8 +47,8 @@ class NamedImages(NamedTuple):
 def read_images(paths: Sequence[Path], *, invert: bool = False) -> NamedImages:
     """Read every image in `paths`, in order; a folder stands for its pictures, sorted by name.
 
-    Pictures are brought to 28x28 as the data set's own were (Xiao et al., 2017, section 2): the
-    longer side to 28, centred on black, grey. `invert` is for dark garments on a light ground.
+    Pictures are converted to 28x28 like the data set's own (Xiao et al., 2017, section 2): grey, the
+    longer side scaled to 28, centred on black. `invert` is for dark garments on a light background.
 
     Raises UserError for a file that is missing, empty, unreadable, cut short or of the wrong shape.
     """
@@ -60,7 +59,7 @@ def read_images(paths: Sequence[Path], *, invert: bool = False) -> NamedImages:
     for path in (file for given in paths for file in _files(given)):
         if (several := _reader_of_several(path)) is not None:
             batch = several(path)
-            # A single (28, 28) array goes by its file's path alone.
+            # A single (28, 28) array is named by its path alone.
             alone = batch.shape == IMAGE_SHAPE
             batch = _as_images(path, batch)
             name = printable(path)
@@ -73,7 +72,7 @@ def read_images(paths: Sequence[Path], *, invert: bool = False) -> NamedImages:
 
 
 def _files(given: Path) -> list[Path]:
-    """Return `given` itself, or the pictures in it when it is a folder."""
+    """Return `given` itself, or its pictures if it is a folder."""
     try:
         status = given.stat()
         if not stat.S_ISDIR(status.st_mode):
@@ -82,7 +81,7 @@ def _files(given: Path) -> list[Path]:
             if status.st_size == 0:
                 raise UserError(f"{given}: the file is empty; copy or download it again")
             return [given]
-        # Hidden files are left out: "._shirt.png" is what some systems leave beside a picture.
+        # Hidden files are ignored: some systems create "._shirt.png" next to "shirt.png".
         found = sorted(
             path
             for path in given.iterdir()
@@ -97,13 +96,13 @@ def _files(given: Path) -> list[Path]:
     if not found:
         raise UserError(
             f"{given}: no pictures in this folder; expected files that end in "
-            f"{', '.join(PICTURE_SUFFIXES)} (IDX, CSV and NPY files are named one by one)"
+            f"{', '.join(PICTURE_SUFFIXES)} (name IDX, CSV and NPY files themselves)"
         )
     return [file for path in found for file in _files(path)]
 
 
 def _reader_of_several(path: Path) -> Callable[[Path], np.ndarray] | None:
-    """Return the reader for a file of many images, None for a picture: by suffix, then content."""
+    """Return the reader for a file of many images, or None for a picture; by suffix, then by content."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes[-1:] == [".csv"]:
         return _read_csv
@@ -118,7 +117,7 @@ def _reader_of_several(path: Path) -> Callable[[Path], np.ndarray] | None:
         raise _cannot_read(path, error) from None
     if start == b"\x93NUMPY":
         return read_npy
-    # The magic numbers of IDX and gzip; and the usual names, so that a damaged file passes for IDX.
+    # The magic numbers of IDX and gzip, or the usual names, so that a damaged IDX file is reported as such.
     if start[:2] in (b"\0\0", b"\x1f\x8b") or "ubyte" in path.name or ".idx" in suffixes:
         return _read_idx
     return None
@@ -129,7 +128,7 @@ def _read_idx(path: Path) -> np.ndarray:
 
     array = read_idx(path)
     if array.ndim == 1:
-        raise UserError(f"{path}: holds labels, not images; name the images file beside it")
+        raise UserError(f"{path}: holds labels, not images; name the images file instead")
     return array
 
 
@@ -148,7 +147,9 @@ def _as_images(path: Path, array: np.ndarray) -> UInt8[np.ndarray, "n 28 28"]:
         if not ((array >= 0) & (array <= 1)).all():
             raise UserError(f"{path}: floats must lie in 0..1; divide by 255, or save as uint8")
         floats, array = array, np.empty(array.shape, np.uint8)
-        for start in range(0, len(floats), 1024):  # all at once would take three more of its size
+        for start in range(
+            0, len(floats), 1024
+        ):  # in blocks: the temporaries are larger than the input
             rows = slice(start, start + 1024)
             array[rows] = np.rint(floats[rows].astype(np.float64) * 255)
     elif array.dtype != np.uint8:
@@ -172,16 +173,16 @@ def _check_shape(path: Path, shape: tuple[int, ...]) -> None:
 def read_npy(path: Path) -> np.ndarray:
     """Read an array of images as it was saved: uint8 or floats, any of the accepted shapes.
 
-    The header is held against the file's size before anything is allocated; nothing is unpickled.
+    The header is checked against the file's size before anything is allocated; nothing is unpickled.
     Raises UserError.
     """
     try:
         with path.open("rb") as file, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about headers that Python 2 wrote
+            warnings.simplefilter("ignore")  # about headers written by Python 2
             version = np.lib.format.read_magic(file)
             if version == (1, 0):
                 shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(file)
-            else:  # 3.0 differs for the names of fields alone, which images don't have
+            else:  # 3.0 differs only in the names of fields, which images don't have
                 shape, fortran_order, dtype = np.lib.format.read_array_header_2_0(file)
             start = file.tell()
             found = path.stat().st_size - start
@@ -212,20 +213,20 @@ def read_npy(path: Path) -> np.ndarray:
 
 
 def read_picture(path: Path, *, invert: bool = False) -> UInt8[np.ndarray, "28 28"]:
-    """Read a picture of any size as 28x28 grey on black; 28x28 grey passes through unchanged.
+    """Read a picture of any size as 28x28 grey on black; a 28x28 grey picture stays unchanged.
 
-    Turned as its EXIF orientation says. Transparent parts and the margin beside the shorter side
-    become background: black, also after `invert`. Raises UserError.
+    It is rotated by its EXIF orientation. Transparent parts and the margins at the shorter side become
+    background: black, also with `invert`. Raises UserError.
     """
     from PIL import Image
 
     background = 255 if invert else 0
     grey = _grey(_decode(path), background)
     longer = max(grey.size)
-    # Scaled, then padded: to pad a picture of 1x60,000,000 first would take the square of that.
+    # Scaled, then padded: padding a picture of 1x60,000,000 first would need the square of that.
     width, height = (max(1, round(side * 28 / longer)) for side in grey.size)
     if grey.size != (width, height):
-        # A cheap average to three times the size or more, then Lanczos, which keeps edges sharp.
+        # A cheap average down to about three times the size, then Lanczos, which keeps edges sharp.
         grey = grey.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0)
     canvas = np.full(IMAGE_SHAPE, background, np.uint8)
     top, left = (28 - height) // 2, (28 - width) // 2
@@ -242,7 +243,9 @@ def _decode(path: Path) -> "Image.Image":
     )
     try:
         with path.open("rb") as file, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about damaged EXIF data, which isn't needed
+            warnings.simplefilter(
+                "ignore"
+            )  # about damaged EXIF data, which only costs the rotation
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(file, formats=tuple(PICTURE_FORMATS)) as image:
                 if image.width * image.height > MAX_PIXELS:
@@ -258,12 +261,12 @@ def _decode(path: Path) -> "Image.Image":
             f"{path}: not a picture ({', '.join(PICTURE_FORMATS)}) nor an IDX, CSV or NPY file; "
             "convert it to PNG"
         ) from None
-    except Exception as error:  # Pillow sets no bound to what a damaged file raises
+    except Exception as error:  # Pillow documents no complete list of what a damaged file raises
         if isinstance(error, OSError) and error.errno is not None:
             raise _cannot_read(path, error) from None
         raise UserError(
             f"{path}: the picture can't be decoded ({_one_line(error)}); "
-            "copy it again or save it anew as PNG"
+            "copy it again or save it as PNG"
         ) from None
 
 
@@ -272,7 +275,7 @@ def _grey(image: "Image.Image", background: int) -> "Image.Image":
     from PIL import Image
 
     if image.mode.startswith("I"):
-        # 16-bit grey: Pillow's own conversion would cut off, or drop the low byte without rounding.
+        # 16-bit grey: Pillow's own conversion clips, or drops the low byte without rounding.
         grey = np.asarray(image, np.int32).clip(0, 65535)
         return Image.fromarray(((grey + 128) // 257).astype(np.uint8))
     if "A" in image.getbands() or "transparency" in image.info:

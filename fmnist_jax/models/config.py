@@ -13,10 +13,10 @@ from fmnist_jax.config.fields import as_int, as_tuple, each, function, of_type, 
 from fmnist_jax.config.model import Inputs, Layer, Model, Variables
 from fmnist_jax.data.dataset import IMAGE_SHAPE
 from fmnist_jax.errors import UserError
-from fmnist_jax.ops.pooling import MAX, Maps, Pooling
+from fmnist_jax.ops.geometry import Maps
+from fmnist_jax.ops.pooling import MAX, Pooling
 from fmnist_jax.scratch.activations import RELU, Activation
-from fmnist_jax.scratch.initializers import Initializer
-from fmnist_jax.scratch.initializers import uniform_fan_in
+from fmnist_jax.scratch.initializers import Initializer, uniform_fan_in
 from fmnist_jax.scratch.losses import SOFTMAX_CROSS_ENTROPY, Loss
 
 MAX_UNITS = 2**14
@@ -105,7 +105,7 @@ class ConvNetConfig:
         validator=of_type(Loss, "scratch.losses.SOFTMAX_CROSS_ENTROPY"),
     )
     """What training minimises."""
-    classes: int = field(default=10, converter=as_int, validator=whole(1, MAX_UNITS))
+    classes: int = field(default=10, validator=whole(1, MAX_UNITS))
 
     def __attrs_post_init__(self) -> None:
         """Refuse kernels and poolings that don't fit their maps."""

@@ -11,8 +11,7 @@ from fmnist_jax.models.config import Block, ConvNetConfig
 from fmnist_jax.ops import pooling
 from fmnist_jax.ops.pooling import Pooling
 from fmnist_jax.scratch.activations import RELU, Activation
-from fmnist_jax.scratch.initializers import Initializer
-from fmnist_jax.scratch.initializers import uniform_fan_in
+from fmnist_jax.scratch.initializers import Initializer, uniform_fan_in
 from fmnist_jax.scratch.losses import SOFTMAX_CROSS_ENTROPY, Loss
 
 CONVOLUTIONS = 5

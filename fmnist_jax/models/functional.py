@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Key
 from fmnist_jax.config.model import Features, Inputs, Labels, Logits, Model, State, Variables
 from fmnist_jax.models.config import ConvNetConfig
 from fmnist_jax.models.convnet import ConvNet
-from fmnist_jax.ops.pooling import Maps
+from fmnist_jax.ops.geometry import Maps
 
 Parameters = Any
 """{"blocks": {0: {"kernel", "bias"}, ...}, "dense": {0: ..., ...}}."""

@@ -1,1 +1,1 @@
-"""Fast convolutions and poolings, chosen by platform."""
+"""Fast 2-D convolutions and poolings; the algorithm is chosen by platform and by shape (`dispatch`)."""

@@ -1,4 +1,4 @@
-"""A block of a network, convolution, activation and pooling: how it is trained and how it infers."""
+"""A convolutional block, pool(g(kernel * x + bias)), with separate code for training and inference."""
 
 import functools
 from collections.abc import Callable
@@ -10,120 +10,109 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
-from fmnist_jax.ops.conv import (
-    by_platform,
-    convolution,
-    patches_pay,
-    windowed_convolution,
-    winograd_pays,
-    winograd_pays_in_training,
+from fmnist_jax.ops.conv import convolution, convolution_windows
+from fmnist_jax.ops.direct import direct_conv, direct_conv_windows
+from fmnist_jax.ops.dispatch import (
+    platform_dispatch,
+    use_direct,
+    use_im2col,
+    use_winograd,
+    use_winograd_in_training,
+    winograd_tile_outputs,
 )
-from fmnist_jax.ops.direct import MOST_TAPS, direct, direct_windows
-from fmnist_jax.ops.geometry import Geometry, Kernel, One, hidden_one
-from fmnist_jax.ops.im2col import by_patches
-from fmnist_jax.ops.pooling import Maps, Pooling, Windows
-from fmnist_jax.ops.winograd import TAPS, winograd_pooled
-from fmnist_jax.ops.xla import native
+from fmnist_jax.ops.geometry import Geometry, Kernel, Maps, OpaqueOne, Outputs, opaque_one
+from fmnist_jax.ops.im2col import im2col_conv
+from fmnist_jax.ops.pooling import Pooled, Pooling, Windows
+from fmnist_jax.ops.winograd import winograd_pooled
+from fmnist_jax.ops.xla import xla_conv
 
 Bias = Float[Array, " filters"]
 
 
 @dataclass(frozen=True)
-class Step:
-    """What a block does to its maps."""
+class ConvBlock:
+    """What a block computes, apart from its weights."""
 
     geometry: Geometry
-    """Of the convolution, of whose outputs only those count that the pooling looks at."""
+    """Of the convolution; outputs that the pooling ignores are left out of its size."""
     activation: Callable[[Any], Any]
+    """g."""
     pooling: Pooling
 
     @property
-    def has_windows(self) -> bool:
-        """Whether convolution and pooling agree on 2x2 windows of outputs side by side."""
-        return self.geometry.stride == 1 and self.pooling.of_windows is not None
+    def pools_windows(self) -> bool:
+        """Whether the convolution may compute its outputs window by window: 2x2 pooling and stride 1."""
+        return self.geometry.stride == 1 and self.pooling.forward_windows is not None
 
-    def of_maps(self, Z: Maps, bias: Bias) -> Maps:
-        """pool(g(Z + bias)), Z the convolution's outputs."""
-        return self.pooling.forward(self.activation(Z + _shaped(bias)))
+    def finish(self, Z: Outputs, bias: Bias) -> Pooled:
+        """pool(g(Z + bias)) of the convolution's outputs Z."""
+        return self.pooling.forward(self.activation(Z + bias[:, None, None, None]))
 
-    def of_windows(self, Z: Windows, bias: Bias) -> Maps:
-        """The same of outputs by their place in each window."""
-        assert self.pooling.of_windows is not None  # has_windows
-        return self.pooling.of_windows(*(self.activation(place + _shaped(bias)) for place in Z))
-
-
-def _shaped(bias: Bias) -> Float[Array, "filters 1 1 1"]:
-    return bias[:, None, None, None]
-
-
-# Without a gradient a function with a custom_vjp runs as it stands; with one, the forward that was given
-# to its defvjp runs in its place. So a block knows whether it trains.
+    def finish_windows(self, Z: Windows, bias: Bias) -> Pooled:
+        """`finish` of the outputs by their position in each window; only where `pools_windows`."""
+        assert self.pooling.forward_windows is not None
+        a, b, c, d = (self.activation(position + bias[:, None, None, None]) for position in Z)
+        return self.pooling.forward_windows(a, b, c, d)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
-def block(x: Maps, kernel: Kernel, bias: Bias, step: Step) -> Maps:
-    """pool(g(kernel * x + bias))."""
-    return by_platform(
-        inferred_on_cpu, inferred_natively, x, kernel, bias, hidden_one(x), step=step
+def conv_block(x: Maps, kernel: Kernel, bias: Bias, block: ConvBlock) -> Pooled:
+    """pool(g(kernel * x + bias)).
+
+    JAX runs this body only where no gradient is taken. Where one is, it runs `conv_block_train` instead.
+    """
+    one = opaque_one(x)
+    return platform_dispatch(
+        conv_block_infer_cpu, conv_block_infer_xla, x, kernel, bias, one, block=block
     )
 
 
-def trained_block(x: Maps, kernel: Kernel, bias: Bias, step: Step) -> Maps:
-    """The same for training."""
-    if step.has_windows and winograd_pays_in_training(x, kernel, step.geometry):
-        return step.of_windows(windowed_convolution(x, kernel, step.geometry), bias)
-    return step.of_maps(convolution(x, kernel, step.geometry), bias)
-
-
-block.defvjp(
-    lambda x, kernel, bias, step: jax.vjp(
-        functools.partial(trained_block, step=step), x, kernel, bias
+conv_block.defvjp(
+    lambda x, kernel, bias, block: jax.vjp(
+        functools.partial(conv_block_train, block=block), x, kernel, bias
     ),
-    lambda step, backward, dy: backward(dy),
+    lambda block, backward, dy: backward(dy),
 )
 
 
-def inferred_natively(x: Maps, kernel: Kernel, bias: Bias, one: One, step: Step) -> Maps:
-    """The same for inference, on GPU and TPU."""
-    return step.of_maps(native(x, kernel, one, step.geometry), bias)
+def conv_block_train(x: Maps, kernel: Kernel, bias: Bias, block: ConvBlock) -> Pooled:
+    """The block for training, built from differentiable operations."""
+    if block.pools_windows and use_winograd_in_training(x, kernel, block.geometry):
+        return block.finish_windows(convolution_windows(x, kernel, block.geometry), bias)
+    return block.finish(convolution(x, kernel, block.geometry), bias)
 
 
-def inferred_on_cpu(x: Maps, kernel: Kernel, bias: Bias, one: One, step: Step) -> Maps:
-    """The same on a CPU, by shorter ways than training has."""
-    geometry = step.geometry
-    if step.has_windows and winograd_pays(x, kernel):
-        outputs = outputs_of_a_tile(kernel, geometry)
-        pool = functools.partial(step.of_windows, bias=bias)
+def conv_block_infer_xla(
+    x: Maps, kernel: Kernel, bias: Bias, one: OpaqueOne, block: ConvBlock
+) -> Pooled:
+    """The block for inference on GPU and TPU."""
+    return block.finish(xla_conv(x, kernel, one, block.geometry), bias)
+
+
+def conv_block_infer_cpu(
+    x: Maps, kernel: Kernel, bias: Bias, one: OpaqueOne, block: ConvBlock
+) -> Pooled:
+    """The block for inference on a CPU, by algorithms that are faster without gradients."""
+    geometry = block.geometry
+    if block.pools_windows and use_winograd(x, kernel):
+        outputs = winograd_tile_outputs(kernel, geometry)
+        pool = functools.partial(block.finish_windows, bias=bias)
         return winograd_pooled(x, kernel, one, geometry, outputs, pool)
-    if sums_pay(x, kernel):
-        # Laid out as maps are: the compiler would read images across, as they were before.
+    if use_direct(x, kernel):
+        # Without the barrier XLA reads the images in their original layout, with the batch first: slow.
         x = lax.optimization_barrier(x)
-        if step.has_windows:
-            return step.of_windows(direct_windows(x, kernel, geometry), bias)
-        return step.of_maps(direct(x, kernel, geometry), bias)
-    forward = by_patches if patches_pay(x, kernel, geometry) else native
-    return apart(lambda: step.of_maps(forward(x, kernel, one, geometry), bias), one)
+        if block.pools_windows:
+            return block.finish_windows(direct_conv_windows(x, kernel, geometry), bias)
+        return block.finish(direct_conv(x, kernel, geometry), bias)
+    forward = im2col_conv if use_im2col(x, kernel, geometry) else xla_conv
+    return fusion_barrier(lambda: block.finish(forward(x, kernel, one, geometry), bias), one)
 
 
-def outputs_of_a_tile(kernel: Kernel, geometry: Geometry) -> int:
-    """By Winograd's products in inference, how many outputs along an axis pay best at a time.
+def fusion_barrier(function: Callable[[], Pooled], one: OpaqueOne) -> Pooled:
+    """function(), which XLA does not fuse with the operations before and after it.
 
-    Four take fewer products than two but more sums, which pays for many taps and more than one window.
-    """
-    return 4 if kernel.shape[0] == max(TAPS) and geometry.size > 2 else 2
-
-
-def sums_pay(x: Maps, kernel: Kernel) -> bool:
-    """Whether inference does best with the sum over taps itself."""
-    return x.shape[0] == 1 and kernel.shape[0] <= MOST_TAPS
-
-
-def apart(function: Callable[[], Maps], one: One) -> Maps:
-    """function(), of which the compiler merges nothing with what is before and behind it.
-
-    Otherwise it computes the maps that patches see anew for each patch that sees them. It can't know that
-    this branch is always taken, and finishes what a branch takes before it, what one gives within it. (JAX
-    0.12 would respect an `optimization_barrier` there, 0.10 forgets it before it decides.)
+    With fusion, im2col recomputes its input for every patch that contains it. XLA cannot know that this
+    branch is always taken. `lax.optimization_barrier` is not enough: JAX 0.10 drops it before fusion.
     """
     result = jax.eval_shape(function)
     return lax.cond(one > 0, function, lambda: jnp.zeros(result.shape, result.dtype))

@@ -1,7 +1,7 @@
-"""The convolution of one channel on a CPU as the sum over taps that it is.
+"""Convolution of one channel on a CPU as a plain sum over taps, for inference.
 
-With one channel there is too little in it for a matrix product to pay for writing patches, nor for a
-gradient, which needs the patches anyway: this is for inference alone.
+With one channel a matrix product is too small to pay for building patches. Training needs the patches
+for its gradients, so it does not use this.
 """
 
 import functools
@@ -9,36 +9,43 @@ import itertools
 import operator
 from itertools import product
 
-from fmnist_jax.ops.geometry import Geometry, Kernel, padded
-from fmnist_jax.ops.pooling import Maps, Windows
+from jaxtyping import Array, Float
 
-MOST_TAPS = 5
-"""Of a kernel's row and column; the sum is written out, and larger ones would take long to compile."""
+from fmnist_jax.ops.geometry import Geometry, Kernel, Maps, Outputs, pad_input
+from fmnist_jax.ops.pooling import Windows
 
-
-def direct(x: Maps, kernel: Kernel, geometry: Geometry) -> Maps:
-    """The sum over taps, one output at a time."""
-    return _sum(padded(x, kernel.shape[0], geometry), kernel, 0, 0, geometry)
+MAX_DIRECT_TAPS = 5
+"""Largest kernel size: the sum is unrolled, and larger ones would take long to compile."""
 
 
-def direct_windows(x: Maps, kernel: Kernel, geometry: Geometry) -> Windows:
-    """The same at stride 1 by the outputs' place in each 2x2 window, so that pooling fuses with it."""
-    x = padded(x, kernel.shape[0], geometry)
-    every_other = Geometry(2, geometry.before, geometry.size // 2)
-    a, b, c, d = (_sum(x, kernel, i, j, every_other) for i, j in product(range(2), repeat=2))
+def direct_conv(x: Maps, kernel: Kernel, geometry: Geometry) -> Outputs:
+    """The convolution of one channel."""
+    return _sum_over_taps(pad_input(x, kernel.shape[0], geometry)[0], kernel, (0, 0), geometry)
+
+
+def direct_conv_windows(x: Maps, kernel: Kernel, geometry: Geometry) -> Windows:
+    """`split_windows(direct_conv(...))` at stride 1, computed so that pooling fuses with it."""
+    image = pad_input(x, kernel.shape[0], geometry)[0]
+    every_second = Geometry(2, geometry.pad_before, geometry.output_size // 2)
+    offsets = product(range(2), range(2))
+    a, b, c, d = (_sum_over_taps(image, kernel, offset, every_second) for offset in offsets)
     return a, b, c, d
 
 
-def _sum(x: Maps, kernel: Kernel, row: int, column: int, geometry: Geometry) -> Maps:
-    """Of padded x with one channel, the outputs from that row and column on, a stride apart."""
+def _sum_over_taps(
+    image: Float[Array, "padded_height padded_width batch"],
+    kernel: Kernel,
+    offset: tuple[int, int],
+    geometry: Geometry,
+) -> Outputs:
+    """Every stride-th output of a padded image, starting at row and column `offset`."""
     stride, _, size = geometry
-    reach = (size - 1) * stride + 1
-    image = x[0]
+    span = (size - 1) * stride + 1
 
-    def term(u: int, v: int) -> Maps:
-        top, left = row + u, column + v
-        seen = image[top : top + reach : stride, left : left + reach : stride]
-        return kernel[u, v, 0][:, None, None, None] * seen[None]
+    def term(u: int, v: int) -> Outputs:
+        top, left = offset[0] + u, offset[1] + v
+        pixels = image[top : top + span : stride, left : left + span : stride]
+        return kernel[u, v, 0][:, None, None, None] * pixels[None]
 
     terms = itertools.starmap(term, product(range(kernel.shape[0]), repeat=2))
     return functools.reduce(operator.add, terms)

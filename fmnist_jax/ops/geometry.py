@@ -1,4 +1,8 @@
-"""What all ways to compute a convolution share: where its kernel's taps fall, and a hidden 1."""
+"""Array shapes, padding and the opaque 1 that all convolution algorithms share.
+
+The batch is the last axis: on a CPU every copy, sum and maximum then runs over whole vectors, and the
+matrix products are wide.
+"""
 
 from typing import NamedTuple
 
@@ -6,41 +10,47 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
-from fmnist_jax.ops.pooling import Maps
-
-Kernel = Float[Array, "height width inputs filters"]
-One = Float[Array, ""]
-"""The 1 of `hidden_one`."""
+Maps = Float[Array, "channels height width batch"]
+"""Inputs of a convolution."""
+Kernel = Float[Array, "taps taps channels filters"]
+"""Weights of a convolution; a tap is one position in the kernel's row or column."""
+Outputs = Float[Array, "filters rows columns batch"]
+"""Outputs of a convolution."""
+OpaqueOne = Float[Array, ""]
+"""The 1 that `opaque_one` returns."""
 
 
 class Geometry(NamedTuple):
-    """Where the taps of a square kernel fall: output i sees input i * stride + u - before at tap u."""
+    """Where a square kernel falls on its input: output i reads input i * stride + tap - pad_before."""
 
     stride: int
-    before: int
-    """Zeros before each row and column; behind it there are as many as the outputs need."""
-    size: int
+    pad_before: int
+    """Zeros before each row and column; after it there are as many as the outputs need."""
+    output_size: int
     """Height and width of the output."""
 
 
-def padded(x: Maps, taps: int, geometry: Geometry) -> Maps:
-    """x with the zeros that a kernel of so many taps sees: output i sees row i * stride + u at tap u."""
+def pad_input(x: Maps, taps: int, geometry: Geometry) -> Float[Array, "channels _ _ batch"]:
+    """Pad x (or crop its end), so that output i reads row i * stride + tap of the result."""
     stride, before, size = geometry
     after = (size - 1) * stride + taps - before - x.shape[1]
     sides = (before, after, 0)
     return lax.pad(x, jnp.zeros((), x.dtype), ((0, 0, 0), sides, sides, (0, 0, 0)))
 
 
-def padded_backward(dpadded: Maps, x: Maps, geometry: Geometry) -> Maps:
-    """dx: what isn't zeros."""
-    before, behind = geometry.before, x.shape[1] + geometry.before - dpadded.shape[1]
-    sides = (-before, behind, 0)
-    return lax.pad(dpadded, jnp.zeros((), x.dtype), ((0, 0, 0), sides, sides, (0, 0, 0)))
+def pad_input_backward(
+    dpadded: Float[Array, "channels _ _ batch"], x: Maps, geometry: Geometry
+) -> Maps:
+    """dx: dpadded without its borders."""
+    before, after = geometry.pad_before, x.shape[1] + geometry.pad_before - dpadded.shape[1]
+    sides = (-before, after, 0)
+    return lax.pad(dpadded, jnp.zeros((), dpadded.dtype), ((0, 0, 0), sides, sides, (0, 0, 0)))
 
 
-def hidden_one(x: Maps) -> One:
-    """A 1 that the compiler can't see through; what it is for, `patches.patches` and `block.apart` tell.
+def opaque_one(x: Maps) -> OpaqueOne:
+    """Return a 1 whose value XLA cannot see.
 
-    Forward and backward share one, so that the compiler finds their patches equal and computes them once.
+    A copy times this 1 counts as arithmetic, which XLA:CPU runs on all cores; a mere copy runs on one.
+    Forward and backward pass share one, so that XLA finds their patches equal and builds them once.
     """
     return lax.optimization_barrier(jnp.ones((), x.dtype))

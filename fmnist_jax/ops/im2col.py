@@ -1,51 +1,87 @@
-"""Convolution on a CPU as a matrix product of the kernel with patches, forward and backward."""
+"""Convolution by im2col: one product of the kernel with a matrix of input patches, forward and backward."""
 
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
-from fmnist_jax.ops.geometry import Geometry, Kernel, One, padded
-from fmnist_jax.ops.pooling import Maps
+from fmnist_jax.ops.geometry import Geometry, Kernel, Maps, OpaqueOne, Outputs, pad_input
 
-Patches = Float[Array, "taps*inputs size*size*batch"]
+Patches = Float[Array, "taps_and_channels outputs"]
 
 
-def by_patches(x: Maps, kernel: Kernel, one: One, geometry: Geometry) -> Maps:
-    """The convolution as a matrix product, Y = K^T P with the patches P of `patches`."""
+def im2col_conv(x: Maps, kernel: Kernel, one: OpaqueOne, geometry: Geometry) -> Outputs:
+    """Y = K^T P with the patches P of `im2col`."""
     live = live_taps(kernel.shape[0], x.shape[1], geometry)
-    Y = _matrix(kernel, live).T @ patches(x, one, live, geometry)
-    return Y.reshape(-1, geometry.size, geometry.size, x.shape[-1])
+    Y = _kernel_matrix(kernel, live).T @ im2col(x, one, live, geometry)
+    return Y.reshape(-1, geometry.output_size, geometry.output_size, x.shape[-1])
 
 
-def by_patches_backward(
-    x: Maps, kernel: Kernel, one: One, dy: Maps, geometry: Geometry
+def im2col_conv_backward(
+    x: Maps, kernel: Kernel, one: OpaqueOne, dy: Outputs, geometry: Geometry
 ) -> tuple[Maps, Kernel]:
     """dK = P dY^T and dP = K dY, from which dx; returns (dx, dkernel).
 
-    P is written down anew: a compiler that sees forward and backward in one program computes it once.
+    P is recomputed; XLA's common-subexpression elimination merges it with the forward pass.
     """
     live = live_taps(kernel.shape[0], x.shape[1], geometry)
     dY = dy.reshape(dy.shape[0], -1)
-    dK = patches(x, one, live, geometry) @ dY.T
+    dK = im2col(x, one, live, geometry) @ dY.T
     dead = (live.start, kernel.shape[0] - live.stop)
     dkernel = jnp.pad(
         dK.reshape(len(live), len(live), *kernel.shape[2:]), (dead, dead, (0, 0), (0, 0))
     )
-    dP = _matrix(kernel, live) @ dY
-    return patches_backward(dP, x, live, geometry), dkernel
+    dP = _kernel_matrix(kernel, live) @ dY
+    return im2col_backward(dP, x, live, geometry), dkernel
 
 
-def patch_bytes(x: Maps, kernel: Kernel, geometry: Geometry) -> int:
-    """Of all patches of a batch."""
+def im2col(x: Maps, one: OpaqueOne, live: range, geometry: Geometry) -> Patches:
+    """P: a row for each live tap (u, v) and channel, a column for each output, batch included."""
+    stride, _, size = geometry
+    x = pad_input(x, live.stop, geometry)
+    span = (size - 1) * stride + 1
+    # Stacked in two steps, this is one loop to XLA; concatenated in one step, patches are written twice.
+    rows = [
+        jnp.stack([x[:, u : u + span : stride, v : v + span : stride] * one for v in live])
+        for u in live
+    ]
+    return jnp.stack(rows).reshape(-1, size**2 * x.shape[-1])
+
+
+def im2col_backward(dP: Patches, x: Maps, live: range, geometry: Geometry) -> Maps:
+    """dx (col2im): the gradients of all taps, added where each tap read x."""
+    size, batch = geometry.output_size, x.shape[-1]
+    dtaps = iter(dP.reshape(len(live) ** 2, -1, size, size, batch))
+    dx = jnp.zeros_like(x)
+    for u in live:
+        for v in live:
+            dx = dx + _tap_backward(next(dtaps), (u, v), x.shape[1], geometry)
+    return dx
+
+
+def _tap_backward(
+    dtap: Float[Array, "channels rows columns batch"],
+    tap: tuple[int, int],
+    height: int,
+    geometry: Geometry,
+) -> Float[Array, "channels _ _ batch"]:
+    """dx of one tap: dtap at the positions that the tap reads, 0 elsewhere."""
+    stride, before, size = geometry
+    span = (size - 1) * stride + 1
+    rows, columns = ((t - before, height - span - t + before, stride - 1) for t in tap)
+    return lax.pad(dtap, jnp.zeros((), dtap.dtype), ((0, 0, 0), rows, columns, (0, 0, 0)))
+
+
+def im2col_bytes(x: Maps, kernel: Kernel, geometry: Geometry) -> int:
+    """Size of a batch's patch matrix."""
     taps = len(live_taps(kernel.shape[0], x.shape[1], geometry)) ** 2
     channels, *_, batch = x.shape
-    return taps * channels * geometry.size**2 * batch * x.dtype.itemsize
+    return taps * channels * geometry.output_size**2 * batch * x.dtype.itemsize
 
 
 def live_taps(taps: int, height: int, geometry: Geometry) -> range:
-    """Along one axis, the taps that ever see the map; the others see zeros, and their gradient is 0.
+    """Along one axis, the taps that ever read the input; the others read padding, and their gradient is 0.
 
-    A 3x3 kernel on a 1x1 map has a single live one of nine.
+    A 3x3 kernel on a 1x1 input has one live tap of nine.
     """
     stride, before, size = geometry
     live = [
@@ -56,43 +92,7 @@ def live_taps(taps: int, height: int, geometry: Geometry) -> range:
     return range(live[0], live[-1] + 1)
 
 
-def patches(x: Maps, one: One, live: range, geometry: Geometry) -> Patches:
-    """For each live tap (u, v), x as that tap sees it; rows are taps and channels, columns outputs."""
-    stride, _, size = geometry
-    x = padded(x, live.stop, geometry)
-    reach = (size - 1) * stride + 1
-    # Times a 1 that the compiler can't see through: mere copies it would leave to one core. Stacked in two
-    # steps they are one loop to it; all at once, each is written twice.
-    rows = [
-        jnp.stack([x[:, u : u + reach : stride, v : v + reach : stride] * one for v in live])
-        for u in live
-    ]
-    return jnp.stack(rows).reshape(-1, size**2 * x.shape[-1])
-
-
-def patches_backward(dP: Patches, x: Maps, live: range, geometry: Geometry) -> Maps:
-    """dx: what each tap saw, added up at the place where it saw it."""
-    size, batch = geometry.size, x.shape[-1]
-    parts = iter(dP.reshape(len(live) ** 2, -1, size, size, batch))
-    dx = jnp.zeros_like(x)
-    for u in live:
-        for v in live:
-            dx = dx + _seen_backward(next(parts), u, v, x.shape[1], geometry)
-    return dx
-
-
-def _seen_backward(dseen: Maps, u: int, v: int, height: int, geometry: Geometry) -> Maps:
-    """dx of one tap: dseen at the places that it was seen at, 0 elsewhere."""
-    stride, before, size = geometry
-    reach = (size - 1) * stride + 1
-
-    def put(tap: int) -> tuple[int, int, int]:
-        return tap - before, height - reach - tap + before, stride - 1
-
-    return lax.pad(dseen, jnp.zeros((), dseen.dtype), ((0, 0, 0), put(u), put(v), (0, 0, 0)))
-
-
-def _matrix(kernel: Kernel, live: range) -> Float[Array, "taps*inputs filters"]:
+def _kernel_matrix(kernel: Kernel, live: range) -> Float[Array, "taps_and_channels filters"]:
     """K: the kernel's live taps as the rows of a matrix."""
     taps = slice(live.start, live.stop)
     return kernel[taps, taps].reshape(-1, kernel.shape[-1])

@@ -1,4 +1,4 @@
-"""Pooling of maps (channels, height, width, batch); each a value that a block holds in its field."""
+"""Poolings of a convolution's outputs (filters, rows, columns, batch)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,22 +7,22 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-Maps = Float[Array, "channels height width batch"]
+from fmnist_jax.ops.geometry import Outputs
+
+Pooled = Float[Array, "filters pooled_rows pooled_columns batch"]
+Windows = tuple[Pooled, Pooled, Pooled, Pooled]
+"""Outputs by their position in each 2x2 window: upper left, upper right, lower left, lower right."""
 
 
-Windows = tuple[Maps, Maps, Maps, Maps]
-"""Maps by their place in each 2x2 window: upper left, upper right, lower left, lower right."""
-
-
-def window(x: Maps) -> Windows:
-    """The four places of each 2x2 window, stride 2; an odd last row or column is dropped."""
-    x = x[:, : even(x.shape[1]), : even(x.shape[2])]
+def split_windows(x: Outputs) -> Windows:
+    """The four positions of each 2x2 window, stride 2; an odd last row or column is dropped."""
+    x = x[:, : round_to_even(x.shape[1]), : round_to_even(x.shape[2])]
     return x[:, ::2, ::2], x[:, ::2, 1::2], x[:, 1::2, ::2], x[:, 1::2, 1::2]
 
 
-def window_backward(dY: Windows) -> Maps:
-    """dx of an even height and width: each entry back at its place."""
-    a, b, c, d = (place[:, :, None, :, None] for place in dY)
+def split_windows_backward(dY: Windows) -> Outputs:
+    """dx for an even height and width: each entry at its position."""
+    a, b, c, d = (position[:, :, None, :, None] for position in dY)
     is_lower = jnp.arange(2).reshape(1, 1, 2, 1, 1, 1) == 1
     is_right = jnp.arange(2).reshape(1, 1, 1, 1, 2, 1) == 1
     dx = jnp.where(is_lower, jnp.where(is_right, d, c), jnp.where(is_right, b, a))
@@ -30,13 +30,13 @@ def window_backward(dY: Windows) -> Maps:
 
 
 @jax.custom_vjp
-def largest(a: Maps, b: Maps, c: Maps, d: Maps) -> Maps:
-    """The largest of each window."""
+def window_max(a: Pooled, b: Pooled, c: Pooled, d: Pooled) -> Pooled:
+    """The largest entry of each window."""
     return jnp.maximum(jnp.maximum(a, b), jnp.maximum(c, d))
 
 
-def largest_backward(residuals: tuple[Maps, ...], dy: Maps) -> Windows:
-    """dy for the window's largest, the first one (row by row) where several are, 0 for the others."""
+def window_max_backward(residuals: Windows, dy: Pooled) -> Windows:
+    """dy for the window's largest entry, for the first one (row by row) of equals; 0 for the others."""
     a, b, c, y = residuals
     is_a, is_b, is_c = a == y, b == y, c == y
     zero = jnp.zeros((), dy.dtype)
@@ -48,92 +48,93 @@ def largest_backward(residuals: tuple[Maps, ...], dy: Maps) -> Windows:
     )
 
 
-def _largest_forward(a: Maps, b: Maps, c: Maps, d: Maps) -> tuple[Maps, tuple[Maps, ...]]:
-    y = largest(a, b, c, d)
+def _window_max_forward(a: Pooled, b: Pooled, c: Pooled, d: Pooled) -> tuple[Pooled, Windows]:
+    y = window_max(a, b, c, d)
     return y, (a, b, c, y)
 
 
-largest.defvjp(_largest_forward, largest_backward)
+window_max.defvjp(_window_max_forward, window_max_backward)
 
 
-def mean(a: Maps, b: Maps, c: Maps, d: Maps) -> Maps:
+def window_mean(a: Pooled, b: Pooled, c: Pooled, d: Pooled) -> Pooled:
     """The mean of each window."""
     return 0.25 * ((a + b) + (c + d))
 
 
 @jax.custom_vjp
-def max_pool(x: Maps) -> Maps:
-    """The largest of each 2x2 window, stride 2; an odd last row or column is dropped."""
-    return largest(*window(x))
+def max_pool(x: Outputs) -> Pooled:
+    """The largest entry of each 2x2 window, stride 2; an odd last row or column is dropped."""
+    return window_max(*split_windows(x))
 
 
-def max_pool_backward(x: Maps, dy: Maps) -> tuple[Maps]:
-    """dx = dy where x is its window's largest, the first one (row by row) where several are."""
-    a, b, c, d = window(x)
-    y = largest(a, b, c, d)
+def max_pool_backward(x: Outputs, dy: Pooled) -> tuple[Outputs]:
+    """dx = dy at each window's largest entry, at the first one (row by row) of equals; 0 elsewhere."""
+    a, b, c, d = split_windows(x)
+    y = window_max(a, b, c, d)
     first = jnp.where(a == y, 0, jnp.where(b == y, 1, jnp.where(c == y, 2, 3)))
-    place = jnp.arange(4).reshape(1, 1, 2, 1, 2, 1)
-    here = first[:, :, None, :, None] == place
-    dx = jnp.where(here, dy[:, :, None, :, None], jnp.zeros((), dy.dtype))
-    dx = dx.reshape(x.shape[0], even(x.shape[1]), even(x.shape[2]), x.shape[3])
+    position = jnp.arange(4).reshape(1, 1, 2, 1, 2, 1)
+    is_first = first[:, :, None, :, None] == position
+    dx = jnp.where(is_first, dy[:, :, None, :, None], jnp.zeros((), dy.dtype))
+    dx = dx.reshape(x.shape[0], round_to_even(x.shape[1]), round_to_even(x.shape[2]), x.shape[3])
     return (jnp.pad(dx, ((0, 0), (0, x.shape[1] % 2), (0, x.shape[2] % 2), (0, 0))),)
 
 
 max_pool.defvjp(lambda x: (max_pool(x), x), max_pool_backward)
 
 
-def average_pool(x: Maps) -> Maps:
+def average_pool(x: Outputs) -> Pooled:
     """The mean of each 2x2 window, stride 2; an odd last row or column is dropped."""
-    return mean(*window(x))
+    return window_mean(*split_windows(x))
 
 
-def global_average_pool(x: Maps) -> Maps:
-    """The mean of each whole map, height and width becoming 1."""
+def global_average_pool(x: Outputs) -> Float[Array, "filters 1 1 batch"]:
+    """The mean of each whole map."""
     return x.mean(axis=(1, 2), keepdims=True)
 
 
-def no_pool(x: Maps) -> Maps:
-    """x."""
+def no_pool(x: Outputs) -> Outputs:
+    """Return x."""
     return x
 
 
 @dataclass(frozen=True)
 class Pooling:
-    """A way to make maps smaller."""
+    """A pooling of square maps."""
 
     name: str
-    forward: Callable[[Maps], Maps]
+    forward: Callable[[Outputs], Pooled]
     size: Callable[[int], int]
-    """Height (or width) of a map to that of the pooled one."""
+    """Maps the height (or width) of the input to that of the result."""
     used: Callable[[int], int]
-    """Of so many rows (or columns), how many it looks at; 0 where the map is too small for it."""
-    of_windows: Callable[[Maps, Maps, Maps, Maps], Maps] | None = None
-    """`forward` from its maps' `Windows`, where it is made of them."""
+    """Maps the number of input rows (or columns) to how many of them count; 0 if there are too few."""
+    forward_windows: Callable[[Pooled, Pooled, Pooled, Pooled], Pooled] | None = None
+    """`forward` from `split_windows` of the input; None for a pooling that is not of 2x2 windows."""
 
 
-def halved(size: int) -> int:
+def half(size: int) -> int:
     """size / 2, rounded down."""
     return size // 2
 
 
-def collapsed(size: int) -> int:
-    """1."""
-    return 1
-
-
-def kept(size: int) -> int:
-    """size."""
-    return size
-
-
-def even(size: int) -> int:
+def round_to_even(size: int) -> int:
     """The largest even number up to size."""
     return size // 2 * 2
 
 
-MAX = Pooling("max", max_pool, halved, even, largest)
-AVERAGE = Pooling("avg", average_pool, halved, even, mean)
-GLOBAL = Pooling("global", global_average_pool, collapsed, kept)
-NONE = Pooling("none", no_pool, kept, kept)
+def always_one(size: int) -> int:
+    """1, whatever the size."""
+    return 1
+
+
+def same(size: int) -> int:
+    """Return size."""
+    return size
+
+
+MAX = Pooling("max", max_pool, half, round_to_even, window_max)
+AVERAGE = Pooling("avg", average_pool, half, round_to_even, window_mean)
+GLOBAL = Pooling("global", global_average_pool, always_one, same)
+NONE = Pooling("none", no_pool, same, same)
 
 POOLINGS = {pooling.name: pooling for pooling in (MAX, AVERAGE, GLOBAL, NONE)}
+"""All poolings by the name that files and command lines use: a new one is defined here and added here."""

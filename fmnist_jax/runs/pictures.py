@@ -57,7 +57,6 @@ def predictions(test: Assessment, dataset: Dataset) -> dict[str, Figure]:
         return plots.predictions(
             images[indices],
             labels[indices],
-            test.predictions[indices],
             test.probabilities[indices],
             dataset.class_names,
             title=title,

@@ -1,6 +1,6 @@
-"""The hand-written gradient behind JAX's own face, for users of `jax.grad`, Flax and optax."""
+"""The hand-written gradient for users of `jax.grad`, Flax and optax, by `jax.custom_vjp`."""
 
-from functools import partial
+import functools
 
 import jax
 from jaxtyping import Array, Key
@@ -12,14 +12,31 @@ from fmnist_jax.scratch.mlp import Cache, Inputs, Logits, MLPConfig, Parameters
 def apply(
     parameters: Parameters, X: Inputs, config: MLPConfig, key: Key[Array, ""] | None = None
 ) -> Logits:
-    """The MLP's logits; `jax.grad` of anything built on them runs `mlp.backward`.
+    """Return the logits of the MLP; `jax.grad` through this function runs `mlp.backward`.
 
     Differentiable in the parameters and in X, in reverse mode, once.
+
+    Args:
+        parameters: One `Dense` a layer.
+        X: Inputs (batch, inputs).
+        config: The network.
+        key: Draws the dropout masks; None means no dropout.
+
+    Returns:
+        The logits (batch, classes).
+
+    Examples:
+        >>> config = MLPConfig((4, 3, 2))
+        >>> parameters = mlp.init(jax.random.key(0), config)
+        >>> X = jax.numpy.ones((5, 4))
+        >>> gradients = jax.grad(lambda p: apply(p, X, config).sum())(parameters)
+        >>> [layer.W.shape for layer in gradients]
+        [(4, 3), (3, 2)]
     """
     return _apply(parameters, X, config, key)
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(2,))
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
 def _apply(
     parameters: Parameters, X: Inputs, config: MLPConfig, key: Key[Array, ""] | None
 ) -> Logits:

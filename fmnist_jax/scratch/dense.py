@@ -1,4 +1,7 @@
-"""The dense layer Z = A W + b, its backward beneath it, and its count of operations."""
+"""The dense layer Z = A W + b, with its backward beneath it.
+
+Rows are examples. Literature with examples as columns writes Z = W A + b, dW = dZ A^T, dA = W^T dZ.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -19,17 +22,44 @@ class Dense(NamedTuple):
 
 
 def dense(A: Inputs, layer: Dense) -> Units:
-    """Z = A W + b, b added to every row."""
+    """Return Z = A W + b, with b added to every row.
+
+    Args:
+        A: Inputs of the layer (batch, inputs).
+        layer: W (inputs, units) and b (units,).
+
+    Returns:
+        Z (batch, units).
+
+    Examples:
+        >>> import jax.numpy as jnp
+        >>> layer = Dense(W=jnp.array([[1.0], [2.0]]), b=jnp.array([0.5]))
+        >>> dense(jnp.array([[3.0, 4.0]]), layer).tolist()
+        [[11.5]]
+    """
     return A @ layer.W + layer.b[None, :]
 
 
 def dense_backward(dZ: Units, A: Inputs, layer: Dense) -> tuple[Dense, Inputs]:
-    """dW = A^T dZ, db = sum of dZ over the batch, dA = dZ W^T; returns ((dW, db), dA)."""
+    """Return dW = A^T dZ and db = sum of dZ over the batch, and dA = dZ W^T.
+
+    Args:
+        dZ: Gradient of the loss with respect to Z (batch, units).
+        A: Inputs of the forward pass (batch, inputs).
+        layer: Its parameters.
+
+    Returns:
+        (dW and db as a `Dense`, dA).
+
+    References:
+        D. Rumelhart, G. Hinton and R. Williams, Learning representations by back-propagating errors,
+        Nature 323, 1986.
+    """
     return Dense(A.T @ dZ, dZ.sum(axis=0)), dZ @ layer.W.T
 
 
 def dense_layers(sizes: Sequence[tuple[int, int]]) -> tuple[Layer, ...]:
-    """Count dense layers of (inputs, units) each: a multiply-add a weight, biases left out."""
+    """Count dense layers of (inputs, units) each: one multiply-add a weight, biases not counted."""
     return tuple(
         Layer(f"dense {number}", (units,), inputs * units + units, inputs * units)
         for number, (inputs, units) in enumerate(sizes, 1)

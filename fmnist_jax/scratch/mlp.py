@@ -1,10 +1,10 @@
-"""The scratch multilayer perceptron: forward and backward passes and the gradient, by hand.
+"""The multilayer perceptron from scratch: forward pass, backward pass, and the gradient of its objective.
 
-Rows are examples, so report 1's Z = W A + b reads Z = A W + b here, and dW = dZ A^T reads A^T dZ.
-No function in this file differentiates anything: `backward` is the chain rule written out.
+Rows are examples. Report 1 has examples as columns: its Z = W A + b is Z = A W + b here. Nothing here uses
+autodiff: `backward` is the chain rule written out. All functions are pure; `config` must be static under
+`jax.jit`.
 """
 
-import functools
 import math
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -24,7 +24,7 @@ from fmnist_jax.config.fields import (
     of_type,
     whole,
 )
-from fmnist_jax.config.model import Layer, Model, State, Variables
+from fmnist_jax.config.model import Layer, Model, Variables
 from fmnist_jax.errors import UserError
 from fmnist_jax.scratch.activations import RELU, Activation
 from fmnist_jax.scratch.dense import Dense, dense, dense_backward, dense_layers
@@ -50,11 +50,19 @@ def _one_or_more(value: Any) -> Any:
 
 @frozen
 class MLPConfig:
-    """A multilayer perceptron: its layers, activations and loss.
+    """A multilayer perceptron: its layers, activations, regularisation and loss.
 
     Raises:
-        UserError: A field is invalid, or the number of activations fits neither one for all
-            hidden layers nor one for each.
+        UserError: A field is invalid, or `activations` holds neither one for all hidden layers nor
+            one for each.
+
+    Examples:
+        >>> config = MLPConfig((784, 128, 10), dropout=0.2)
+        >>> config.features, config.classes
+        (128, 10)
+        >>> MLPConfig((784, 0, 10))
+        Traceback (most recent call last):
+        fmnist_jax.errors.UserError: layer_sizes must be a whole number from 1 to 1048576, found 0
     """
 
     layer_sizes: tuple[int, ...] = field(
@@ -103,7 +111,7 @@ class MLPConfig:
 
     @property
     def features(self) -> int:
-        """Units of the last hidden layer; without hidden layers, the inputs."""
+        """Units of the last hidden layer; the number of inputs if there is none."""
         return self.layer_sizes[-2]
 
     @property
@@ -113,7 +121,9 @@ class MLPConfig:
 
     def build(self) -> Model:
         """Build the network; the same object for the same configuration."""
-        return _model(self)
+        from fmnist_jax.scratch.model import mlp_model  # which imports this module
+
+        return mlp_model(self)
 
     def first_layer(self, variables: Variables) -> Float[np.ndarray, "units height width"]:
         """Return the first layer's weights, a square picture a unit, as the pixels of an image lie."""
@@ -139,18 +149,31 @@ Parameters = tuple[Dense, ...]
 
 
 class Cache(NamedTuple):
-    """What `forward` computed and `backward` needs again."""
+    """Values of the forward pass that `backward` needs."""
 
     A: tuple[Inputs, ...]
-    """A[0] = X, then each hidden layer's activations after dropout: the inputs of every layer."""
+    """The inputs of each layer: X, then the activations of each hidden layer after dropout."""
     Z: tuple[Units, ...]
-    """Each hidden layer's Z; the last layer's are the logits."""
+    """Z of each hidden layer; Z of the last layer are the logits."""
     masks: tuple[Units, ...]
-    """Each hidden layer's dropout mask; empty without dropout."""
+    """The dropout mask of each hidden layer; empty without dropout."""
 
 
 def init(key: Key[Array, ""], config: MLPConfig, dtype: DTypeLike = jnp.float32) -> Parameters:
-    """Draw the first parameters: one `Dense` a layer, from the inputs to the logits."""
+    """Draw the initial parameters.
+
+    Args:
+        key: A random key, split into one for each layer.
+        config: The network.
+        dtype: Of all parameters.
+
+    Returns:
+        One `Dense` a layer, from the inputs to the logits.
+
+    Examples:
+        >>> [layer.W.shape for layer in init(jax.random.key(0), MLPConfig((4, 3, 2)))]
+        [(4, 3), (3, 2)]
+    """
     sizes = config.layer_sizes
     keys = jax.random.split(key, len(sizes) - 1)
     return tuple(
@@ -165,9 +188,22 @@ def forward(
     config: MLPConfig,
     key: Key[Array, ""] | None = None,
 ) -> tuple[Logits, Cache]:
-    """The logits, and the cache for `backward`.
+    """Run the forward pass: Z = A W + b, A = mask * g(Z) in each hidden layer, then the logits.
 
-    `key` draws the dropout masks; without it nothing is dropped, as for inference.
+    Args:
+        parameters: One `Dense` a layer.
+        X: Inputs (batch, inputs).
+        config: The network.
+        key: Draws the dropout masks; None means no dropout, as for inference.
+
+    Returns:
+        (logits (batch, classes), cache for `backward`).
+
+    Examples:
+        >>> config = MLPConfig((4, 3, 2))
+        >>> logits, cache = forward(init(jax.random.key(0), config), jnp.ones((5, 4)), config)
+        >>> logits.shape, [A.shape for A in cache.A]
+        ((5, 2), [(5, 4), (5, 3)])
     """
     A, As, Zs, masks = X, [X], [], []
     for index, (layer, activation) in enumerate(
@@ -187,7 +223,24 @@ def forward(
 def backward(
     dlogits: Logits, parameters: Parameters, cache: Cache, config: MLPConfig
 ) -> tuple[Parameters, Inputs]:
-    """From dL/dlogits to (the gradients, in the parameters' own pytree, and dL/dX)."""
+    """Run the backward pass, from dL/dlogits to the gradients of all parameters and of X.
+
+    From the last layer to the first: dW = A^T dZ, db = sum of dZ, dA = dZ W^T; then, below each
+    activation, dZ = mask * dA * g'(Z).
+
+    Args:
+        dlogits: dL/dlogits (batch, classes).
+        parameters: One `Dense` a layer.
+        cache: As `forward` returned it for these parameters.
+        config: The network.
+
+    Returns:
+        (gradients in the structure of the parameters, dL/dX (batch, inputs)).
+
+    References:
+        D. Rumelhart, G. Hinton and R. Williams, Learning representations by back-propagating errors,
+        Nature 323, 1986.
+    """
     gradient, dA = dense_backward(dlogits, cache.A[-1], parameters[-1])
     gradients = [gradient]
     for index in reversed(range(len(parameters) - 1)):
@@ -206,7 +259,18 @@ def objective(
     config: MLPConfig,
     key: Key[Array, ""] | None = None,
 ) -> tuple[Float[Array, ""], Logits]:
-    """(the mean loss over the batch plus the L2 penalty, the logits)."""
+    """Return what training minimises: the mean loss over the batch plus c/2 * sum of W^2.
+
+    Args:
+        parameters: One `Dense` a layer.
+        X: Inputs (batch, inputs).
+        labels: Class indices (batch,).
+        config: The network.
+        key: Draws the dropout masks; None means no dropout.
+
+    Returns:
+        (objective, logits (batch, classes)).
+    """
     logits, _ = forward(parameters, X, config, key)
     return _objective_of(logits, parameters, labels, config), logits
 
@@ -218,7 +282,29 @@ def value_and_grad(
     config: MLPConfig,
     key: Key[Array, ""] | None = None,
 ) -> tuple[tuple[Float[Array, ""], Logits], Parameters]:
-    """((objective, logits), gradients), as `jax.value_and_grad(objective, has_aux=True)`."""
+    """Return the objective and its hand-written gradient.
+
+    The result has the form of `jax.value_and_grad(objective, has_aux=True)`.
+
+    Args:
+        parameters: One `Dense` a layer.
+        X: Inputs (batch, inputs).
+        labels: Class indices (batch,).
+        config: The network.
+        key: Draws the dropout masks; None means no dropout.
+
+    Returns:
+        ((objective, logits (batch, classes)), gradients in the structure of the parameters).
+
+    Examples:
+        >>> config = MLPConfig((4, 3, 2))
+        >>> parameters = init(jax.random.key(0), config)
+        >>> X, labels = jnp.ones((5, 4)), jnp.array([0, 1, 1, 0, 1])
+        >>> (loss, logits), gradients = value_and_grad(parameters, X, labels, config)
+        >>> stepped = jax.tree.map(lambda p, dp: p - 0.1 * dp, parameters, gradients)
+        >>> bool(objective(stepped, X, labels, config)[0] < loss)
+        True
+    """
     logits, cache = forward(parameters, X, config, key)
     gradients, _ = backward(config.loss.backward(logits, labels), parameters, cache, config)
     if config.l2:
@@ -236,36 +322,3 @@ def _objective_of(
     if config.l2:
         loss = loss + l2_penalty((layer.W for layer in parameters), config.l2)
     return loss
-
-
-@functools.cache
-def _model(config: MLPConfig) -> Model:
-    """The MLP for training and inference: inputs of any shape are flattened, the state is empty."""
-
-    def initialize(key: Key[Array, ""]) -> Variables:
-        return Variables(init(key, config), {})
-
-    def apply(variables: Variables, inputs: Float[Array, "batch *shape"]) -> Logits:
-        return forward(variables.parameters, flatten(inputs), config)[0]
-
-    def features(variables: Variables, inputs: Float[Array, "batch *shape"]) -> Units:
-        _, cache = forward(variables.parameters, flatten(inputs), config)
-        return cache.A[-1]
-
-    def gradient(
-        variables: Variables,
-        inputs: Float[Array, "batch *shape"],
-        labels: Labels,
-        key: Key[Array, ""],
-    ) -> tuple[tuple[Float[Array, ""], tuple[Logits, State]], Parameters]:
-        (loss, logits), gradients = value_and_grad(
-            variables.parameters, flatten(inputs), labels, config, key
-        )
-        return (loss, (logits, variables.state)), gradients
-
-    return Model(initialize, apply, features, config.loss.forward, gradient)
-
-
-def flatten(inputs: Float[Array, "batch *shape"]) -> Inputs:
-    """Reshape each example to one row."""
-    return inputs.reshape(inputs.shape[0], -1)

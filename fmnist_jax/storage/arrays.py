@@ -11,9 +11,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from fmnist_jax.errors import UserError
+from fmnist_jax.errors import UserError, printable
+from fmnist_jax.storage.files import writing
+from fmnist_jax.storage.manifest import REMEDY
 
 _MAX_REASONS = 8
+_SMALL_FILES_BYTES = 1 << 20
 
 
 def flatten_paths(tree: Any) -> dict[str, Any]:
@@ -66,7 +69,29 @@ def check_finite(arrays: Mapping[str, Any], where: Path | str) -> None:
 
 
 @contextmanager
-def quiet_orbax() -> Iterator[None]:
+def saving(path: Path) -> Iterator[None]:
+    """Raise UserError, with the path and the reason in one line, in place of errors while saving."""
+    try:
+        with writing(path), _quiet_orbax():
+            yield
+    except ValueError as error:  # TensorStore's on a full disk, with pages of details
+        reason = str(error).partition(" [")[0]
+        raise UserError(f"{path}: can't be written ({reason}); free some disk space") from error
+
+
+@contextmanager
+def restoring(path: Path) -> Iterator[None]:
+    """Raise UserError in place of Orbax's errors, which are of many types, about a damaged file."""
+    try:
+        with _quiet_orbax():
+            yield
+    except Exception as error:
+        reason = printable(error)[:200]
+        raise UserError(f"{path}: can't be restored ({reason}); {REMEDY}") from error
+
+
+@contextmanager
+def _quiet_orbax() -> Iterator[None]:
     """Suppress Orbax's log, which warns about a layout that isn't used and repeats every error."""
     logger = logging.getLogger("absl")
     level = logger.level
@@ -77,25 +102,18 @@ def quiet_orbax() -> Iterator[None]:
         logger.setLevel(level)
 
 
-@contextmanager
-def orbax_errors(path: Path) -> Iterator[None]:
-    """Raise UserError, with the path and the reason in one line, in place of errors of saving."""
-    try:
-        yield
-    except ValueError as error:  # TensorStore's on a full disk, with pages of details
-        reason = str(error).partition(" [")[0]
-        raise UserError(f"{path}: can't be written ({reason}); free some disk space") from error
-
-
 def reserve_space(file: Path, arrays: Mapping[str, Any]) -> None:
-    """Write as many bytes as the arrays take to `file` and remove it: a full disk is found early.
+    """Allocate `file` with the size of the arrays and some more, and remove it: a full disk is found early.
 
-    Otherwise each of Orbax's concurrent writers would fail, with an error of its own.
+    Otherwise each of Orbax's concurrent writers would fail, and print an error of its own.
     """
+    size = sum(map(array_bytes, arrays.values())) + _SMALL_FILES_BYTES
     try:
         with file.open("wb") as stream:
-            stream.write(bytes(sum(map(array_bytes, arrays.values()))))
-            stream.flush()
-            os.fsync(stream.fileno())
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(stream.fileno(), 0, size)
+            else:
+                stream.write(bytes(size))
+                stream.flush()
     finally:
         file.unlink(missing_ok=True)

@@ -1,17 +1,15 @@
-"""A training's state on disk, so that what was cut short goes on: two files that take turns.
+"""Training checkpoints: the state after an epoch on disk, from which an interrupted training resumes.
 
-Each file is the SHA-256 of what follows, in hexadecimal, a line's end, and a NumPy archive (.npz) of
-the state's arrays and, as JSON, of all else. The archive is read without pickle, and only where the
-checksum and the key of the run are right: a damaged file is named and the one before it used.
+Orbax's CheckpointManager keeps the last two epochs that were saved, a directory each: `EPOCH/state` has
+the arrays, `EPOCH/progress` everything else as JSON, and `EPOCH/manifest.json`, written last, the SHA-256
+of each file. A checkpoint that is half-written (without a manifest) or damaged is ignored; the one before
+it is used.
 """
 
-import hashlib
-import io
-import json
+import shutil
+import sys
 import time
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,158 +19,221 @@ import jax.numpy as jnp
 import numpy as np
 
 from fmnist_jax.errors import UserError
-from fmnist_jax.storage.files import write_bytes, writing
+from fmnist_jax.storage.arrays import (
+    array_types,
+    flatten_paths,
+    reserve_space,
+    restoring,
+    saving,
+)
+from fmnist_jax.storage.manifest import (
+    MAX_JSON_BYTES,
+    parse_json,
+    read_verified,
+    reading,
+    seal,
+    verify,
+)
 from fmnist_jax.training.early_stopping import EarlyStopping
 from fmnist_jax.training.loop import EpochRecord, FitState
-from fmnist_jax.training.step import TrainState
 
-SHARE = 0.05
-"""An epoch isn't saved while saving has taken a larger share of the training's time; the last one is."""
+MAX_SAVE_TIME_FRACTION = 0.05
+"""An epoch is not saved while saving has taken more than this fraction of the training time."""
 
-DIGEST = 64
-"""Characters of a SHA-256 in hexadecimal."""
+_STATE, _PROGRESS = "state", "progress"
 
 
 class SavedTraining(NamedTuple):
-    """What a training had come to after an epoch."""
+    """What a training checkpoint holds, except for its arrays."""
 
-    arrays: Mapping[str, np.ndarray]
-    """The state's arrays by their places in it: "train.parameters.0.W"."""
     stopping: EarlyStopping
     history: tuple[EpochRecord, ...]
     """Every epoch so far."""
     seconds: float
-    """That training had taken."""
+    """Training time so far."""
+    layout: Mapping[str, str]
+    """`array_types` of the arrays."""
 
 
-def ignore(line: str) -> None:
-    """Say nothing."""
-
-
-def never() -> None:
-    """Never ask a training to stop."""
-
-
-@dataclass
 class TrainingCheckpoints:
-    """Where the state of one training is kept."""
+    """The checkpoints of one training.
 
-    directory: Path
-    """Where the two files are."""
-    key: str
-    """Of the configuration and the data: a snapshot of another run isn't used."""
-    log: Callable[[str], None] = ignore
-    """Told of a damaged file."""
-    stop_requested: Callable[[], BaseException | None] = never
-    """Called after every epoch; what it returns is raised once the epoch is saved."""
-    spent: float = field(default=0.0, init=False)
-    """Seconds that saving has taken."""
-    _turn: int = field(default=0, init=False)
+    Args:
+        directory: Where they are kept; created, in a directory that exists, when the first one is saved.
+        key: Identifies the configuration and the data; checkpoints with another key are ignored.
+        log: Receives one line for each checkpoint that is ignored.
+        stop_requested: Called after every epoch; an exception that it returns is raised once the epoch is
+            saved.
+    """
 
-    @property
-    def files(self) -> tuple[Path, Path]:
-        """The two files."""
-        return tuple(self.directory / f"state_{n}.npz" for n in (1, 2))  # pyright: ignore
+    def __init__(
+        self,
+        directory: Path,
+        key: str,
+        log: Callable[[str], None] | None = None,
+        stop_requested: Callable[[], BaseException | None] | None = None,
+    ) -> None:
+        self.directory = directory
+        self._key = key
+        self._log = log
+        self._stop_requested = stop_requested
+        self._saving_seconds = 0.0
 
     @cached_property
     def newest(self) -> SavedTraining | None:
-        """The last whole snapshot, or None; a damaged file is passed over, `log` saying so."""
-        found: dict[int, SavedTraining] = {}
-        for turn, file in enumerate(self.files):
-            if not file.exists():
-                continue
+        """The last valid checkpoint, or None. Raises UserError if permissions forbid reading it."""
+        for epoch in self._epochs():
             try:
-                found[turn] = unpacked(file.read_bytes(), self.key)
-            except ValueError as error:
-                self.log(f"{file}: {error}; it is passed over")
-        if not found:
-            return None
-        last = max(found, key=lambda turn: len(found[turn].history))
-        self._turn = 1 - last
-        return found[last]
+                return _read(self._path(epoch), self._key)
+            except UserError as error:
+                if self._log is not None:
+                    self._log(f"training checkpoint ignored: {error}")
+        return None
+
+    def restore(self, expected: FitState) -> FitState:
+        """Return the state of `newest`, to continue from.
+
+        Args:
+            expected: A state of this training, or its shapes and types as `jax.eval_shape` returns them.
+
+        Raises:
+            UserError: If the arrays are not those of this network and optimizer.
+        """
+        saved = self.newest
+        if saved is None:
+            raise ValueError(f"{self.directory}: there is no checkpoint to restore")
+        path = self._path(len(saved.history))
+        tree = _arrays(expected)
+        shapes = flatten_paths(tree)
+        if array_types(shapes) != saved.layout:
+            raise UserError(
+                f"{path}: its arrays aren't those of this network and optimizer; resume with the "
+                "fmnist-jax that started the run, or remove it and start again"
+            )
+        import orbax.checkpoint as ocp
+
+        arguments = ocp.args.PyTreeRestore(
+            item=shapes,
+            restore_args={name: ocp.RestoreArgs(restore_type=np.ndarray) for name in shapes},
+        )
+        with restoring(path):
+            found = self._manager.restore(
+                len(saved.history), args=ocp.args.Composite(**{_STATE: arguments})
+            )[_STATE]
+        # Copied, since programs write to the memory of arrays that are donated to them.
+        leaves = [jnp.array(found[name]) for name in shapes]
+        arrays = jax.tree.unflatten(jax.tree.structure(tree), leaves)
+        return FitState(arrays["train"], arrays["best"], saved.stopping, len(saved.history))
 
     def after_epoch(
         self, state: FitState, history: Sequence[EpochRecord], seconds: float, last: bool
     ) -> None:
-        """Save the epoch that has just ended, unless saving took too long so far; `last` always is.
+        """Save the epoch that has just ended, unless saving has taken too much of the time so far.
 
-        Raises UserError where it can't be written, and what `stop_requested` gives.
+        The last epoch is always saved, and so is the one after which a stop is requested.
+
+        Args:
+            state: After the epoch.
+            history: Every epoch so far.
+            seconds: Training time so far.
+            last: Whether this was the last epoch.
+
+        Raises:
+            UserError: If the checkpoint can't be written.
+            BaseException: What `stop_requested` returned.
         """
-        stop = self.stop_requested()
-        if last or stop is not None or self.spent <= SHARE * seconds:
+        stop = None if self._stop_requested is None else self._stop_requested()
+        if last or stop is not None or self._saving_seconds <= MAX_SAVE_TIME_FRACTION * seconds:
             self.save(state, history, seconds)
         if stop is not None:
             raise stop
 
     def check(self) -> None:
-        """Raise what `stop_requested` gives."""
-        stop = self.stop_requested()
+        """Raise the exception that `stop_requested` returns."""
+        stop = None if self._stop_requested is None else self._stop_requested()
         if stop is not None:
             raise stop
 
-    def restore(self, expected: FitState) -> FitState:
-        """The state from which `fit` goes on. Raises UserError for arrays that aren't the model's."""
-        saved = self.newest
-        assert saved is not None
-        places = _by_place(_arrays(expected))
-        if _layout(places) != _layout(saved.arrays):
-            raise UserError(
-                f"{self.directory}: its arrays aren't those of this network and optimizer; go on with the "
-                "fmnist-jax that began the run, or remove it and begin anew"
-            )
-        leaves = [jnp.array(saved.arrays[place]) for place in places]
-        train, best = jax.tree.unflatten(jax.tree.structure(_arrays(expected)), leaves).values()
-        return FitState(train, best, saved.stopping, len(saved.history))
-
     def save(self, state: FitState, history: Sequence[EpochRecord], seconds: float) -> None:
-        """Save an epoch in place of the last but one. Raises UserError where it can't be written."""
-        begun = time.perf_counter()
-        file = self.files[self._turn]
-        self.directory.mkdir(parents=True, exist_ok=True)
-        with writing(file):
-            write_bytes(file, packed(state, history, seconds, self.key))
-        self._turn = 1 - self._turn
-        self.spent += time.perf_counter() - begun
+        """Save an epoch. The checkpoint before it is kept. Raises UserError if it can't be written."""
+        import orbax.checkpoint as ocp
+
+        begin = time.perf_counter()  # after the import, which takes more time than saving
+        arrays = {name: np.asarray(leaf) for name, leaf in flatten_paths(_arrays(state)).items()}
+        progress = {
+            "key": self._key,
+            "stopping": state.stopping,
+            "history": history,
+            "seconds": seconds,
+            "layout": array_types(arrays),
+        }
+        items = ocp.args.Composite(
+            **{_STATE: ocp.args.PyTreeSave(arrays), _PROGRESS: ocp.args.JsonSave(progress)}
+        )
+        with saving(self.directory):
+            manager = self._manager
+            reserve_space(self.directory / "space", arrays)
+            manager.save(len(history), args=items, force=True)
+            seal(self._path(len(history)))
+        self._saving_seconds += time.perf_counter() - begin
+
+    def _epochs(self) -> list[int]:
+        """The epochs of all checkpoints, valid or not, the newest first."""
+        with reading(self.directory):
+            if not self.directory.exists():
+                return []
+            names = [path.name for path in self.directory.iterdir() if path.is_dir()]
+        return sorted((int(name) for name in names if name.isdecimal()), reverse=True)
+
+    def _path(self, epoch: int) -> Path:
+        return self.directory / str(epoch)
+
+    @cached_property
+    def _manager(self) -> Any:
+        """Created when first used: it removes the temporary directories that a killed process left.
+
+        Checkpoints newer than `newest` were ignored; they are removed, since Orbax saves an epoch once.
+        """
+        import orbax.checkpoint as ocp
+
+        valid = 0 if self.newest is None else len(self.newest.history)
+        for epoch in self._epochs():
+            if epoch > valid:
+                shutil.rmtree(self._path(epoch))
+        self.directory.mkdir(exist_ok=True)  # fails if the run's directory was removed
+        # OCDBT: a few files for all arrays, so that syncing them takes less time.
+        handler = ocp.PyTreeCheckpointHandler(
+            use_ocdbt=True, use_zarr3=False, use_compression=False
+        )
+        options = ocp.CheckpointManagerOptions(
+            max_to_keep=2,
+            enable_async_checkpointing=False,
+            cleanup_tmp_directories=True,
+            save_root_metadata=False,
+        )
+        handlers = {_STATE: handler, _PROGRESS: ocp.JsonCheckpointHandler()}
+        return ocp.CheckpointManager(
+            self.directory.absolute(), options=options, item_handlers=handlers
+        )
 
 
-def packed(state: FitState, history: Sequence[EpochRecord], seconds: float, key: str) -> bytes:
-    """A snapshot as the bytes of its file."""
-    told = {"key": key, "stopping": state.stopping, "history": history, "seconds": seconds}
-    arrays = {place: np.asarray(leaf) for place, leaf in _by_place(_arrays(state)).items()}
-    arrays["told"] = np.frombuffer(json.dumps(told).encode(), np.uint8)
-    archive = io.BytesIO()
-    np.savez(archive, **arrays)  # pyright: ignore[reportArgumentType]
-    content = archive.getvalue()
-    return hashlib.sha256(content).hexdigest().encode() + b"\n" + content
-
-
-def unpacked(data: bytes, key: str) -> SavedTraining:
-    """A snapshot from the bytes of its file. Raises ValueError for one that can't be used."""
-    content = memoryview(data)[DIGEST + 1 :]
-    if hashlib.sha256(content).hexdigest().encode() + b"\n" != data[: DIGEST + 1]:
-        raise ValueError("altered or cut short (SHA-256)")
+def _read(path: Path, key: str) -> SavedTraining:
+    """Verify a checkpoint and read its progress. Raises UserError if it can't be used."""
+    checksums = verify(path, sys.maxsize)
+    name = f"{_PROGRESS}/metadata"
+    content = read_verified(path, name, checksums, MAX_JSON_BYTES)
+    values = parse_json(content, path / name)
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            arrays = dict(archive)
-        told = json.loads(arrays.pop("told").tobytes())
-        found, seconds = told["key"], float(told["seconds"])
-        stopping = EarlyStopping(*told["stopping"])
-        history = tuple(EpochRecord(*record) for record in told["history"])
-    except (KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"no snapshot of this fmnist-jax ({error})") from error
+        found, layout = values["key"], dict(values["layout"])
+        stopping = EarlyStopping(*values["stopping"])
+        history = tuple(EpochRecord(*record) for record in values["history"])
+        seconds = float(values["seconds"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path}: written by another version of fmnist-jax ({error})") from error
     if found != key:
-        raise ValueError("a snapshot of another run")
-    return SavedTraining(arrays, stopping, history, seconds)
+        raise UserError(f"{path}: of another run")
+    return SavedTraining(stopping, history, seconds, layout)
 
 
-def _arrays(state: FitState) -> dict[str, TrainState | Any]:
-    return {"train": state.train, "weights": state.best}
-
-
-def _by_place(tree: Any) -> dict[str, Any]:
-    leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
-    return {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in leaves}
-
-
-def _layout(arrays: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
-    return {place: (tuple(leaf.shape), np.dtype(leaf.dtype)) for place, leaf in arrays.items()}
+def _arrays(state: FitState) -> dict[str, Any]:
+    return {"train": state.train, "best": state.best}

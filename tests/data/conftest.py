@@ -1,7 +1,6 @@
-"""A small data set, ways to write it, and a cache of its own for every test."""
+"""A small data set, ways to write it, and a separate cache for every test."""
 
 import gzip
-import hashlib
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 
 from fmnist_jax.data import checksums
+from fmnist_jax.data.checksums import Release
 from fmnist_jax.data.dataset import RawData
 from fmnist_jax.data.synthetic import draw_synthetic
 
@@ -23,7 +23,7 @@ IDX_NAMES = {
 
 @pytest.fixture(autouse=True)
 def cache_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache; no directory is named by the environment."""
+    """An empty cache; the environment names no data directory."""
     monkeypatch.setenv("FMNIST_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.delenv("FMNIST_DATA_DIR", raising=False)
     return tmp_path / "cache"
@@ -36,14 +36,20 @@ def small() -> RawData:
 
 
 @pytest.fixture(scope="session")
-def idx_bytes() -> Callable[[np.ndarray], bytes]:
-    """A function that gives an array as an IDX file's bytes."""
+def early() -> RawData:
+    """As many examples again, which stand for the early release."""
+    return draw_synthetic(40, 20, seed=6)
 
-    def give(array: np.ndarray) -> bytes:
+
+@pytest.fixture(scope="session")
+def idx_bytes() -> Callable[[np.ndarray], bytes]:
+    """A function that returns an array as an IDX file's bytes."""
+
+    def encode(array: np.ndarray) -> bytes:
         header = struct.pack(f">4B{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
         return header + array.astype(np.uint8).tobytes()
 
-    return give
+    return encode
 
 
 @pytest.fixture(scope="session")
@@ -57,12 +63,12 @@ def small_files(small: RawData, idx_bytes: Callable[[np.ndarray], bytes]) -> dic
 
 @pytest.fixture
 def idx_dir(tmp_path: Path, small_files: dict[str, bytes]) -> Path:
-    """A directory with the small data set as IDX files, two of them packed."""
+    """A directory with the small data set as IDX files; the images are packed."""
     directory = tmp_path / "idx"
     directory.mkdir()
     for name, content in small_files.items():
         if "images" in name:
-            (directory / f"{name}.gz").write_bytes(gzip.compress(content))
+            (directory / f"{name}.gz").write_bytes(gzip.compress(content, mtime=0))
         else:
             (directory / name).write_bytes(content)
     return directory
@@ -70,9 +76,9 @@ def idx_dir(tmp_path: Path, small_files: dict[str, bytes]) -> Path:
 
 @pytest.fixture(scope="session")
 def csv_text() -> Callable[..., str]:
-    """A function that gives images and labels as CSV."""
+    """A function that returns images and labels as CSV."""
 
-    def give(images: np.ndarray, labels: np.ndarray | None, header: bool = True) -> str:
+    def encode(images: np.ndarray, labels: np.ndarray | None, header: bool = True) -> str:
         names = [f"pixel{i}" for i in range(1, 785)]
         rows = images.reshape(len(images), 784)
         if labels is not None:
@@ -81,7 +87,7 @@ def csv_text() -> Callable[..., str]:
         lines = [",".join(names)] if header else []
         return "\n".join(lines + [",".join(map(str, row)) for row in rows.tolist()]) + "\n"
 
-    return give
+    return encode
 
 
 @pytest.fixture
@@ -94,15 +100,22 @@ def csv_dir(tmp_path: Path, small: RawData, csv_text: Callable[..., str]) -> Pat
     return directory
 
 
+def release(raw: RawData, parts: tuple[checksums.Part, ...] = checksums.PARTS) -> Release:
+    """What identifies this data set, when the checksums of these parts are known."""
+    sums: dict[tuple[str, checksums.Part], str] = {
+        (split, part): checksums.content_sums(content)[part]
+        for split, content in (("train", raw.train), ("test", raw.test))
+        for part in parts
+    }
+    pixels = raw.train.images.reshape(len(raw.train.images), -1).sum(axis=0, dtype=np.int64)
+    return Release(sums, {column: int(pixels[column - 1]) for column in (300, 400)})
+
+
 @pytest.fixture
-def small_is_known(
-    monkeypatch: pytest.MonkeyPatch, small: RawData, small_files: dict[str, bytes]
-) -> None:
-    """Makes the small data set pass for the real one."""
-    for name, content in small_files.items():
-        monkeypatch.setitem(checksums.FILE_SHA256, name, hashlib.sha256(content).hexdigest())
-    monkeypatch.setitem(checksums.DIGESTS, "train", checksums.content_digest(small.train))
-    monkeypatch.setitem(checksums.DIGESTS, "test", checksums.content_digest(small.test))
+def small_is_known(monkeypatch: pytest.MonkeyPatch, small: RawData, early: RawData) -> None:
+    """Makes `small` the official release, and `early` the early one, of which the labels are known."""
+    monkeypatch.setitem(checksums.RELEASES, "official", release(small))
+    monkeypatch.setitem(checksums.RELEASES, "early", release(early, ("labels",)))
     monkeypatch.setattr(checksums, "CHECKSUM", small.checksum)
     monkeypatch.setattr(checksums, "TRAIN_EXAMPLES", 40)
     monkeypatch.setattr(checksums, "TEST_EXAMPLES", 20)
@@ -110,7 +123,7 @@ def small_is_known(
 
 @pytest.fixture(scope="session")
 def assert_same() -> Callable[[RawData, RawData], None]:
-    """A function that asserts that two data sets hold the same, in the same order and types."""
+    """A function that asserts that two data sets are equal, in order and types too."""
 
     def check(found: RawData, expected: RawData) -> None:
         for a, b in zip(

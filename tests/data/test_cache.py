@@ -1,4 +1,4 @@
-"""The cache: what it gives back, and that it never gives back anything damaged."""
+"""The cache returns what was stored, and never anything damaged."""
 
 import json
 import os
@@ -66,15 +66,18 @@ def test_damage_is_noticed(
         {"content": "../" * 3},
         {"content": 7},
     ],
+    ids=["huge", "negative", "other sizes", "no size", "a path", "a number"],
 )
-def test_a_lying_index_is_noticed(cache_dir: Path, small: RawData, change: dict) -> None:
+def test_a_false_index_is_noticed(cache_dir: Path, small: RawData, change: dict) -> None:
     cache.store("key", small)
     index = cache_dir / "key.json"
     index.write_text(json.dumps(json.loads(index.read_text()) | change))
     assert cache.load("key") is None
 
 
-@pytest.mark.parametrize("text", ["", "[]", "3", "[" * 100_000])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "3", "[" * 100_000], ids=["empty", "list", "number", "deep"]
+)
 def test_an_index_of_another_kind_is_noticed(cache_dir: Path, small: RawData, text: str) -> None:
     cache.store("key", small)
     (cache_dir / "key.json").write_text(text)
@@ -103,10 +106,10 @@ def test_works_without_a_directory_that_can_be_made(
 
 
 def test_a_lock_that_is_held_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "_LOCK_SECONDS", 0)
+    monkeypatch.setattr(cache, "LOCK_SECONDS", 0)
     with cache.lock(), pytest.raises(UserError, match="held by another process"), cache.lock():
         pass
-    with cache.lock():  # given back
+    with cache.lock():  # released
         pass
 
 

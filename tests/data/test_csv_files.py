@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fmnist_jax.data.checksums import content_digest
+from fmnist_jax.data.checksums import release_of
 from fmnist_jax.data.csv_files import find_csv_files, read_csv_files, read_csv_images
 from fmnist_jax.data.dataset import RawData
 from fmnist_jax.errors import UserError
@@ -50,28 +50,38 @@ def text(small: RawData, csv_text: Callable[..., str]) -> str:
     return csv_text(small.test.images[:3], small.test.labels[:3])
 
 
-@pytest.mark.parametrize(
-    ("alter", "said"),
-    [
-        (lambda t: "", "784 columns.*found 1"),
-        (lambda t: t.splitlines()[0] + "\n", "no rows"),
-        (lambda t: t.replace("label,", ""), "whole numbers"),  # a name too few
-        (lambda t: t.replace("pixel784", "label").replace("label", "first", 1), "'label' first"),
-        (lambda t: re.sub(r",[^,]*$", "", t, flags=re.MULTILINE), "'label' first"),
-        (lambda t: re.sub(r"(,[^,]*){9}$", "", t, flags=re.MULTILINE), "found 776"),
-        (lambda t: t[:-20], "whole numbers"),  # cut off
-        (lambda t: t + "3,4\n", "whole numbers"),
-        (lambda t: t.replace(",0,", ",256,", 1), "256"),
-        (lambda t: t.replace(",0,", ",-1,", 1), "-1"),
-        (lambda t: t.replace(",0,", ",0.5,", 1), "0.5"),
-        (lambda t: t.replace(",0,", ",,", 1), "whole numbers"),
-        (lambda t: t.replace(",0,", ",NA,", 1), "NA"),
-        (lambda t: t.replace(",0,", ",cat,", 1), "cat"),
-    ],
-)
-def test_refuses_damaged_files(
-    tmp_path: Path, text: str, alter: Callable[[str], str], said: str
-) -> None:
+DAMAGE: dict[str, tuple[Callable[[str], str], str]] = {
+    "empty": (lambda t: "", "784 columns.*found 1"),
+    "header alone": (lambda t: t.splitlines()[0] + "\n", "no rows"),
+    "a name too few": (lambda t: t.replace("label,", ""), "whole numbers"),
+    "label last": (
+        lambda t: t.replace("pixel784", "label").replace("label", "first", 1),
+        "'label' first",
+    ),
+    "a column too few": (lambda t: re.sub(r",[^,]*$", "", t, flags=re.MULTILINE), "'label' first"),
+    "nine columns too few": (
+        lambda t: re.sub(r"(,[^,]*){9}$", "", t, flags=re.MULTILINE),
+        "found 776",
+    ),
+    "cut off": (lambda t: t[:-20], "whole numbers"),
+    "a short row": (lambda t: t + "3,4\n", "whole numbers"),
+    "a long row": (lambda t: t.rstrip() + ",0\n", "whole numbers"),
+    "a line without an end": (lambda t: t + "0," * 40_000, "line of 65536 bytes or more"),
+    "256": (lambda t: t.replace(",0,", ",256,", 1), "256"),
+    "-1": (lambda t: t.replace(",0,", ",-1,", 1), "-1"),
+    "0.5": (lambda t: t.replace(",0,", ",0.5,", 1), "0.5"),
+    "1e2": (lambda t: t.replace(",0,", ",1e2,", 1), "1e2"),
+    "no digits": (lambda t: t.replace(",0,", ",,", 1), "whole numbers"),
+    "NA": (lambda t: t.replace(",0,", ",NA,", 1), "NA"),
+    "text": (lambda t: t.replace(",0,", ",cat,", 1), "cat"),
+    "quotes": (lambda t: t.replace(",0,", ',"0",', 1), "whole numbers"),
+    "a comment": (lambda t: t.replace(",0,", ",0#,", 1), "whole numbers"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_refuses_damaged_files(tmp_path: Path, text: str, damage: str) -> None:
+    alter, said = DAMAGE[damage]
     path = tmp_path / "images.csv"
     path.write_text(alter(text))
     with pytest.raises(UserError, match=said) as caught:
@@ -92,8 +102,19 @@ def test_a_first_row_without_names_is_no_header(
         read_csv_images(path)
 
 
+def test_a_byte_order_mark_and_blank_lines_are_skipped(
+    tmp_path: Path, text: str, small: RawData
+) -> None:
+    path = tmp_path / "images.csv"
+    for content in (text, text.split("\n", 1)[1]):
+        path.write_bytes(b"\xef\xbb\xbf" + content.replace("\n", "\n\n").encode())
+        np.testing.assert_array_equal(read_csv_images(path)[0], small.test.images[:3])
+
+
 @pytest.mark.parametrize(
-    "names", [[f"{i}x{j}" for i in range(28) for j in range(28)], [f'"p{i}"' for i in range(784)]]
+    "names",
+    [[f"{i}x{j}" for i in range(28) for j in range(28)], [f'"p{i}"' for i in range(784)]],
+    ids=["coordinates", "quoted"],
 )
 def test_names_of_other_kinds_are_a_header(
     tmp_path: Path, csv_text: Callable[..., str], small: RawData, names: list[str]
@@ -111,7 +132,7 @@ def test_missing_files_and_directories(tmp_path: Path) -> None:
 
 
 def read_or_refuse(path: Path, content: bytes) -> None:
-    """Assert that the file gives whole images or one line that names it."""
+    """Assert that the file gives whole images or an error of one line that names it."""
     path.write_bytes(content)
     try:
         images, labels = read_csv_images(path)
@@ -187,19 +208,39 @@ def test_a_directory_needs_labels(
         read_directory(csv_dir)
 
 
+def test_the_short_names_of_kaggle(csv_dir: Path, small: RawData) -> None:
+    for split in ("train", "test"):
+        (csv_dir / f"fashion-mnist_{split}.csv").rename(csv_dir / f"{split}.csv")
+    np.testing.assert_array_equal(read_directory(csv_dir).test.images, small.test.images)
+    (csv_dir / "train.csv").rename(csv_dir / "fashion-mnist_train.csv")
+    with pytest.raises(UserError, match=r"fashion-mnist_test\.csv, train\.csv missing"):
+        find_csv_files(csv_dir)
+
+
 @pytest.mark.usefixtures("small_is_known")
-def test_verifies_content_in_any_order(
-    csv_dir: Path, small: RawData, csv_text: Callable[..., str]
+def test_verifies_the_content_in_the_order_of_a_release(
+    csv_dir: Path, small: RawData, early: RawData, csv_text: Callable[..., str]
 ) -> None:
-    path = csv_dir / "fashion-mnist_train.csv"
-    images, labels = small.train.images[::-1].copy(), small.train.labels[::-1].copy()
-    path.write_text(csv_text(images, labels))
-    assert content_digest(read_directory(csv_dir, verify=True).train) == content_digest(small.train)
+    assert release_of(read_directory(csv_dir, verify=True)) == "official"
+    train, test = csv_dir / "fashion-mnist_train.csv", csv_dir / "fashion-mnist_test.csv"
+    images, labels = small.train.images.copy(), small.train.labels
+    train.write_text(csv_text(images[::-1], labels[::-1]))
+    with pytest.raises(UserError, match=r"fashion-mnist_train\.csv: .*order of neither release"):
+        read_directory(csv_dir, verify=True)
+    read_directory(csv_dir, verify=False)
     images[3, 14, 14] ^= 1
-    path.write_text(csv_text(images, labels))
+    train.write_text(csv_text(images, labels))
     with pytest.raises(UserError, match=r"fashion-mnist_train\.csv: altered"):
         read_directory(csv_dir, verify=True)
-    (csv_dir / "fashion-mnist_test.csv").rename(path)
-    (csv_dir / "fashion-mnist_test.csv").write_text(csv_text(*small.train))
-    with pytest.raises(UserError, match=r"train.*found that of test.*swapped"):
+    test.rename(train)
+    test.write_text(csv_text(*small.train))
+    with pytest.raises(UserError, match=r"train.*found the test images.*swapped"):
         read_directory(csv_dir, verify=True)
+    train.write_text(csv_text(*early.train))
+    with pytest.raises(UserError, match=r"found the train images.*swapped"):
+        read_directory(csv_dir, verify=True)
+    test.write_text(csv_text(*small.test))
+    with pytest.raises(UserError, match=r"early release with test labels of the official"):
+        read_directory(csv_dir, verify=True)
+    test.write_text(csv_text(*early.test))
+    assert release_of(read_directory(csv_dir, verify=True)) == "early"

@@ -62,7 +62,7 @@ def test_fetches_once(
     assert [p.name for p in cache_dir.iterdir()] == ["debian"]  # nothing else stays behind
     debian.load_package()
     assert log.read_text().split() == ["update", "dataset-fashion-mnist"]
-    # Damaged or incomplete files are fetched anew.
+    # Damaged or incomplete files are fetched again.
     (cache_dir / "debian" / "t10k-labels-idx1-ubyte").write_text("damaged")
     assert_same(debian.load_package(), small)
     (cache_dir / "debian" / "t10k-labels-idx1-ubyte").unlink()
@@ -84,6 +84,7 @@ def test_content_is_always_checked(programs: Callable[[str, str], None]) -> None
         (APT_GET, "import sys; sys.exit('dpkg-deb: error: not a package')", "not a package"),
         (APT_GET, "", "has no /usr/share"),
     ],
+    ids=["unknown package", "apt-get fails", "dpkg-deb fails", "empty package"],
 )
 def test_failures_leave_nothing(
     programs: Callable[[str, str], None], cache_dir: Path, apt_get: str, dpkg_deb: str, said: str
@@ -98,7 +99,7 @@ def test_a_program_that_hangs(
     programs: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     programs("import threading; threading.Event().wait()", "")
-    monkeypatch.setattr(debian, "_UPDATE_SECONDS", 0.1)
+    monkeypatch.setattr(debian, "UPDATE_SECONDS", 0.1)
     with pytest.raises(UserError, match=r"apt-get gave no answer within 0\.1 s"):
         debian.load_package()
 

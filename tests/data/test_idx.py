@@ -1,4 +1,4 @@
-"""The IDX reader: what it reads, and the one line it answers damaged files with."""
+"""The IDX reader: what it reads, and the error of one line for damaged files."""
 
 import gzip
 import struct
@@ -18,13 +18,35 @@ from fmnist_jax.errors import UserError
 
 VALID = struct.pack(">4B3I", 0, 0, 8, 3, 2, 3, 4) + bytes(range(24))
 
+
+def packed(content: bytes) -> bytes:
+    """The same bytes each time: gzip's header would have the time."""
+    return gzip.compress(content, mtime=0)
+
+
+DAMAGED = {
+    "empty": (b"", "magic"),
+    "a picture": (b"\x89PNG\r\n\x1a\n" + bytes(20), "0x89504e47"),
+    "floats": (b"\0\0\x0d" + VALID[3:], "magic"),
+    "two dimensions": (b"\0\0\x08\x02" + VALID[4:], "magic"),
+    "cut header": (VALID[:10], "within its header"),
+    "cut": (VALID[:-1], "promises 24 bytes"),
+    "cut before packing": (packed(VALID[:-1]), "found 23"),
+    "too long": (VALID + b"x", "more than the 24"),
+    "too long before packing": (packed(VALID + b"x"), "more than the 24"),
+    "packed and cut": (packed(VALID)[:-9], "damaged or cut off"),
+    "another checksum of gzip": (packed(VALID)[:-8] + bytes(8), "damaged or cut off"),
+    "no stream": (b"\x1f\x8b" + bytes(30), "damaged or cut off"),
+    "no images": (struct.pack(">4B3I", 0, 0, 8, 3, 0, 28, 28), "promises nothing"),
+}
+
 fuzz = settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
 def read_bytes(path: Path, content: bytes) -> np.ndarray | None:
-    """Read a file with this content; None where it is refused, in one line that names it."""
+    """Read a file with this content; None if it is refused by one line that names it."""
     path.write_bytes(content)
     try:
         return read_idx(path)
@@ -35,7 +57,7 @@ def read_bytes(path: Path, content: bytes) -> np.ndarray | None:
     return None
 
 
-@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.parametrize("pack", [bytes, packed], ids=["plain", "packed"])
 def test_reads_images_and_labels(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
     images = read_bytes(tmp_path / "images", pack(VALID))
     np.testing.assert_array_equal(images, np.arange(24, dtype=np.uint8).reshape(2, 3, 4))
@@ -43,25 +65,9 @@ def test_reads_images_and_labels(tmp_path: Path, pack: Callable[[bytes], bytes])
     np.testing.assert_array_equal(labels, np.array([7, 8, 9], np.uint8))
 
 
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        (b"", "magic"),
-        (b"\x89PNG\r\n\x1a\n" + bytes(20), "0x89504e47"),
-        (b"\0\0\x0d" + VALID[3:], "magic"),
-        (b"\0\0\x08\x02" + VALID[4:], "magic"),
-        (VALID[:10], "within its header"),
-        (VALID[:-1], "promises 24 bytes"),
-        (gzip.compress(VALID[:-1]), "found 23"),
-        (VALID + b"x", "more than the 24"),
-        (gzip.compress(VALID + b"x"), "more than the 24"),
-        (gzip.compress(VALID)[:-9], "damaged or cut off"),
-        (gzip.compress(VALID)[:-8] + bytes(8), "damaged or cut off"),
-        (b"\x1f\x8b" + bytes(30), "damaged or cut off"),
-        (struct.pack(">4B3I", 0, 0, 8, 3, 0, 28, 28), "promises nothing"),
-    ],
-)
-def test_refuses_damaged_files(tmp_path: Path, content: bytes, said: str) -> None:
+@pytest.mark.parametrize("damage", DAMAGED)
+def test_refuses_damaged_files(tmp_path: Path, damage: str) -> None:
+    content, said = DAMAGED[damage]
     path = tmp_path / "file"
     path.write_bytes(content)
     with pytest.raises(UserError, match=said) as caught:
@@ -69,7 +75,7 @@ def test_refuses_damaged_files(tmp_path: Path, content: bytes, said: str) -> Non
     assert str(path) in str(caught.value)
 
 
-@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.parametrize("pack", [bytes, packed], ids=["plain", "packed"])
 def test_believes_no_promise_of_terabytes(
     tmp_path: Path, pack: Callable[[bytes], bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -85,7 +91,7 @@ def test_believes_no_promise_of_terabytes(
 
 
 def test_unpacks_no_more_than_the_header_promises(tmp_path: Path) -> None:
-    (tmp_path / "file").write_bytes(gzip.compress(VALID + bytes(50_000_000)))
+    (tmp_path / "file").write_bytes(packed(VALID + bytes(50_000_000)))
     tracemalloc.start()
     try:
         with pytest.raises(UserError, match="more than the 24"):
@@ -123,7 +129,7 @@ def test_fuzz_arbitrary_bytes(tmp_path: Path, content: bytes, magic: bytes) -> N
 @fuzz
 @given(st.data())
 def test_fuzz_mutated_files(tmp_path: Path, data: st.DataObject) -> None:
-    content = bytearray(data.draw(st.sampled_from([VALID, gzip.compress(VALID, mtime=0)])))
+    content = bytearray(data.draw(st.sampled_from([VALID, packed(VALID)])))
     for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(0, len(content)))
         end = data.draw(st.integers(at, min(len(content), at + 3)))
@@ -182,8 +188,23 @@ def test_labels_of_the_other_split(idx_dir: Path) -> None:
 def test_swapped_training_and_test_files(idx_dir: Path) -> None:
     swap(idx_dir / "train-labels-idx1-ubyte", idx_dir / "t10k-labels-idx1-ubyte")
     swap(idx_dir / "train-images-idx3-ubyte.gz", idx_dir / "t10k-images-idx3-ubyte.gz")
-    with pytest.raises(UserError, match=r"train-images.*found that of t10k-images.*swapped"):
+    with pytest.raises(
+        UserError, match=r"train-images.*expected the train images, found the test.*swapped"
+    ):
         read_directory(idx_dir, verify=True)
+
+
+@pytest.mark.usefixtures("small_is_known")
+def test_labels_of_the_early_release_with_official_images(
+    idx_dir: Path, early: RawData, idx_bytes: Callable[[np.ndarray], bytes]
+) -> None:
+    (idx_dir / "train-labels-idx1-ubyte").write_bytes(idx_bytes(early.train.labels))
+    with pytest.raises(
+        UserError,
+        match=r"train-labels-idx1-ubyte: labels of the early release with images of the",
+    ):
+        read_directory(idx_dir, verify=True)
+    read_directory(idx_dir, verify=False)
 
 
 @pytest.mark.usefixtures("small_is_known")
@@ -192,7 +213,7 @@ def test_altered_content(idx_dir: Path, small_files: dict[str, bytes]) -> None:
     name = "train-images-idx3-ubyte"
     altered = bytearray(small_files[name])
     altered[-1] ^= 1
-    (idx_dir / f"{name}.gz").write_bytes(gzip.compress(bytes(altered)))
+    (idx_dir / f"{name}.gz").write_bytes(packed(bytes(altered)))
     with pytest.raises(UserError, match=r"train-images.*altered.*SHA-256.*--no-verify"):
         read_directory(idx_dir, verify=True)
     read_directory(idx_dir, verify=False)
@@ -207,7 +228,7 @@ def test_label_out_of_range(idx_dir: Path, small_files: dict[str, bytes]) -> Non
 
 def test_images_of_another_size(idx_dir: Path, idx_bytes: Callable[[np.ndarray], bytes]) -> None:
     wrong = idx_bytes(np.zeros((40, 32, 30), np.uint8))
-    (idx_dir / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(wrong))
+    (idx_dir / "train-images-idx3-ubyte.gz").write_bytes(packed(wrong))
     with pytest.raises(UserError, match=r"train-images.*28x28.*32x30"):
         read_directory(idx_dir)
 

@@ -3,12 +3,14 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import pytest
 
+from fmnist_jax.data import sources
 from fmnist_jax.data.checksums import CHECKSUM
 from fmnist_jax.data.dataset import CLASS_NAMES, RawData
 from fmnist_jax.data.loading import DataConfig, describe, load_dataset
@@ -64,9 +66,10 @@ def test_a_directory_may_be_a_str(idx_dir: Path, monkeypatch: pytest.MonkeyPatch
         ("split_seed", "1"),
         ("verify", 0),
     ],
+    ids=str,
 )
 def test_values_that_cannot_be_are_refused(field: str, value: Any) -> None:
-    with pytest.raises(UserError, match=rf"^{field}: expected .*, found ") as caught:
+    with pytest.raises(UserError, match=rf"^{field} must be .*, found ") as caught:
         DataConfig(**{field: value})
     assert str(caught.value).endswith(f"found {value!r}")
 
@@ -83,8 +86,75 @@ def test_describe(idx_dir: Path, cache_dir: Path, small: RawData) -> None:
         "classes": list(CLASS_NAMES),
         "checksum": small.checksum,
         "fashion_mnist": True,
+        "release": "official",
+        "title": "Fashion-MNIST, official release",
         "cache": str(cache_dir),
     }
+
+
+def test_an_unknown_release_is_refused() -> None:
+    with pytest.raises(UserError, match="unknown release 'late': known are any, early, official"):
+        DataConfig(release=cast(Any, "late"))
+
+
+@pytest.fixture
+def early_dir(tmp_path: Path, early: RawData, csv_text: Callable[..., str]) -> Path:
+    """A directory with the early release as CSV files, under the names of a competition."""
+    (tmp_path / "early").mkdir()
+    (tmp_path / "early" / "train.csv").write_text(csv_text(*early.train))
+    (tmp_path / "early" / "test.csv").write_text(csv_text(*early.test))
+    return tmp_path / "early"
+
+
+@pytest.mark.usefixtures("small_is_known")
+@pytest.mark.parametrize("release", ["any", "early"])
+def test_the_early_release(early_dir: Path, early: RawData, release: Any) -> None:
+    lines: list[str] = []
+    config = DataConfig(data_dir=early_dir, release=release)
+    load_dataset(config, lambda _: None)
+    dataset = load_dataset(config, lines.append)  # from the cache
+    assert (dataset.release, dataset.checksum) == ("early", early.checksum)
+    assert dataset.title == "Fashion-MNIST, early release (August 2017, as on Kaggle)"
+    assert dataset.title in lines[0]
+    assert lines[1].startswith("Unverified images: the labels are those of the early release")
+    assert len(lines) == 2
+    assert not any("\n" in line for line in lines)
+    found = describe(dataset)
+    assert (found["release"], found["title"]) == ("early", dataset.title)
+    assert found["fashion_mnist"]
+
+
+@pytest.mark.usefixtures("small_is_known")
+def test_a_required_release_is_required(early_dir: Path, idx_dir: Path) -> None:
+    official = load_dataset(DataConfig(data_dir=idx_dir, release="official"), lambda _: None)
+    assert official.release == "official"
+    with pytest.raises(
+        UserError, match=r"^release: expected the official release, found the early"
+    ):
+        load_dataset(DataConfig(data_dir=early_dir, release="official"), lambda _: None)
+    with pytest.raises(
+        UserError, match=r"^release: expected the early release, found the official"
+    ):
+        load_dataset(DataConfig(data_dir=idx_dir, release="early"), lambda _: None)
+
+
+def test_other_images_are_no_release(idx_dir: Path) -> None:
+    config = DataConfig(data_dir=idx_dir, verify=False)
+    assert load_dataset(config, lambda _: None).release == "other"
+    with pytest.raises(
+        UserError, match="expected the official release, found the other one in IDX"
+    ):
+        load_dataset(DataConfig(data_dir=idx_dir, verify=False, release="official"), print)
+
+
+@pytest.mark.parametrize("source", [None, "debian", "tfds", "apt", "synthetic"])
+def test_the_early_release_is_not_looked_for_where_it_cannot_be(
+    monkeypatch: pytest.MonkeyPatch, source: str | None
+) -> None:
+    for name in sources.SOURCES:
+        monkeypatch.setitem(sources.SOURCES, name, lambda verify: pytest.fail("fetched"))
+    with pytest.raises(UserError, match=r"^release: .* from Kaggle and pass .* as --data-dir$"):
+        load_dataset(DataConfig(source=source, release="early"), lambda _: None)
 
 
 def test_synthetic_by_name() -> None:
@@ -106,7 +176,7 @@ def test_errors_come_before_the_line(idx_dir: Path) -> None:
 
 
 def test_imports_nothing_heavy() -> None:
-    heavy = ("jax", "pyarrow", "sklearn", "tensorflow_datasets", "matplotlib")
+    heavy = ("jax", "pandas", "pyarrow", "sklearn", "tensorflow_datasets", "matplotlib")
     code = "import sys, fmnist_jax.data.loading; print(*sys.modules)"
     command = [sys.executable, "-c", code]
     loaded = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()

@@ -1,12 +1,14 @@
 """Which source is taken, in which order, and what is said where none works."""
 
 import os
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+import fmnist_jax.data
 from fmnist_jax.data import cache, debian, sources
 from fmnist_jax.data.dataset import RawData
 from fmnist_jax.data.sources import AUTOMATIC, FORMATS, SOURCES, obtain
@@ -16,8 +18,8 @@ Same = Callable[[RawData, RawData], None]
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of the sources that were asked, all of which fail; synthetic is not to be asked."""
+def tried(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the sources that were tried, all of which fail."""
     names: list[str] = []
 
     def failing(name: str) -> Callable[[bool], RawData]:
@@ -32,14 +34,27 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
-def test_all_fail_and_nothing_is_drawn(asked: list[str]) -> None:
+def test_all_fail_and_nothing_is_drawn(tried: list[str]) -> None:
     with pytest.raises(UserError) as caught:
         obtain(None, None, True)
     message = str(caught.value)
-    assert asked == ["debian", "tfds", "apt"]
-    for word in (*asked, "debian is not here", debian.PACKAGE, "--data-dir", "FMNIST_DATA_DIR"):
+    assert tried == ["debian", "tfds", "apt"]
+    for word in (*tried, "debian is not here", debian.PACKAGE, "--data-dir", "FMNIST_DATA_DIR"):
         assert word in message
     assert "\n" not in message
+
+
+def test_tensorflow_datasets_is_an_extra(
+    small: RawData, cache_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)  # makes its import fail
+    monkeypatch.delitem(sys.modules, "fmnist_jax.data.tfds_builder", raising=False)
+    monkeypatch.delattr(fmnist_jax.data, "tfds_builder", raising=False)
+    with pytest.raises(UserError, match=r"isn't installed .*: pip install 'fmnist-jax\[tfds\]'$"):
+        obtain("tfds", None, True)
+    monkeypatch.setattr(debian, "DIRECTORY", cache_dir / "missing")
+    monkeypatch.setitem(SOURCES, "apt", lambda verify: small)
+    assert obtain(None, None, True) is small  # the automatic order goes on to the next
 
 
 def test_synthetic_is_never_automatic() -> None:
@@ -48,31 +63,31 @@ def test_synthetic_is_never_automatic() -> None:
 
 
 def test_the_first_that_works(
-    asked: list[str], small: RawData, monkeypatch: pytest.MonkeyPatch
+    tried: list[str], small: RawData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(SOURCES, "tfds", lambda verify: small)
     assert obtain(None, None, True) is small
-    assert asked == ["debian"]
+    assert tried == ["debian"]
 
 
 @pytest.mark.usefixtures("small_is_known")
-def test_an_earlier_load_comes_first(asked: list[str], small: RawData, assert_same: Same) -> None:
+def test_an_earlier_load_comes_first(tried: list[str], small: RawData, assert_same: Same) -> None:
     cache.store("anything", small)
     found = obtain(None, None, True)
     assert_same(found, small)
     assert "cache" in found.source
-    assert asked == []
+    assert tried == []
 
 
-def test_other_content_in_the_cache_is_not_taken(asked: list[str], small: RawData) -> None:
+def test_other_content_in_the_cache_is_not_taken(tried: list[str], small: RawData) -> None:
     cache.store("anything", small)
     with pytest.raises(UserError, match="any source"):
         obtain(None, None, True)
-    assert asked == list(AUTOMATIC)
+    assert tried == list(AUTOMATIC)
 
 
 def test_precedence(
-    asked: list[str],
+    tried: list[str],
     small: RawData,
     idx_dir: Path,
     csv_dir: Path,
@@ -84,10 +99,10 @@ def test_precedence(
     assert obtain(None, None, False).path == csv_dir  # the environment before the automatic order
     assert obtain("csv", None, False).path == csv_dir
     assert obtain("synthetic", None, False) is small  # a named source before the environment
-    assert asked == []
+    assert tried == []
 
 
-def test_a_directory_that_fails_falls_back_on_nothing(asked: list[str], tmp_path: Path) -> None:
+def test_a_directory_that_fails_falls_back_on_nothing(tried: list[str], tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"four IDX files.*fashion-mnist_train.*found nothing"):
         obtain(None, tmp_path, False)
     with pytest.raises(UserError, match="No such file"):
@@ -95,7 +110,7 @@ def test_a_directory_that_fails_falls_back_on_nothing(asked: list[str], tmp_path
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="Not a directory"):
         obtain(None, tmp_path / "file", False)
-    assert asked == []
+    assert tried == []
 
 
 def test_idx_before_csv_unless_named(idx_dir: Path, csv_dir: Path) -> None:
@@ -159,13 +174,13 @@ def test_a_directory_is_read_once_until_it_changes(
     content.write_bytes(damaged)
     assert_same(obtain(None, idx_dir, False), first)
     assert len(reads) == 3
-    assert_same(obtain(None, idx_dir, False), first)  # built anew
+    assert_same(obtain(None, idx_dir, False), first)  # from the repaired cache
     assert len(reads) == 3
 
 
 def test_what_was_kept_unchecked_does_not_pass_for_checked(idx_dir: Path) -> None:
     obtain(None, idx_dir, False)
-    with pytest.raises(UserError, match=r"train-images.*altered"):
+    with pytest.raises(UserError, match=r"train-labels.*altered or reordered"):
         obtain(None, idx_dir, True)
 
 

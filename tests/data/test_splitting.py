@@ -28,6 +28,21 @@ def test_stratified_keeps_shares() -> None:
     assert np.bincount(LABELS[validation]).tolist() == [2, 4, 6, 8, 10, 2, 2, 2, 2, 2]
 
 
+def test_stratified_shares_go_by_the_largest_remainder() -> None:
+    """Quotas 1.5, 3 and 1.5 of 6, then 2.4, 2.4 and 1.2; a tie goes to the lower label."""
+    for sizes, count, expected in (([5, 10, 5], 6, [2, 3, 1]), ([4, 4, 2], 6, [3, 2, 1])):
+        labels = np.repeat(np.arange(3), sizes).astype(np.int32)
+        for seed in range(3):
+            _, validation = split_indices(labels, count / len(labels), seed, stratified=True)
+            assert np.bincount(labels[validation]).tolist() == expected
+
+
+def test_a_stratified_split_is_shuffled() -> None:
+    train, validation = split_indices(np.repeat(np.arange(10), 100).astype(np.int32), 0.2, 0, True)
+    for part in (train, validation):
+        assert abs(np.corrcoef(np.arange(len(part)), part)[0, 1]) < 0.15
+
+
 def test_the_same_on_every_version() -> None:
     """Golden values: a split that changes unnoticed would mix validation into training."""
     assert split_indices(LABELS, 0.04, 0)[1].tolist() == PLAIN
@@ -35,7 +50,7 @@ def test_the_same_on_every_version() -> None:
 
 
 PLAIN = [105, 6, 168, 90, 65, 159, 71, 165]
-STRATIFIED = [95, 150, 148, 16, 163, 134, 5, 179, 49, 61]
+STRATIFIED = [105, 6, 90, 65, 159, 111, 131, 54, 39, 10]
 
 
 @given(n=st.integers(2, 50), fraction=st.floats(0, 1), seed=st.integers(0, 2**32 - 1))
@@ -62,9 +77,14 @@ def test_seeds_out_of_range(seed: int) -> None:
         split_indices(LABELS, 0.2, seed)
 
 
-def test_what_cannot_be_stratified() -> None:
+@pytest.mark.parametrize(
+    ("labels", "fraction"),
+    [([0, 0, 0, 1], 0.5), ([0, 0, 1, 1], 0.25), ([0, 0, 1, 1], 0.75)],
+    ids=["one of a class", "one for validation", "one for training"],
+)
+def test_what_cannot_be_stratified(labels: list[int], fraction: float) -> None:
     with pytest.raises(UserError, match="can't be stratified"):
-        split_indices(np.array([0, 0, 0, 1], np.int32), 0.5, 0, stratified=True)
+        split_indices(np.array(labels, np.int32), fraction, 0, stratified=True)
 
 
 def test_images_and_labels_stay_together(small: RawData) -> None:

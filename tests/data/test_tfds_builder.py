@@ -1,4 +1,4 @@
-"""The way through TensorFlow Datasets, whole, without its hub."""
+"""The source TensorFlow Datasets from download to split, without its host."""
 
 import functools
 import gzip
@@ -38,7 +38,7 @@ def fill(small_files: dict[str, bytes]) -> Fill:
         for url, info in REGISTERED.items():
             path = downloads / resource.get_dl_fname(url, info.checksum)
             assert info.filename is not None
-            path.write_bytes(gzip.compress(small_files[info.filename.removesuffix(".gz")]))
+            path.write_bytes(gzip.compress(small_files[info.filename.removesuffix(".gz")], mtime=0))
             resource.write_info_file(
                 url=url,
                 path=epath.Path(path),
@@ -116,7 +116,7 @@ def test_damaged_records_are_refused_and_removed(tmp_path: Path, fill: Fill) -> 
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    """Serves files and says nothing."""
+    """Serves files and logs nothing."""
 
     def log_message(self, format: str, *args: object) -> None:
         pass
@@ -142,7 +142,7 @@ def register(
 ) -> None:
     infos = {}
     for name, content in files.items():
-        packed = gzip.compress(content)
+        packed = gzip.compress(content, mtime=0)
         (directory / f"{name}.gz").write_bytes(packed)
         infos[f"{url}{name}.gz"] = tfds_checksums.UrlInfo(
             size=Size(len(packed)),
@@ -159,7 +159,7 @@ def test_downloads(tmp_path: Path, small: RawData, assert_same: Same) -> None:
     assert_same(load_tfds(tmp_path / "tfds"), small)
 
 
-@pytest.mark.parametrize("damage", [bytes.upper, lambda b: b[:-1]])
+@pytest.mark.parametrize("damage", [bytes.upper, lambda b: b[:-1]], ids=["altered", "cut"])
 def test_a_download_with_another_checksum(
     hub: Path, tmp_path: Path, damage: Callable[[bytes], bytes]
 ) -> None:
@@ -191,7 +191,7 @@ def test_a_hub_that_refuses(
 def test_a_hub_that_never_answers(
     tmp_path: Path, small_files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tfds_builder, "_PROBE_SECONDS", 0.1)
+    monkeypatch.setattr(tfds_builder, "PROBE_SECONDS", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}/"
         register(url, tmp_path, small_files, monkeypatch)

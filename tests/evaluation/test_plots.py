@@ -10,8 +10,7 @@ from PIL import Image
 
 from fmnist_jax.data.dataset import CLASS_NAMES
 from fmnist_jax.errors import UserError
-from fmnist_jax.evaluation import layer_plots as layer_figures
-from fmnist_jax.evaluation import plots as figures
+from fmnist_jax.evaluation import layer_plots, plots
 
 
 def history(epochs=12):
@@ -35,7 +34,7 @@ def gallery(n=6, **options):
     probabilities[np.arange(n), predicted] = 0.82
     labels = predicted.copy()
     labels[1::2] = 9 - labels[1::2]
-    return figures.predictions(images, labels, predicted, probabilities, CLASS_NAMES, **options)
+    return plots.predictions(images, labels, probabilities, CLASS_NAMES, **options)
 
 
 def matrix():
@@ -54,23 +53,21 @@ def blocks():
 IMAGE = np.random.default_rng(1).integers(0, 256, (28, 28), np.uint8)
 
 ALL = {
-    "curves": lambda: figures.learning_curves(history(), best_epoch=7),
-    "one epoch": lambda: figures.learning_curves(history(1), best_epoch=1),
-    "confusion": lambda: figures.confusion_matrix(matrix(), CLASS_NAMES),
+    "curves": lambda: plots.learning_curves(history(), best_epoch=7),
+    "one epoch": lambda: plots.learning_curves(history(1), best_epoch=1),
+    "confusion": lambda: plots.confusion_matrix(matrix(), CLASS_NAMES),
     "gallery": gallery,
     "empty gallery": lambda: gallery(0, title="Most confident mistakes"),
-    "weights": lambda: layer_figures.first_layer_weights(
-        np.random.default_rng(0).normal(size=(784, 70)).astype(np.float32)
+    "weights": lambda: layer_plots.first_layer(
+        np.random.default_rng(0).normal(size=(70, 28, 28)).astype(np.float32)
     ),
-    "zero weights": lambda: layer_figures.first_layer_weights(np.zeros((784, 1), np.float32)),
-    "filters": lambda: layer_figures.convolution_filters(
-        np.random.default_rng(0).normal(size=(5, 5, 1, 32)).astype(np.float32)
+    "zero weights": lambda: layer_plots.first_layer(np.zeros((1, 28, 28), np.float32)),
+    "filters": lambda: layer_plots.first_layer(
+        np.random.default_rng(0).normal(size=(32, 5, 5)).astype(np.float32)
     ),
-    "one zero filter": lambda: layer_figures.convolution_filters(
-        np.zeros((1, 1, 1, 1), np.float32)
-    ),
-    "feature maps": lambda: layer_figures.feature_maps(IMAGE, blocks(), "Ankle boot"),
-    "dead feature maps": lambda: layer_figures.feature_maps(
+    "one zero filter": lambda: layer_plots.first_layer(np.zeros((1, 1, 1), np.float32)),
+    "feature maps": lambda: layer_plots.feature_maps(IMAGE, blocks(), "Ankle boot"),
+    "dead feature maps": lambda: layer_plots.feature_maps(
         IMAGE, (np.zeros((2, 3, 3)),), "T-shirt/top"
     ),
 }
@@ -82,8 +79,8 @@ def texts(figure):
 
 @pytest.mark.parametrize("name", ALL)
 def test_figure_is_saved_small_and_with_the_same_bytes(name, tmp_path):
-    figures.save(ALL[name](), tmp_path / "one.png")
-    figures.save(ALL[name](), tmp_path / "two.png")
+    plots.save(ALL[name](), tmp_path / "one.png")
+    plots.save(ALL[name](), tmp_path / "two.png")
     content = (tmp_path / "one.png").read_bytes()
     assert content == (tmp_path / "two.png").read_bytes()
     assert len(content) < 150_000
@@ -119,16 +116,16 @@ def test_no_text_overlaps_another_or_leaves_the_picture(name, monkeypatch):
 
 
 def test_learning_curves_mark_the_best_epoch():
-    shown = texts(figures.learning_curves(history(), best_epoch=7))
+    shown = texts(plots.learning_curves(history(), best_epoch=7))
     assert "Best epoch (7)" in shown
     assert "validation, best epoch: 0.5000" in shown
     assert "validation, best epoch: 87.00 %" in shown
-    assert "Best epoch (12)" in texts(figures.learning_curves(history(), best_epoch=12))
+    assert "Best epoch (12)" in texts(plots.learning_curves(history(), best_epoch=12))
 
 
-def test_learning_curves_draw_what_they_are_given():
+def test_learning_curves_draw_the_history():
     rows = history()
-    figure = figures.learning_curves(rows, best_epoch=7)
+    figure = plots.learning_curves(rows, best_epoch=7)
     for axes, quantity in zip(figure.axes, ("loss", "accuracy"), strict=True):
         for split in ("Training", "Validation"):
             (line,) = (line for line in axes.lines if line.get_label() == split)
@@ -139,16 +136,16 @@ def test_learning_curves_draw_what_they_are_given():
 def test_learning_curves_of_a_run_that_diverged(tmp_path):
     rows = history(4)
     rows[-1]["validation_loss"] = rows[-1]["train_loss"] = float("nan")
-    figures.save(figures.learning_curves(rows, best_epoch=3), tmp_path / "x.png")
+    plots.save(plots.learning_curves(rows, best_epoch=3), tmp_path / "x.png")
 
 
 def test_learning_curves_need_an_epoch():
     with pytest.raises(ValueError, match="at least one epoch"):
-        figures.learning_curves([], best_epoch=1)
+        plots.learning_curves([], best_epoch=1)
 
 
 def test_confusion_matrix_shows_counts_and_row_percent():
-    shown = texts(figures.confusion_matrix(matrix(), CLASS_NAMES))
+    shown = texts(plots.confusion_matrix(matrix(), CLASS_NAMES))
     assert shown.count("973") == 9
     assert shown.count("97.3 %") == 9
     assert shown.count("0") == 10  # the class that isn't there, without percents
@@ -157,7 +154,7 @@ def test_confusion_matrix_shows_counts_and_row_percent():
         assert name in shown
 
 
-def test_gallery_tells_right_from_wrong_by_more_than_colour():
+def test_gallery_distinguishes_right_from_wrong_by_more_than_colour():
     figure = gallery(title="Most confident mistakes")
     shown = texts(figure)
     assert "Most confident mistakes" in shown
@@ -175,7 +172,7 @@ def test_gallery_never_rounds_up_to_certainty():
     probabilities = np.zeros((2, 10))
     probabilities[0, 3], probabilities[1, 3] = 0.99999, 0.5
     images, three = np.zeros((2, 28, 28), np.uint8), np.array([3, 3])
-    shown = texts(figures.predictions(images, three, three, probabilities, CLASS_NAMES))
+    shown = texts(plots.predictions(images, three, probabilities, CLASS_NAMES))
     assert ">99.9 % sure" in shown
     assert "50.0 % sure" in shown
 
@@ -183,20 +180,14 @@ def test_gallery_never_rounds_up_to_certainty():
 def test_first_layer_weights_come_largest_first_with_white_between(monkeypatch):
     W = np.zeros((784, 3), np.float32)
     W[:, 0], W[0, 1], W[5, 2] = 0.01, 3, -7
-    monkeypatch.setattr(layer_figures, "MOST_UNITS", 2)
-    figure = layer_figures.first_layer_weights(W)
+    monkeypatch.setattr(layer_plots, "MOST_UNITS", 2)
+    figure = layer_plots.first_layer(W.T.reshape(-1, 28, 28))
     (image,) = figure.axes[0].images
     mosaic = np.ma.filled(np.asarray(image.get_array(), np.float32), np.nan)
     assert mosaic.shape == (28, 58)
     assert mosaic[0, 5] == -7
     assert mosaic[0, 30] == 3
-    assert "First-layer weights, 2 of 3 units, largest first" in texts(figure)
-
-
-@pytest.mark.parametrize("shape", [(784,), (783, 3), (784, 0), (784, 2, 2)])
-def test_first_layer_weights_refuse_another_shape(shape):
-    with pytest.raises(ValueError, match="expected shape"):
-        layer_figures.first_layer_weights(np.zeros(shape, np.float32))
+    assert "First-layer weights of 28x28, 2 of 3 units, largest first" in texts(figure)
 
 
 def mosaics(figure):
@@ -210,28 +201,27 @@ def mosaics(figure):
 def test_convolution_filters_come_largest_first_with_white_between(monkeypatch):
     kernel = np.zeros((3, 2, 1, 3), np.float32)
     kernel[0, 0, 0, 0], kernel[2, 1, 0, 1], kernel[1, 0, 0, 2] = 0.01, -3, 7
-    monkeypatch.setattr(layer_figures, "MOST_UNITS", 2)
-    figure = layer_figures.convolution_filters(kernel)
+    monkeypatch.setattr(layer_plots, "MOST_UNITS", 2)
+    figure = layer_plots.first_layer(np.moveaxis(kernel[:, :, 0], -1, 0))
     mosaic = mosaics(figure)[0]
     first, gap, second = mosaic[:, :28], mosaic[:, 28:30], mosaic[:, 30:]
     # Each weight is drawn as 9x14 pixels.
     np.testing.assert_array_equal(first[::9, ::14], [[0, 0], [7, 0], [0, 0]])
     np.testing.assert_array_equal(second[::9, ::14], [[0, 0], [0, 0], [0, -3]])
     assert np.isnan(gap).all()
-    assert "First-layer weights of 3x2, 2 of 3 filters, largest first" in texts(figure)
+    assert "First-layer weights of 3x2, 2 of 3 units, largest first" in texts(figure)
 
 
-@pytest.mark.parametrize("shape", [(3, 3), (3, 3, 2, 4), (3, 3, 1, 0), (3, 3, 1, 4, 1)])
-def test_convolution_filters_refuse_another_shape(shape):
-    with pytest.raises(ValueError, match="expected shape"):
-        layer_figures.convolution_filters(np.zeros(shape, np.float32))
+def test_a_first_layer_without_units_is_refused():
+    with pytest.raises(ValueError, match="expected at least one unit"):
+        layer_plots.first_layer(np.zeros((0, 28, 28), np.float32))
 
 
 def test_feature_maps_come_a_row_a_block_the_largest_first():
-    shown = texts(layer_figures.feature_maps(IMAGE, blocks(), "Ankle boot"))
+    shown = texts(layer_plots.feature_maps(IMAGE, blocks(), "Ankle boot"))
     assert "Feature maps: Ankle boot" in shown
     maps = np.arange(14 * 4, dtype=np.float32).reshape(14, 2, 2) / 10
-    figure = layer_figures.feature_maps(IMAGE, (maps, maps[:3]), "Ankle boot")
+    figure = layer_plots.feature_maps(IMAGE, (maps, maps[:3]), "Ankle boot")
     image, many, few = mosaics(figure)
     np.testing.assert_array_equal(image, IMAGE)
     np.testing.assert_array_equal(many[:, 0:28][::14, ::14], maps[13])
@@ -246,7 +236,7 @@ def test_feature_maps_come_a_row_a_block_the_largest_first():
 @pytest.mark.parametrize("count", [1, 12, 13, 100, 784])
 def test_feature_maps_of_one_pixel_are_all_there_within_the_row(count):
     maps = np.arange(count, dtype=np.float32).reshape(count, 1, 1)
-    figure = layer_figures.feature_maps(IMAGE, (maps,), "Bag")
+    figure = layer_plots.feature_maps(IMAGE, (maps,), "Bag")
     mosaic = mosaics(figure)[1]
     found = mosaic[~np.isnan(mosaic)]
     np.testing.assert_array_equal(found, maps.ravel())
@@ -259,7 +249,7 @@ def test_feature_maps_of_one_pixel_are_all_there_within_the_row(count):
 )
 def test_feature_maps_refuse_other_shapes(image, maps):
     with pytest.raises(ValueError, match="expected shapes"):
-        layer_figures.feature_maps(
+        layer_plots.feature_maps(
             np.zeros(image, np.uint8), [np.zeros(shape) for shape in maps], "Bag"
         )
 
@@ -274,16 +264,16 @@ def test_save_replaces_a_file_and_leaves_nothing_when_it_fails(tmp_path, monkeyp
 
         patch.setattr("os.fsync", full)
         with pytest.raises(UserError, match=r"x\.png: can't be written \(No space left"):
-            figures.save(gallery(1), path)
+            plots.save(gallery(1), path)
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
-    figures.save(gallery(1), path)
+    plots.save(gallery(1), path)
     assert path.read_bytes().startswith(b"\x89PNG")
 
 
 def test_save_into_a_folder_that_is_missing(tmp_path):
     with pytest.raises(UserError, match="No such file"):
-        figures.save(gallery(1), tmp_path / "missing" / "x.png")
+        plots.save(gallery(1), tmp_path / "missing" / "x.png")
 
 
 def test_pyplot_stays_out():

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.engine import runner as protocol
+from experiments.engine import store
 from fmnist_jax.data import checksums
 from fmnist_jax.data.dataset import Dataset, Split
 from fmnist_jax.data.loading import load_dataset
@@ -24,8 +24,8 @@ def small_dataset() -> Dataset:
 
 @pytest.fixture
 def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder of results, for which the synthetic pictures pass for the real ones."""
-    monkeypatch.setattr(protocol, "RESULTS", tmp_path / "results")
+    """An empty folder of results; the synthetic pictures count as the real ones."""
+    monkeypatch.setattr(store, "RESULTS", tmp_path / "results")
     synthetic = load_dataset(OPTIONS.data, lambda line: None).checksum
     monkeypatch.setattr(checksums, "CHECKSUM", synthetic)
     monkeypatch.chdir(tmp_path)

@@ -1,40 +1,42 @@
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 
-from experiments.engine import reproduce as restored
+from experiments.engine.configuration import change
 from experiments.engine.runner import on_images
 from experiments.reports.report2 import program as report2_program
 from experiments.reports.report2.program import Report2
 from experiments.reports.report3 import program as report3_program
 from experiments.reports.report3.program import Report3
+from fmnist_jax.cli import job
 from fmnist_jax.data.loading import DataConfig, load_dataset
+from fmnist_jax.data.scaling import UNIT
 from fmnist_jax.errors import UserError
-from fmnist_jax.runs import directory as run_directory
-from fmnist_jax.runs.presets import LENET_RUN
-from fmnist_jax.runs.run import CNNRun, MLPRun
+from fmnist_jax.runs import pictures
+from fmnist_jax.runs.config import Run, Stage
+from fmnist_jax.runs.presets import lenet
 from fmnist_jax.scratch.losses import SOFTMAX_TWICE
 from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.config import TrainingConfig
 
 DATA = DataConfig(source="synthetic")
 TRAINING = TrainingConfig(epochs=5, batch_size=100, learning_rate=0.01, patience=None)
-MLP = MLPRun(MLPConfig((784, 10)), TRAINING)
+MLP = Run((Stage("mlp", MLPConfig((784, 10)), TRAINING, UNIT),))
 
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder to be in; the pictures of every run, which have tests of their own, aren't drawn."""
-    monkeypatch.setattr(run_directory, "write_pictures", lambda *_: None)
+    """An empty working directory; the pictures of runs, which have their own tests, aren't drawn."""
+    monkeypatch.setattr(pictures, "write_pictures", lambda *_: None)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-def test_report_2_trains_once_and_restores_ever_after(
+def test_report_2_trains_once_and_restores_afterwards(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ):
-    other = replace(MLP, training=replace(TRAINING, learning_rate=0.02))
+    other = change(MLP, "mlp", training={"learning_rate": 0.02})
     names = ("multi-layer-net", "convolution-neural-net")
     assert tuple(report2_program.NETWORKS) == names
     monkeypatch.setattr(report2_program, "NETWORKS", dict(zip(names, (MLP, other), strict=True)))
@@ -53,7 +55,7 @@ def test_report_2_trains_once_and_restores_ever_after(
     capsys.readouterr()
 
     (here / "out/multi-layer-net.txt").unlink()
-    monkeypatch.setattr(restored.runs, "train", None)
+    monkeypatch.setattr(job, "train", None)
     report2_program.write(Report2(folder=here / "out", quick=True, data=DATA))
     assert (here / "out/multi-layer-net.txt").read_text() == texts["multi-layer-net"]
     assert "Finished already" in capsys.readouterr().out
@@ -62,37 +64,25 @@ def test_report_2_trains_once_and_restores_ever_after(
 
 
 def test_the_networks_are_the_experiments_own():
-    mlp, cnn = report2_program.NETWORKS.values()
-    assert isinstance(mlp, MLPRun)
-    assert isinstance(cnn, CNNRun)
-    assert (mlp.training.monitor, cnn.training.monitor) == ("accuracy", "accuracy")
-    assert (mlp.training.epochs, cnn.training.epochs) == (50, 200)
-    assert on_images(cnn, DATA, quick=True).training.epochs == 2
+    (mlp,), (convnet,) = (run.stages for run in report2_program.NETWORKS.values())
+    assert (mlp.name, convnet.name) == ("mlp", "convnet")
+    assert (mlp.training.monitor, convnet.training.monitor) == ("accuracy", "accuracy")
+    assert (mlp.training.epochs, convnet.training.epochs) == (50, 200)
+    (quick,) = on_images(Run((convnet,)), DATA, quick=True).stages
+    assert quick.training.epochs == 2
 
 
 def test_report_3_leaves_text_curve_and_pictures(here: Path, monkeypatch: pytest.MonkeyPatch):
-    block = replace(LENET_RUN.model.blocks[0], filters=2, kernel=1)
-    small = replace(LENET_RUN.model, blocks=(block,), hidden=())
-    run = replace(LENET_RUN, model=small, training=TRAINING)
-    monkeypatch.setattr(report3_program, "LENET_RUN", run)
+    block = evolve(lenet.MODEL.blocks[0], filters=2, kernel=1)
+    small = evolve(lenet.MODEL, blocks=(block,), hidden=())
+    stage = evolve(report3_program.RUN.stages[0], model=small, training=TRAINING)
+    monkeypatch.setattr(report3_program, "RUN", Run((stage,)))
     report3_program.write(Report3(loss=SOFTMAX_TWICE, quick=True, data=DATA))
     folder = here / "runs/quick/report3/softmax-twice"
     lines = (folder / "output.txt").read_text().splitlines()
-    # No less than the second softmax lets it be.
+    # No less than the second softmax permits.
     assert float(lines[0].removeprefix("Loss: ")) > 1.46
     assert len([line for line in lines if line.startswith("Accuracy of ")]) == 10
     assert len([line for line in lines if line.startswith("Image ")]) == report3_program.SAMPLE
     for name in ("training_loss", "predictions"):
         assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")
-
-
-def test_a_program_tells_what_can_be_mended_in_one_line(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
-):
-    monkeypatch.setattr("sys.argv", ["made", "--data-dir", "no/such/place"])
-    with pytest.raises(SystemExit) as exit_:
-        report2_program.main()
-    assert exit_.value.code == 2
-    error = capsys.readouterr().err
-    assert error.startswith("experiments.reports.report2.program: ")
-    assert error.count("\n") == 1

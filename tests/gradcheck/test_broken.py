@@ -6,14 +6,22 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from fmnist_jax.gradcheck.check import CheckConfig, ValueAndGrad, check
+from fmnist_jax.gradcheck.check import CheckConfig
+from fmnist_jax.gradcheck.gradients import ValueAndGrad
 from fmnist_jax.scratch import activations
 from fmnist_jax.scratch.activations import GELU, SIGMOID, TANH, Activation
 from fmnist_jax.scratch.losses import SOFTMAX_CROSS_ENTROPY, SOFTMAX_TWICE, Loss
 from fmnist_jax.scratch.mlp import MLPConfig
-from tests.gradcheck_cases import BELOW_THE_LAST, BROKEN, SQUARE, failed, row, then, with_part
-
-pytestmark = pytest.mark.usefixtures("quick_gradcheck")
+from tests.gradcheck.cases import (
+    BELOW_THE_LAST,
+    BROKEN,
+    SQUARE,
+    check,
+    failed,
+    row,
+    then,
+    with_part,
+)
 
 MASKED = MLPConfig((5, 5, 5, 5), (TANH, GELU), dropout=0.4)
 BELOW_THE_SECOND = {"layer 1 W", "layer 1 b"}

@@ -7,16 +7,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fmnist_jax.errors import UserError
-from fmnist_jax.gradcheck.check import CheckConfig, check, check_at
+from fmnist_jax.gradcheck.check import CheckConfig
+from fmnist_jax.gradcheck.gradients import Point
 from fmnist_jax.gradcheck.report import Report
 from fmnist_jax.scratch.activations import ACTIVATIONS, GELU, LEAKY_RELU, RELU, Activation
 from fmnist_jax.scratch.initializers import INITIALIZERS
 from fmnist_jax.scratch.losses import LOSSES, SOFTMAX_TWICE, Loss
 from fmnist_jax.scratch.mlp import Dense, MLPConfig
-from tests.gradcheck_cases import SMALL, rendered, row, then
+from tests.gradcheck.cases import SMALL, check, check_at, rendered, row, then
 from tests.scratch.reported import REPORTED
-
-pytestmark = pytest.mark.usefixtures("quick_gradcheck")
 
 
 def worst(report: Report, dtype: str, reference: str) -> float:
@@ -105,7 +104,7 @@ def test_units_exactly_at_a_kink(activation: Activation) -> None:
     Z = X_INTEGER @ W_INTEGER
     assert int((Z == 0).sum()) == 5
 
-    report = check_at(parameters, X_INTEGER, LABELS, MLPConfig((3, 4, 3), (activation,)))
+    report = check_at(Point(parameters, X_INTEGER, LABELS, MLPConfig((3, 4, 3), (activation,))))
 
     assert_right(report)
     # Z is 0 in units 1, 3 and 4 for some image: their b is at a kink.
@@ -118,7 +117,7 @@ def test_units_exactly_at_a_kink(activation: Activation) -> None:
 def test_smooth_activations_have_no_kinks_at_zero() -> None:
     parameters = (Dense(W_INTEGER, jnp.zeros(4)), Dense(W_LAST, jnp.zeros(3)))
 
-    report = check_at(parameters, X_INTEGER, LABELS, MLPConfig((3, 4, 3), (GELU,)))
+    report = check_at(Point(parameters, X_INTEGER, LABELS, MLPConfig((3, 4, 3), (GELU,))))
 
     assert_right(report)
     assert all(comparison.kinks == 0 for row in report.rows for comparison in row.comparisons)
@@ -127,7 +126,7 @@ def test_smooth_activations_have_no_kinks_at_zero() -> None:
 def test_every_unit_at_a_kink() -> None:
     parameters = (Dense(jnp.zeros((3, 4)), jnp.zeros(4)), Dense(W_LAST, jnp.zeros(3)))
 
-    report = check_at(parameters, X_INTEGER, LABELS, SMALL)
+    report = check_at(Point(parameters, X_INTEGER, LABELS, SMALL))
 
     assert_right(report)
     assert row(report, "layer 1 b").comparisons[1].entries == 0
@@ -138,13 +137,13 @@ def test_every_unit_at_a_kink() -> None:
 def test_tied_logits(loss: Loss) -> None:
     parameters = (Dense(W_INTEGER, jnp.ones(4)), Dense(jnp.zeros((4, 3)), jnp.zeros(3)))
 
-    assert_right(check_at(parameters, X_INTEGER, LABELS, MLPConfig((3, 4, 3), loss=loss)))
+    assert_right(check_at(Point(parameters, X_INTEGER, LABELS, MLPConfig((3, 4, 3), loss=loss))))
 
 
 def test_dead_units_have_zero_gradients_that_are_said_to_be_zero() -> None:
     parameters = (Dense(W_INTEGER, jnp.full(4, -100.0)), Dense(W_LAST, jnp.zeros(3)))
 
-    report = check_at(parameters, X_INTEGER, LABELS, SMALL)
+    report = check_at(Point(parameters, X_INTEGER, LABELS, SMALL))
 
     assert_right(report)
     zero = {row.path for row in report.rows if row.zero}
@@ -158,7 +157,7 @@ def test_a_unit_that_float32_rounds_across_a_kink_is_left_out_of_float32_differe
         Dense(jnp.array([[1.0, 2.0]]), jnp.ones(2)),
     )
 
-    report = check_at(parameters, X, jnp.array([0], jnp.int32), MLPConfig((2, 1, 2)))
+    report = check_at(Point(parameters, X, jnp.array([0], jnp.int32), MLPConfig((2, 1, 2))))
 
     assert report.passed
     float32 = row(report, "layer 2 b").comparisons[3]
@@ -178,7 +177,7 @@ def test_counts_that_cannot_be(field: str, least: int, most: int) -> None:
     for found in (least - 1, most + 1):
         with pytest.raises(UserError) as raised:
             CheckConfig(**{field: found})
-        bounds = f"{field} must be at least {least} and at most {most}, found {found}"
+        bounds = f"{field} must be a whole number from {least} to {most}, found {found}"
         assert str(raised.value) == bounds
     for found in (least, most):
         CheckConfig(**{field: found})

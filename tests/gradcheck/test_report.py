@@ -4,13 +4,19 @@ import json
 
 import jax
 import numpy as np
-import pytest
 
-from fmnist_jax.gradcheck.check import check
 from fmnist_jax.scratch.mlp import MLPConfig
-from tests.gradcheck_cases import ALL, BELOW_THE_LAST, BROKEN, SMALL, SQUARE, failed, rendered, then
-
-pytestmark = pytest.mark.usefixtures("quick_gradcheck")
+from tests.gradcheck.cases import (
+    ALL,
+    BELOW_THE_LAST,
+    BROKEN,
+    SMALL,
+    SQUARE,
+    check,
+    failed,
+    rendered,
+    then,
+)
 
 
 def test_nothing_to_check_is_no_pass() -> None:

@@ -26,7 +26,7 @@ def test_a_folder_gives_its_pictures_sorted_and_nothing_else(tmp_path):
     np.testing.assert_array_equal(images, SEVERAL[[1, 2, 0]])
 
 
-def test_images_of_one_name_are_told_apart_by_the_paths_given(tmp_path, monkeypatch):
+def test_images_of_one_name_are_distinguished_by_their_paths(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
@@ -45,6 +45,7 @@ def test_images_of_one_name_are_told_apart_by_the_paths_given(tmp_path, monkeypa
         ("a\udcff.png", r"a\udcff.png"),  # a byte that is no UTF-8
         ("Mütze 帽子.png", "Mütze 帽子.png"),
     ],
+    ids=["line end", "terminal command", "line separator", "no UTF-8", "printable"],
 )
 def test_what_cannot_be_printed_in_a_name_is_escaped(tmp_path, monkeypatch, name, shown):
     monkeypatch.chdir(tmp_path)
@@ -63,7 +64,7 @@ def test_paths_keep_their_order(tmp_path):
     np.testing.assert_array_equal(images, np.concatenate([SEVERAL, PICTURE[None], SEVERAL]))
 
 
-# What can't be read
+# Unreadable input
 
 
 def test_nothing_given_is_refused():
@@ -104,7 +105,7 @@ def test_text_is_refused(tmp_path, name):
 def test_importing_the_module_loads_no_reader():
     code = (
         f"import sys, {module.__name__}; "
-        "print([name for name in ('PIL', 'pyarrow', 'jax', 'sklearn') if name in sys.modules])"
+        "print([name for name in ('PIL', 'pandas', 'jax', 'sklearn') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

@@ -30,10 +30,10 @@ def test_npy_of_each_shape(tmp_path, shape, order):
     np.testing.assert_array_equal(read_images([tmp_path / "x.npy"], invert=True)[1], 255 - SEVERAL)
 
 
-def test_npy_of_one_image_goes_by_the_name_of_its_file(tmp_path):
+def test_npy_of_one_image_is_named_by_its_file(tmp_path):
     np.save(tmp_path / "x.npy", PICTURE)
     np.testing.assert_array_equal(read_one(tmp_path / "x.npy"), PICTURE)
-    # Told by its content too.
+    # Recognised by its content too.
     (tmp_path / "x.npy").rename(tmp_path / "x")
     np.testing.assert_array_equal(read_one(tmp_path / "x"), PICTURE)
 
@@ -67,6 +67,21 @@ def test_npy_of_later_versions(tmp_path, version):
         (np.zeros(784, np.uint8), r"found \(784,\)"),
         (np.zeros((), np.uint8), r"found \(\)"),
         (np.zeros((0, 28, 28), np.uint8), "holds no images"),
+    ],
+    ids=[
+        "floats to 255",
+        "NaN",
+        "negative",
+        "uint16",
+        "int64",
+        "complex",
+        "text",
+        "objects",
+        "27x28",
+        "RGB",
+        "flat",
+        "scalar",
+        "none",
     ],
 )
 def test_npy_of_another_shape_or_type_is_refused(tmp_path, array, match):

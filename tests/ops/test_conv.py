@@ -10,17 +10,10 @@ import pytest
 from jax import lax
 from jaxtyping import DTypeLike
 
-from fmnist_jax.ops import conv as convolution_module
-from fmnist_jax.ops.conv import (
-    CACHED,
-    convolution,
-    patches_pay,
-    windowed_convolution,
-    winograd_pays_in_training,
-)
+from fmnist_jax.ops import dispatch
+from fmnist_jax.ops.conv import convolution, convolution_windows
 from fmnist_jax.ops.geometry import Geometry
-from fmnist_jax.ops.im2col import patch_bytes
-from fmnist_jax.ops.pooling import window
+from fmnist_jax.ops.pooling import split_windows
 from tests.compiling import quick_jit
 
 CHANNELS, FILTERS, BATCH = 3, 4, 2
@@ -55,10 +48,10 @@ CROPPED = [
 ]
 POINTS = [fitting(k, 1, 1, (k - 1) // 2, k // 2) for k in KERNELS]
 POINTS += [fitting(2, 1, 1, 1, 1), fitting(5, 2, 1, 4, 4), fitting(4, 1, 4, 0, 0)]
-# The backbone's second block, and the first convolution of LeNet, cropped as its pooling asks for.
+# The backbone's second block, LeNet's first convolution, and a strided one whose last row is not used.
 KNOWN = [Case(2, 1, 14, 1, 14), Case(5, 1, 28, 2, 28), Case(3, 2, 28, 1, 14)]
 
-# Windows are of outputs side by side, and an even number of them.
+# Stride 1 and an even output size, as `convolution_windows` needs them.
 WINDOWED = [SAME[3]._replace(size=6), SAME[6]._replace(size=6), SAME[9]._replace(size=4)]
 WINDOWED += [SAME[12]._replace(size=6), NONE[2], Case(2, 1, 15, 1, 16), Case(3, 1, 3, 1, 2)]
 
@@ -66,7 +59,7 @@ CASES = list(dict.fromkeys((*SAME, *NONE, *FULL, *CROPPED, *POINTS, *KNOWN)))
 
 
 def by_lax(x, kernel, geometry):
-    """Far more zeros behind than any case needs, and the outputs asked for."""
+    """Pad far more than any case needs, then keep the outputs that `geometry` counts."""
     stride, before, size = geometry
     after = kernel.shape[0] + stride * size
     y = lax.conv_general_dilated(
@@ -77,7 +70,7 @@ def by_lax(x, kernel, geometry):
 
 
 def windows_by_lax(x, kernel, geometry):
-    return window(by_lax(x, kernel, geometry))
+    return split_windows(by_lax(x, kernel, geometry))
 
 
 def draw(
@@ -118,27 +111,12 @@ def test_value_and_both_gradients_are_those_of_lax(case: Case) -> None:
     [SAME[3], SAME[6], SAME[12], NONE[2], CROPPED[0], POINTS[4], SAME[7]],
     ids=lambda case: "-".join(map(str, case)),
 )
-def test_without_patches_they_are_the_same(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(convolution_module, "CACHED", 0)
-    monkeypatch.setattr(convolution_module, "FEW", 0)
+def test_without_im2col_they_are_the_same(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatch, "MAX_IM2COL_BYTES", 0)
+    monkeypatch.setattr(dispatch, "MIN_GEMM_CHANNELS", 0)
     x, kernel, _ = draw(case, np.float32)
-    assert patches_pay(x, kernel, case.geometry) == (case.stride > 1)
+    assert dispatch.use_im2col(x, kernel, case.geometry) == (case.stride > 1)
     test_value_and_both_gradients_are_those_of_lax(case)
-
-
-def test_the_patches_of_table_2s_heaviest_layer_leave_the_cache() -> None:
-    x, kernel = jnp.zeros((32, 14, 14, 64)), jnp.zeros((5, 5, 32, 64))
-    geometry = Geometry(1, 2, 14)
-    assert patch_bytes(x, kernel, geometry) == 25 * 32 * 14**2 * 64 * 4
-    assert not patches_pay(x, kernel, geometry)
-    assert patches_pay(x[..., :32], kernel[:3, :3], geometry)
-
-
-def test_few_channels_are_patched_whatever_the_batch() -> None:
-    x, kernel = jnp.zeros((1, 28, 28, 1024)), jnp.zeros((5, 5, 1, 6))
-    geometry = Geometry(1, 0, 24)
-    assert patch_bytes(x, kernel, geometry) > CACHED
-    assert patches_pay(x, kernel, geometry)
 
 
 @pytest.mark.parametrize("case", [SAME[6], KNOWN[2]])
@@ -169,8 +147,8 @@ def test_the_formula_tap_by_tap() -> None:
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
 
 
-def test_taps_that_see_only_zeros_have_no_gradient() -> None:
-    """A 5x5 kernel on a map of one pixel: the centre alone learns."""
+def test_taps_that_read_only_padding_have_no_gradient() -> None:
+    """A 5x5 kernel on a map of one pixel: only the centre has a gradient."""
     case = POINTS[4]
     x, kernel, dy = draw(case, np.float32)
     _, _, dkernel = value_and_gradients(convolution, case, x, kernel, dy)
@@ -201,8 +179,8 @@ def test_inside_a_scan_the_gradients_are_the_same() -> None:
         np.testing.assert_allclose(gradient, expected, rtol=1e-4, atol=1e-4)
 
 
-def test_seeds_side_by_side() -> None:
-    """`jax.vmap` over kernels and maps, values and gradients."""
+def test_vmap() -> None:
+    """Over kernels and maps, values and gradients."""
     case = SAME[6]
     x, kernel, dy = draw(case, np.float32)
     xs, kernels = jnp.stack([x, 2 * x]), jnp.stack([kernel, -kernel])
@@ -221,8 +199,8 @@ def test_seeds_side_by_side() -> None:
 def test_windows_and_their_gradients_are_those_of_lax(case: Case) -> None:
     with jax.enable_x64(True):
         x, kernel, dy = draw(case)
-        arrays = x, kernel, window(dy)
-        found = value_and_gradients(windowed_convolution, case, *arrays)
+        arrays = x, kernel, split_windows(dy)
+        found = value_and_gradients(convolution_windows, case, *arrays)
         expected = value_and_gradients(windows_by_lax, case, *arrays)
 
     assert jax.tree.structure(found) == jax.tree.structure(expected)
@@ -231,16 +209,8 @@ def test_windows_and_their_gradients_are_those_of_lax(case: Case) -> None:
         np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-11)
 
 
-def test_a_single_window_of_an_image_doesnt_pay_in_training() -> None:
-    x, kernel = jnp.zeros((16, 7, 7, 2)), jnp.zeros((3, 3, 16, 4))
-    assert winograd_pays_in_training(x, kernel, Geometry(1, 1, 6))
-    assert not winograd_pays_in_training(x[:, :3, :3], kernel, Geometry(1, 1, 2))
-    assert not winograd_pays_in_training(x[:15], kernel[:, :, :15], Geometry(1, 1, 6))
-    assert not winograd_pays_in_training(x, jnp.zeros((6, 6, 16, 4)), Geometry(1, 1, 4))
-
-
 PLATFORMS = pytest.mark.parametrize(
-    ("platform", "native"), [("cpu", False), ("cuda", True), ("rocm", True), ("tpu", True)]
+    ("platform", "uses_xla"), [("cpu", False), ("cuda", True), ("rocm", True), ("tpu", True)]
 )
 
 
@@ -249,16 +219,16 @@ def lowered(function, platform: str, *arrays) -> str:
 
 
 @PLATFORMS
-def test_the_lowering_goes_by_the_platform(platform: str, native: bool) -> None:
-    """Matrix products on a CPU, XLA's convolution elsewhere, whatever traced it."""
+def test_the_algorithm_depends_on_the_platform(platform: str, uses_xla: bool) -> None:
+    """Matrix products on a CPU, XLA's convolution elsewhere, whichever platform traced it."""
     case = SAME[6]._replace(size=6)
     x, kernel, dy = draw(case, np.float32)
 
-    for function, dY in ((convolution, dy), (windowed_convolution, window(dy))):
+    for function, dY in ((convolution, dy), (convolution_windows, split_windows(dy))):
 
         def gradients(x, kernel, function=function, dY=dY):
             return jax.vjp(lambda x, kernel: function(x, kernel, case.geometry), x, kernel)[1](dY)
 
         program = lowered(gradients, platform, x, kernel)
-        assert ("stablehlo.convolution" in program) == native
-        assert ("stablehlo.dot_general" in program) != native
+        assert ("stablehlo.convolution" in program) == uses_xla
+        assert ("stablehlo.dot_general" in program) != uses_xla

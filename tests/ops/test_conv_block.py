@@ -1,4 +1,4 @@
-"""A block in inference and in training: one value, and the gradient of a plain network."""
+"""A block in inference and in training: equal values, and the gradient of a plain implementation."""
 
 import itertools
 
@@ -6,6 +6,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
+from fmnist_jax.ops.conv_block import ConvBlock, conv_block, conv_block_train
+from fmnist_jax.ops.geometry import Geometry
+from fmnist_jax.ops.pooling import AVERAGE, GLOBAL, MAX, NONE, Pooling
+from fmnist_jax.scratch.activations import GELU, IDENTITY, RELU, Activation
+from tests.compiling import quick_jit
 from tests.ops.test_conv import (
     CASES,
     PLATFORMS,
@@ -16,12 +22,6 @@ from tests.ops.test_conv import (
     draw,
     lowered,
 )
-
-from fmnist_jax.ops.conv_block import Step, block, outputs_of_a_tile, trained_block
-from fmnist_jax.ops.geometry import Geometry
-from fmnist_jax.ops.pooling import AVERAGE, GLOBAL, MAX, NONE, Pooling
-from fmnist_jax.scratch.activations import GELU, IDENTITY, RELU, Activation
-from tests.compiling import quick_jit
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ from tests.compiling import quick_jit
 def test_inference_training_and_gradient(
     channels: int, taps: int, geometry: Geometry, pooling: Pooling, activation: Activation
 ) -> None:
-    step = Step(geometry, activation.forward, pooling)
+    block = ConvBlock(geometry, activation.forward, pooling)
 
     def plain(x, kernel, bias):
         Z = by_lax(x, kernel, geometry) + bias[:, None, None, None]
@@ -57,11 +57,11 @@ def test_inference_training_and_gradient(
         expected, backward = jax.vjp(plain, *given)
         dy = jnp.asarray(rng.standard_normal(expected.shape))
 
-        for function in (block, trained_block):
-            found = quick_jit(function, static_argnums=3)(*given, step)
+        for function in (conv_block, conv_block_train):
+            found = quick_jit(function, static_argnums=3)(*given, block)
             np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-11)
         found, found_backward = quick_jit(lambda *given: jax.vjp(
-            lambda *given: block(*given, step), *given
+            lambda *given: conv_block(*given, block), *given
         ))(*given)  # fmt: skip
         np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-11)
         for a, b in zip(quick_jit(found_backward)(dy), backward(dy), strict=True):
@@ -74,8 +74,10 @@ def test_inference_training_and_gradient(
     [*itertools.product(CASES[::3], [NONE]), *itertools.product(WINDOWED, [MAX, AVERAGE])],
     ids=lambda value: value.name if isinstance(value, Pooling) else "-".join(map(str, value)),
 )
-def test_inference_by_every_way(case: Case, pooling: Pooling, channels: int, filters: int) -> None:
-    """Sums over taps, patches and Winograd's products, two outputs at a time and four."""
+def test_inference_by_every_algorithm(
+    case: Case, pooling: Pooling, channels: int, filters: int
+) -> None:
+    """The direct sum, im2col, and Winograd with two outputs a tile and with four."""
     with jax.enable_x64(True):
         x, kernel, _ = draw(case, channels=channels)
         kernel = jnp.tile(kernel, filters // kernel.shape[-1])
@@ -83,8 +85,8 @@ def test_inference_by_every_way(case: Case, pooling: Pooling, channels: int, fil
         expected = by_lax(x, kernel, case.geometry) + bias[:, None, None, None]
         expected = pooling.forward(expected)
 
-        step = Step(case.geometry, IDENTITY.forward, pooling)
-        found = quick_jit(block, static_argnums=3)(x, kernel, bias, step)
+        block = ConvBlock(case.geometry, IDENTITY.forward, pooling)
+        found = quick_jit(conv_block, static_argnums=3)(x, kernel, bias, block)
     assert (found.shape, found.dtype) == (expected.shape, expected.dtype)
     np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-11)
 
@@ -92,37 +94,29 @@ def test_inference_by_every_way(case: Case, pooling: Pooling, channels: int, fil
 @PLATFORMS
 @pytest.mark.parametrize("pooling", [MAX, NONE])
 @pytest.mark.parametrize("channels", [1, 3, 16])
-def test_the_lowering_goes_by_the_platform(
-    platform: str, native: bool, channels: int, pooling: Pooling
+def test_the_algorithm_depends_on_the_platform(
+    platform: str, uses_xla: bool, channels: int, pooling: Pooling
 ) -> None:
-    """Sums or matrix products on a CPU, XLA's convolution elsewhere, whatever traced it."""
+    """Sums or matrix products on a CPU, XLA's convolution elsewhere, whichever platform traced it."""
     case = SAME[6]._replace(size=6)
     x, kernel, _ = draw(case, np.float32, channels)
-    step = Step(case.geometry, RELU.forward, pooling)
+    block = ConvBlock(case.geometry, RELU.forward, pooling)
 
-    program = lowered(lambda *given: block(*given, step), platform, x, kernel, jnp.zeros(4))
-    assert ("stablehlo.convolution" in program) == native
-    assert ("stablehlo.dot_general" in program) == (not native and channels > 1)
-
-
-def test_four_outputs_at_a_time_for_many_taps_and_windows() -> None:
-    three, five = jnp.zeros((3, 3, 16, 4)), jnp.zeros((5, 5, 16, 4))
-    assert outputs_of_a_tile(five, Geometry(1, 2, 14)) == 4
-    assert outputs_of_a_tile(five, Geometry(1, 2, 4)) == 4
-    assert outputs_of_a_tile(five, Geometry(1, 2, 2)) == 2
-    assert outputs_of_a_tile(three, Geometry(1, 1, 14)) == 2
+    program = lowered(lambda *given: conv_block(*given, block), platform, x, kernel, jnp.zeros(4))
+    assert ("stablehlo.convolution" in program) == uses_xla
+    assert ("stablehlo.dot_general" in program) == (not uses_xla and channels > 1)
 
 
 @pytest.mark.parametrize("channels", [1, 3, 16])
-def test_seeds_side_by_side(channels: int) -> None:
-    """`jax.vmap` over kernels, in inference and of the gradient."""
-    step = Step(Geometry(1, 1, 6), RELU.forward, MAX)
+def test_vmap(channels: int) -> None:
+    """Over kernels, in inference and of the gradient."""
+    block = ConvBlock(Geometry(1, 1, 6), RELU.forward, MAX)
     rng = np.random.default_rng(0)
     x, bias = jnp.asarray(rng.standard_normal((channels, 7, 7, 2)), jnp.float32), jnp.zeros(4)
     kernels = jnp.asarray(rng.standard_normal((2, 3, 3, channels, 4)), jnp.float32)
 
     def infer(kernel):
-        return block(x, kernel, bias, step)
+        return conv_block(x, kernel, bias, block)
 
     def gradient(kernel):
         return jax.grad(lambda kernel: jnp.square(infer(kernel)).sum())(kernel)

@@ -1,4 +1,4 @@
-"""Poolings against `lax.reduce_window`, values and gradients, and what they say of themselves."""
+"""Poolings against `lax.reduce_window`: values, gradients and sizes."""
 
 from functools import partial
 
@@ -15,8 +15,8 @@ from fmnist_jax.ops.pooling import (
     NONE,
     POOLINGS,
     Pooling,
-    window,
-    window_backward,
+    split_windows,
+    split_windows_backward,
 )
 from tests.compiling import quick_jit
 
@@ -69,32 +69,34 @@ def test_value_and_gradient_are_those_of_lax(pooling: Pooling, size: int) -> Non
 
 
 @pytest.mark.parametrize("pooling", [MAX, AVERAGE])
-def test_from_windows_it_is_the_same_with_the_same_gradient(pooling: Pooling) -> None:
-    """Also of ties, of which there are many among whole numbers from 0 to 2."""
-    assert pooling.of_windows is not None
+def test_value_and_gradient_from_windows_are_the_same(pooling: Pooling) -> None:
+    """Also for ties, which are many among whole numbers from 0 to 2."""
+    assert pooling.forward_windows is not None
     x = jnp.asarray(np.random.default_rng(0).integers(0, 3, (3, 6, 6, 2)), jnp.float32)
     dy = jnp.asarray(np.random.default_rng(9).standard_normal((3, 3, 3, 2)), jnp.float32)
 
-    pooled, backward = jax.vjp(pooling.of_windows, *window(x))
+    pooled, backward = jax.vjp(pooling.forward_windows, *split_windows(x))
     expected, dx = value_and_gradient(pooling.forward, x, dy)
 
     np.testing.assert_array_equal(pooled, expected)
-    np.testing.assert_array_equal(window_backward(backward(dy)), dx)
+    np.testing.assert_array_equal(split_windows_backward(backward(dy)), dx)
 
 
-def test_windows_come_back_to_their_places() -> None:
+def test_windows_return_to_their_positions() -> None:
     x = maps(6).astype(jnp.float32)
-    a, b, c, d = window(x)
+    a, b, c, d = split_windows(x)
     np.testing.assert_array_equal(
         x[:, :2, :2].reshape(3, 4, 2), jnp.stack([a, b, c, d], 1)[:, :, 0, 0]
     )
-    np.testing.assert_array_equal(window_backward(window(x)), x)
-    np.testing.assert_array_equal(window_backward(window(maps(7))), maps(7)[:, :6, :6])
+    np.testing.assert_array_equal(split_windows_backward(split_windows(x)), x)
+    np.testing.assert_array_equal(
+        split_windows_backward(split_windows(maps(7))), maps(7)[:, :6, :6]
+    )
 
 
 @each
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 7, 28])
-def test_sizes_are_what_they_say(pooling: Pooling, size: int) -> None:
+def test_size_and_used_describe_forward(pooling: Pooling, size: int) -> None:
     x = maps(size).astype(jnp.float32)
     used = pooling.used(size)
     assert 0 <= used <= size
@@ -102,7 +104,7 @@ def test_sizes_are_what_they_say(pooling: Pooling, size: int) -> None:
     if used:
         pooled = quick_jit(pooling.forward)(x)
         assert pooled.shape == (3, pooling.size(size), pooling.size(size), 2)
-        # What isn't used changes nothing, and everything that is used does.
+        # Rows and columns beyond `used` change nothing.
         np.testing.assert_array_equal(pooled, quick_jit(pooling.forward)(x[:, :used, :used]))
 
 
@@ -126,10 +128,10 @@ def test_an_odd_last_row_and_column_are_dropped(pooling: Pooling) -> None:
         ([[-2, -1], [-1, -3]], (0, 1)),
     ],
 )
-def test_of_tied_maxima_the_first_has_the_gradient(
+def test_the_first_of_equal_maxima_gets_the_gradient(
     window: list[list[int]], first: tuple[int, int]
 ) -> None:
-    """Row by row; the gradient isn't shared out."""
+    """Row by row; the gradient is not divided among them."""
     x = jnp.asarray(window, jnp.float32)[None, :, :, None]
 
     _, dx = value_and_gradient(MAX.forward, x, jnp.full((1, 1, 1, 1), 3.0))

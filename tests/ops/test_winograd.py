@@ -1,4 +1,4 @@
-"""Winograd's transforms against the paper's, against their own transposes, and the digits they cost."""
+"""Winograd's transforms against the paper's and their own transposes, and their rounding errors."""
 
 from functools import partial
 
@@ -6,36 +6,36 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from tests.ops.test_conv import by_lax
 
 from fmnist_jax.ops import winograd
-from fmnist_jax.ops.conv import windowed_convolution
+from fmnist_jax.ops.conv import convolution_windows
 from fmnist_jax.ops.geometry import Geometry
-from fmnist_jax.ops.pooling import largest, max_pool, mean, window
+from fmnist_jax.ops.pooling import max_pool, split_windows, window_max, window_mean
 from tests.compiling import quick_jit
+from tests.ops.test_conv import by_lax
 
 CHANNELS, HEIGHT, BATCH = 3, 7, 2
 
-each = pytest.mark.parametrize("taps", winograd.TAPS)
-either = pytest.mark.parametrize("outputs", [2, 4])
+each = pytest.mark.parametrize("taps", winograd.SUPPORTED_TAPS)
+both = pytest.mark.parametrize("outputs", [2, 4])
 
 
 def test_the_matrices_are_the_papers() -> None:
-    """F(2x2, 3x3) of Lavin and Gray, section 4.1, but for the signs of a place's U and V together."""
+    """F(2x2, 3x3) of Lavin and Gray, section 4.1; U and V of a place may both have the other sign."""
     found = winograd.transforms(3, 2)
     AT = [[1, 1, 1, 0], [0, 1, -1, -1]]
     G = [[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]]
     BT = [[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]]
 
     def outer(AT, G, BT):
-        """What a window's output i is made of, by place, tap and input."""
+        """The coefficient of output i, by place, tap and input."""
         return np.einsum("ip,pk,pd->ipkd", *map(np.asarray, (AT, G, BT)))
 
     np.testing.assert_array_equal(outer(*found), outer(AT, G, BT))
 
 
 @each
-@either
+@both
 def test_one_axis_is_the_sum_over_taps(taps: int, outputs: int) -> None:
     """sum over places of AT[i,p] G[p,k] BT[p,d] is 1 where d = i + k, 0 elsewhere."""
     AT, G, BT = map(np.asarray, winograd.transforms(taps, outputs))
@@ -47,7 +47,7 @@ def test_one_axis_is_the_sum_over_taps(taps: int, outputs: int) -> None:
     np.testing.assert_allclose(found, expected, atol=1e-14)
 
 
-def drawn(*shape: int) -> jax.Array:
+def draw(*shape: int) -> jax.Array:
     return jnp.asarray(np.random.default_rng(sum(shape)).standard_normal(shape))
 
 
@@ -58,9 +58,9 @@ def test_each_backward_is_the_transpose_of_its_forward(taps: int) -> None:
     columns = windows**2 * BATCH
     with jax.enable_x64(True):
         one = jnp.ones((), jnp.float64)
-        x, kernel = drawn(CHANNELS, HEIGHT, HEIGHT, BATCH), drawn(taps, taps, CHANNELS, 4)
-        M, dV, dU = drawn(places, 4, columns), drawn(places, CHANNELS, columns), drawn(places, 3, 4)
-        dY = [drawn(4, windows, windows, BATCH) + place for place in range(4)]
+        x, kernel = draw(CHANNELS, HEIGHT, HEIGHT, BATCH), draw(taps, taps, CHANNELS, 4)
+        M, dV, dU = draw(places, 4, columns), draw(places, CHANNELS, columns), draw(places, 3, 4)
+        dY = [draw(4, windows, windows, BATCH) + place for place in range(4)]
         pairs = [
             (
                 lambda x: winograd.input_transform(x, taps, one, geometry, outputs=2),
@@ -87,22 +87,22 @@ def test_each_backward_is_the_transpose_of_its_forward(taps: int) -> None:
 
 
 @each
-def test_float32_costs_few_digits(taps: int) -> None:
-    """Errors in units of the largest entry."""
+def test_float32_errors_are_small(taps: int) -> None:
+    """Relative to the largest entry."""
     geometry = Geometry(1, taps // 2, 6)
     with jax.enable_x64(True):
-        x, kernel, dy = drawn(32, 7, 7, 2), drawn(taps, taps, 32, 4), drawn(4, 6, 6, 2)
+        x, kernel, dy = draw(32, 7, 7, 2), draw(taps, taps, 32, 4), draw(4, 6, 6, 2)
 
         def gradients(x, kernel, dy, function):
             y, backward = jax.vjp(partial(function, geometry=geometry), x, kernel)
             return y, *backward(dy)
 
         y, *expected = quick_jit(partial(gradients, function=by_lax))(x, kernel, dy)
-        expected = [*window(y), *expected]
-        given = [np.asarray(value, np.float32) for value in (x, kernel, *window(dy))]
+        expected = [*split_windows(y), *expected]
+        given = [np.asarray(value, np.float32) for value in (x, kernel, *split_windows(dy))]
     x, kernel, *dY = map(jnp.asarray, given)
     with jax.default_matmul_precision("highest"):
-        run = quick_jit(partial(gradients, function=windowed_convolution))
+        run = quick_jit(partial(gradients, function=convolution_windows))
         found, *dfound = run(x, kernel, tuple(dY))
 
     for a, b in zip([*found, *dfound], expected, strict=True):
@@ -112,35 +112,37 @@ def test_float32_costs_few_digits(taps: int) -> None:
 
 
 @each
-@either
+@both
 @pytest.mark.parametrize("size", [2, 6, 8, 14])
-def test_pooled_by_tiles(taps: int, outputs: int, size: int) -> None:
-    """Whether or not the tiles end where the outputs do."""
+def test_pooled_tiles(taps: int, outputs: int, size: int) -> None:
+    """Whether or not the last tiles reach beyond the outputs."""
     geometry = Geometry(1, taps // 2, size)
     with jax.enable_x64(True):
-        x, kernel = drawn(CHANNELS, size, size, BATCH), drawn(taps, taps, CHANNELS, 4)
+        x, kernel = draw(CHANNELS, size, size, BATCH), draw(taps, taps, CHANNELS, 4)
         one = jnp.ones((), jnp.float64)
 
         @quick_jit
         def run(x, kernel, one):
             return winograd.winograd_pooled(
-                x, kernel, one, geometry, outputs, lambda Y: largest(*Y)
+                x, kernel, one, geometry, outputs, lambda Y: window_max(*Y)
             )
 
         expected = max_pool(by_lax(x, kernel, geometry))
         np.testing.assert_allclose(run(x, kernel, one), expected, rtol=1e-11, atol=1e-11)
 
 
-def test_four_outputs_at_a_time_cost_few_digits() -> None:
-    """5x5, which has the largest tile; the error in units of the largest entry."""
+def test_float32_errors_with_four_outputs_a_tile_are_small() -> None:
+    """5x5 has the largest tile; the error is relative to the largest entry."""
     geometry = Geometry(1, 2, 14)
     with jax.enable_x64(True):
-        x, kernel = drawn(32, 14, 14, 2), drawn(5, 5, 32, 4)
-        expected = mean(*window(quick_jit(by_lax, static_argnums=2)(x, kernel, geometry)))
+        x, kernel = draw(32, 14, 14, 2), draw(5, 5, 32, 4)
+        expected = window_mean(
+            *split_windows(quick_jit(by_lax, static_argnums=2)(x, kernel, geometry))
+        )
         given = [np.asarray(value, np.float32) for value in (x, kernel, 1)]
 
     def run(x, kernel, one):
-        return winograd.winograd_pooled(x, kernel, one, geometry, 4, lambda Y: mean(*Y))
+        return winograd.winograd_pooled(x, kernel, one, geometry, 4, lambda Y: window_mean(*Y))
 
     with jax.default_matmul_precision("highest"):
         found = quick_jit(run)(*map(jnp.asarray, given))
@@ -150,13 +152,13 @@ def test_four_outputs_at_a_time_cost_few_digits() -> None:
 
 
 @each
-@either
-def test_few_multiplications_are_left(taps: int, outputs: int) -> None:
-    """(k + m - 1)^2 products a tile, filter and channel, for m^2 k^2."""
+@both
+def test_number_of_multiplications(taps: int, outputs: int) -> None:
+    """(k + m - 1)^2 products a tile, filter and channel instead of m^2 k^2."""
     x, kernel = jnp.zeros((CHANNELS, 6, 6, BATCH)), jnp.zeros((taps, taps, CHANNELS, 4))
     program = jax.make_jaxpr(
         lambda x, kernel, one: winograd.winograd_pooled(
-            x, kernel, one, Geometry(1, taps // 2, 6), outputs, lambda Y: largest(*Y)
+            x, kernel, one, Geometry(1, taps // 2, 6), outputs, lambda Y: window_max(*Y)
         )
     )(x, kernel, jnp.ones(()))
     products = [one for one in program.jaxpr.eqns if one.primitive.name == "dot_general"]

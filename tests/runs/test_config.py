@@ -38,7 +38,10 @@ def test_each_stage_takes_the_features_of_the_one_before():
         (None, "stages must be a sequence of 1 or more, found None"),
         (CONVNET, "stages must be a sequence of 1 or more, found Stage"),
         ((CONVNET, "mlp"), 'stages[1] must be of type Stage, such as Stage("mlp", MLPConfig(), '),
-        ((CONVNET, evolve(MLP, name="convnet")), "stages must be of different names, found ['convn"),
+        (
+            (CONVNET, evolve(MLP, name="convnet")),
+            "stages must be of different names, found ['convn",
+        ),
         (
             (CONVNET, evolve(MLP, model=MLPConfig((35, 10)))),
             "stage mlp: its model must take the 36 features of stage convnet, found 35 inputs",

@@ -107,14 +107,12 @@ def test_the_network_then_its_features_then_the_mlp(
     assert shapes == [(54, 8), (8, 10)]
     assert convnet.extraction_seconds is None
     assert mlp.extraction_seconds is not None
-    assert 0 < mlp.extraction_seconds
+    assert mlp.extraction_seconds > 0
     assert convnet.seconds > 0
     assert [stage.name for stage in outcome.fitted] == ["convnet", "mlp"]
 
 
-def test_every_image_gets_its_own_features(
-    trained: tuple[TrainedRun, list[str]], dataset: Dataset
-):
+def test_every_image_gets_its_own_features(trained: tuple[TrainedRun, list[str]], dataset: Dataset):
     """Those of the first and last of each split, where padding and cutting could slip."""
     convnet, mlp = trained[0].stages
     model = convnet.fitted.model.build()
@@ -132,7 +130,9 @@ def test_features_of_splits_of_any_size():
     fitted = FittedStage("mlp", config, UNIT, config.build().init(jax.random.key(0)), {})
     images = noisy_patterns(163, 0)
     parts = {"a": np.s_[:1], "b": np.s_[1:82], "none": np.s_[82:82], "c": np.s_[82:]}
-    splits = {name: DeviceSplit(*(values[part] for values in images)) for name, part in parts.items()}
+    splits = {
+        name: DeviceSplit(*(values[part] for values in images)) for name, part in parts.items()
+    }
     found = extract_features(fitted, splits)
     rows = UNIT.apply({}, images.images)
     expected = np.asarray(config.build().features(fitted.variables, rows))

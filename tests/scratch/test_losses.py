@@ -11,8 +11,12 @@ from fmnist_jax.scratch.losses import (
     SOFTMAX_CROSS_ENTROPY,
     SOFTMAX_TWICE,
     Loss,
+    label_smoothing,
     log_softmax,
     one_hot,
+    smooth_labels,
+    soft_cross_entropy,
+    soft_cross_entropy_backward,
     softmax,
 )
 from tests.compiling import quick_jit
@@ -125,3 +129,68 @@ def test_one_hot_takes_shape_and_dtype_of_the_logits() -> None:
 @each
 def test_names_are_the_table_s_keys(loss: Loss) -> None:
     assert LOSSES[loss.name] is loss
+
+
+# --- soft labels and label smoothing
+
+
+def soft_labels() -> np.ndarray:
+    Y = np.random.default_rng(1).uniform(size=Z.shape)
+    Y[0] = np.eye(5)[2]
+    return Y / Y.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize(("dtype", "rtol"), [("float64", 1e-12), ("float32", 1e-5)])
+def test_backward_of_soft_labels_is_the_gradient_of_the_mean(dtype: str, rtol: float) -> None:
+    with jax.enable_x64(True):
+        logits, Y = jnp.asarray(Z, dtype), jnp.asarray(soft_labels(), dtype)
+        expected = jax.grad(lambda Z: soft_cross_entropy(Z, Y).mean())(logits)
+
+        found = soft_cross_entropy_backward(logits, Y)
+
+    assert found.dtype == dtype
+    np.testing.assert_allclose(found, expected, rtol=rtol, atol=1e-3 * rtol)
+
+
+def test_soft_cross_entropy_is_optax_s() -> None:
+    logits, Y = jnp.asarray(Z, jnp.float32), jnp.asarray(soft_labels(), jnp.float32)
+
+    expected = optax.softmax_cross_entropy(logits, Y)
+    np.testing.assert_allclose(soft_cross_entropy(logits, Y), expected, rtol=1e-5)
+
+
+def test_soft_labels_of_one_class_are_its_label() -> None:
+    logits, labels = jnp.asarray(Z, jnp.float32), jnp.asarray(LABELS)
+    Y = one_hot(labels, logits)
+
+    for soft, hard in (
+        (soft_cross_entropy, SOFTMAX_CROSS_ENTROPY.forward),
+        (soft_cross_entropy_backward, SOFTMAX_CROSS_ENTROPY.backward),
+    ):
+        np.testing.assert_array_equal(soft(logits, Y), hard(logits, labels))
+
+
+def test_smooth_labels_are_optax_s() -> None:
+    logits, labels = jnp.asarray(Z, jnp.float32), jnp.asarray(LABELS)
+
+    Y = smooth_labels(labels, logits, 0.1)
+
+    np.testing.assert_allclose(Y, optax.smooth_labels(one_hot(labels, logits), 0.1), rtol=1e-6)
+    np.testing.assert_allclose(Y.sum(axis=1), np.ones(7), rtol=1e-6)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.9])
+def test_backward_of_label_smoothing_is_the_gradient_of_the_mean(smoothing: float) -> None:
+    loss = label_smoothing(smoothing)
+    with jax.enable_x64(True):
+        logits, labels = jnp.asarray(Z), jnp.asarray(LABELS)
+        expected = mean_gradient(loss, logits, labels)
+
+        found = loss.backward(logits, labels)
+
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-15)
+
+
+def test_label_smoothing_is_the_same_object_for_the_same_smoothing() -> None:
+    assert label_smoothing(0.1) is label_smoothing(0.1)
+    assert label_smoothing(0.1) != label_smoothing(0.2)

@@ -1,7 +1,6 @@
-"""The contenders of the throughput tables, and the worker process they run in.
+"""The benchmarks' candidates, and the worker process that runs them.
 
-A contender is a function `start(job) -> turn` of a module here: `job` is `worker.Job`, and each call of
-`turn` does the timed work once and returns a NamedTuple of figures, `worker.Epoch` where it trains.
-PyTorch's modules import nothing but torch, NumPy and the standard library, so that any interpreter can
-run them.
+A candidate is a function `start(job) -> run` of a module here: `job` is a `worker.Job`; each call of `run`
+does the timed work once and returns a NamedTuple of figures. PyTorch's modules import only torch, NumPy and
+the standard library, so that any interpreter can run them.
 """

@@ -1,25 +1,28 @@
-"""The project's own epoch with `jax.value_and_grad` of the same objective: what autodiff costs."""
+"""The project's epoch with `jax.value_and_grad` in place of the hand-written gradient."""
 
 from collections.abc import Callable
 
 import jax
 from jaxtyping import Array, Float, Key
 
-from experiments.benchmarks.peers.hand_written import start_with
+from experiments.benchmarks.peers.hand_written import config_of, start_with
 from experiments.benchmarks.peers.worker import Epoch, Job
-from fmnist_jax.models.base import Inputs, Labels, Logits, flatten, scratch_mlp
+from fmnist_jax.config.model import Inputs, Labels, Logits, State, Variables
 from fmnist_jax.scratch import mlp
-from fmnist_jax.scratch.mlp import MLPConfig
+from fmnist_jax.scratch.model import flatten
 
 
 def start(job: Job) -> Callable[[], Epoch]:
-    """As ours, but for the gradient."""
-    config = MLPConfig(layer_sizes=tuple(job.network["layer_sizes"]))
+    """Prepare the epoch."""
+    config = config_of(job)
 
     def value_and_grad(
-        parameters: mlp.Parameters, inputs: Inputs, labels: Labels, key: Key[Array, ""]
-    ) -> tuple[tuple[Float[Array, ""], Logits], mlp.Parameters]:
+        variables: Variables, inputs: Inputs, labels: Labels, key: Key[Array, ""]
+    ) -> tuple[tuple[Float[Array, ""], tuple[Logits, State]], mlp.Parameters]:
         differentiated = jax.value_and_grad(mlp.objective, has_aux=True)
-        return differentiated(parameters, flatten(inputs), labels, config, key)
+        (loss, logits), gradients = differentiated(
+            variables.parameters, flatten(inputs), labels, config, key
+        )
+        return (loss, (logits, variables.state)), gradients
 
-    return start_with(job, scratch_mlp(config)._replace(value_and_grad=value_and_grad))
+    return start_with(job, config.build()._replace(value_and_grad=value_and_grad))

@@ -1,4 +1,4 @@
-"""Ours: the project's own epoch, the scratch MLP with its hand-written gradient."""
+"""Ours: the project's epoch of the scratch MLP with its hand-written gradient."""
 
 from collections.abc import Callable
 
@@ -6,20 +6,26 @@ import jax
 import numpy as np
 
 from experiments.benchmarks.peers.worker import Epoch, Job
+from fmnist_jax.config.model import Model, Variables
 from fmnist_jax.data.scaling import Z_SCORE
-from fmnist_jax.models.base import Model, scratch_mlp
-from fmnist_jax.scratch.mlp import Dense, MLPConfig
-from fmnist_jax.training.config import TrainingConfig, optimizer_of
-from fmnist_jax.training.step import DeviceSplit, TrainState, train_epoch
+from fmnist_jax.scratch.dense import Dense
+from fmnist_jax.scratch.mlp import MLPConfig
+from fmnist_jax.training.config import TrainingConfig, build_optimizer
+from fmnist_jax.training.step import DeviceSplit, Task, TrainState, train_epoch
 
 
 def start(job: Job) -> Callable[[], Epoch]:
-    """Put the images on the device as they are; scaling is a part of the program."""
-    return start_with(job, scratch_mlp(MLPConfig(layer_sizes=tuple(job.network["layer_sizes"]))))
+    """Prepare the epoch; the images stay uint8, and the program scales them."""
+    return start_with(job, config_of(job).build())
+
+
+def config_of(job: Job) -> MLPConfig:
+    """Return the network's configuration."""
+    return MLPConfig(layer_sizes=tuple(job.network["layer_sizes"]))
 
 
 def start_with(job: Job, model: Model) -> Callable[[], Epoch]:
-    """`fmnist_jax.training`'s epoch with any model."""
+    """Prepare the epoch of any model that has our parameters."""
     config = TrainingConfig(batch_size=job.batch_size, learning_rate=job.learning_rate)
     data = DeviceSplit(*jax.device_put((job.array("images"), job.array("labels"))))
     statistics = jax.device_put(job.arrays("statistics"))
@@ -27,8 +33,9 @@ def start_with(job: Job, model: Model) -> Callable[[], Epoch]:
     parameters = tuple(
         Dense(weights[f"W{index}"], weights[f"b{index}"]) for index in range(len(weights) // 2)
     )
-    optimizer = optimizer_of(config, -(-len(data.labels) // job.batch_size))
-    state = TrainState(parameters, optimizer.init(parameters))
+    optimizer = build_optimizer(config, -(-len(data.labels) // job.batch_size))
+    task = Task(model, Z_SCORE, optimizer, job.batch_size)
+    state = TrainState(Variables(parameters, {}), optimizer.init(parameters))
     key = jax.random.key(job.seed)
     epochs = 0
 
@@ -36,16 +43,7 @@ def start_with(job: Job, model: Model) -> Callable[[], Epoch]:
         nonlocal state, epochs
         epochs += 1
         state, metrics = jax.block_until_ready(
-            train_epoch(
-                state,
-                jax.random.fold_in(key, epochs),
-                data,
-                statistics,
-                model=model,
-                scaling=Z_SCORE,
-                optimizer=optimizer,
-                batch_size=job.batch_size,
-            )
+            train_epoch(state, jax.random.fold_in(key, epochs), data, statistics, task)
         )
         loss_sum = np.asarray(metrics.loss_sum, np.float64).sum().item()
         correct = np.asarray(metrics.correct).sum().item()

@@ -1,7 +1,6 @@
-"""The same algorithm in NumPy as the formulas read: what a first implementation from scratch looks like.
+"""The same algorithm in NumPy, written as the formulas are: a first implementation from scratch.
 
-float32 throughout and scaled images held in memory, as `numpy_tuned` has them; every operation makes
-a new array, and nothing is folded into anything else.
+float32, scaled images in memory. Every operation allocates a new array, and no operations are combined.
 """
 
 from collections.abc import Callable
@@ -42,7 +41,7 @@ def step(
 
 
 def start(job: Job) -> Callable[[], Epoch]:
-    """Hold the scaled images in memory."""
+    """Prepare the epoch."""
     inputs, labels = job.array("inputs"), job.array("labels")
     stored = job.arrays("weights")
     weights = [(stored[f"W{index}"], stored[f"b{index}"]) for index in range(len(stored) // 2)]

@@ -1,9 +1,8 @@
 """The same algorithm in NumPy, as fast as we could write it.
 
-float32 throughout, so that the products are BLAS's; every array of a step is allocated once; weights
-are updated in place; the images are scaled beforehand; ReLU needs its output alone, and nothing is
-computed that isn't used (no gradient of the inputs). The learning rate enters with 1/m, so what
-comes out of the backward pass is the step itself: one pass less over the weights.
+float32, so that BLAS computes the products; scaled images in memory. Every array of a step is allocated once,
+weights are updated in place, ReLU keeps only its output, and no gradient of the inputs is computed. The
+learning rate is applied together with 1/m, so that the backward pass returns the update itself.
 """
 
 from collections.abc import Callable
@@ -14,7 +13,7 @@ from experiments.benchmarks.peers.worker import Epoch, Job
 
 
 class Network:
-    """Weights, and room for what a step computes."""
+    """Weights, and buffers for what a step computes."""
 
     def __init__(self, job: Job):
         weights = job.arrays("weights")
@@ -31,7 +30,7 @@ class Network:
         self.rows = np.arange(batch)
 
     def step(self, m: int, labels: np.ndarray) -> tuple[float, int]:
-        """Learn from the m inputs in A[0]; (sum of losses, right answers) before it."""
+        """Update the weights by the m inputs in A[0]; returns (sum of losses, right answers) before it."""
         A = [units[:m] for units in self.A]
         for index, (W, b) in enumerate(zip(self.W, self.b, strict=True)):
             Z = np.matmul(A[index], W, out=A[index + 1])
@@ -51,7 +50,7 @@ class Network:
         return loss, correct
 
     def softmax_cross_entropy(self, Z: np.ndarray, labels: np.ndarray) -> tuple[float, int]:
-        """Leave learning_rate * (softmax(Z) - Y) / m in dA[-1]; Z is overwritten."""
+        """Write learning_rate * (softmax(Z) - Y) / m to dA[-1]; Z is overwritten."""
         m = len(labels)
         rows, dZ = self.rows[:m], self.dA[-1][:m]
         correct = int(np.count_nonzero(Z.argmax(axis=1) == labels))
@@ -65,7 +64,7 @@ class Network:
 
 
 def start(job: Job) -> Callable[[], Epoch]:
-    """Hold the scaled images in memory."""
+    """Prepare the epoch."""
     inputs, labels = job.array("inputs"), job.array("labels")
     network = Network(job)
     rng = np.random.default_rng(job.seed)
@@ -76,7 +75,7 @@ def start(job: Job) -> Callable[[], Epoch]:
         for begin in range(0, len(order), job.batch_size):
             indices = order[begin : begin + job.batch_size]
             m = len(indices)
-            # "clip" gathers straight into `out`; the default would go through a copy of its own.
+            # "clip" writes directly to `out`; the default makes a temporary copy.
             np.take(inputs, indices, axis=0, out=network.A[0][:m], mode="clip")
             loss, right = network.step(m, labels[indices])
             loss_sum += loss

@@ -18,8 +18,7 @@ from fmnist_jax.runs.config import NAMES, Run, Stage
 from fmnist_jax.runs.presets import five_conv
 from fmnist_jax.runs.presets.base import Plan, Preset
 from fmnist_jax.scratch.activations import RELU, Activation
-from fmnist_jax.scratch.initializers import Initializer
-from fmnist_jax.scratch.initializers import uniform_fan_in
+from fmnist_jax.scratch.initializers import Initializer, uniform_fan_in
 from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.config import TrainingConfig
 from fmnist_jax.training.optimizers import cosine

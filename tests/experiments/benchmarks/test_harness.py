@@ -4,28 +4,35 @@ from pathlib import Path
 
 import pytest
 
-from experiments.benchmarks import harness as turns
-from experiments.benchmarks.harness import Contender, ask, interpreters, spread, training_split
+from experiments.benchmarks import harness
+from experiments.benchmarks.harness import (
+    Candidate,
+    interpreters,
+    request,
+    spread,
+    training_split,
+    verdict,
+)
 from experiments.benchmarks.peers.worker import peak_bytes
 from fmnist_jax.data.loading import DataConfig
 from fmnist_jax.errors import UserError
 
-CONTENDERS = {
-    "ours": Contender("networks", "train"),
-    "theirs": Contender("pytorch_networks", "train"),
+CANDIDATES = {
+    "ours": Candidate("convnets", "train"),
+    "theirs": Candidate("pytorch_convnets", "train"),
 }
 
 
 def test_interpreters(tmp_path: Path) -> None:
-    assert set(interpreters(CONTENDERS, None).values()) == {sys.executable}
+    assert set(interpreters(CANDIDATES, None).values()) == {sys.executable}
     link = tmp_path / "python"
     link.symlink_to(sys.executable)
-    assert interpreters(CONTENDERS, link) == {"ours": sys.executable, "theirs": str(link)}
+    assert interpreters(CANDIDATES, link) == {"ours": sys.executable, "theirs": str(link)}
     with pytest.raises(UserError, match=r"--torch-python .*nowhere: no such interpreter"):
-        interpreters(CONTENDERS, tmp_path / "nowhere")
+        interpreters(CANDIDATES, tmp_path / "nowhere")
 
 
-def test_a_worker_that_ends_early_is_told() -> None:
+def test_a_worker_that_ends_early_raises() -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", "import sys; sys.exit(3)"],
         stdin=subprocess.PIPE,
@@ -33,12 +40,12 @@ def test_a_worker_that_ends_early_is_told() -> None:
         text=True,
     )
     with process, pytest.raises(RuntimeError, match="ended early, exit code 3"):
-        ask(process)
+        request(process)
 
 
-def test_kept_figures_are_of_the_real_images_alone() -> None:
+def test_stored_results_are_of_the_real_images_only() -> None:
     synthetic = DataConfig(source="synthetic")
-    with pytest.raises(UserError, match="kept for Fashion-MNIST alone"):
+    with pytest.raises(UserError, match="stored for Fashion-MNIST only"):
         training_split(synthetic, True, lambda line: None)
     assert len(training_split(synthetic, False, lambda line: None).labels) > 0
 
@@ -47,15 +54,20 @@ def test_spread() -> None:
     assert spread([3.0, 1.0, 2.0]) == {"ratio": 2.0, "ratio_min": 1.0, "ratio_max": 3.0}
 
 
+def test_verdict() -> None:
+    assert verdict(True, 1.50) == "target 1.5: reached"
+    assert verdict(False, 12.0) == "target 12: not reached"
+
+
 @pytest.mark.parametrize(("load", "lines"), [(0.4, 0), (3.0, 1)])
-def test_a_busy_machine_is_told_of(load: float, lines: int) -> None:
-    told: list[str] = []
-    turns.warn_if_busy(load, told.append)
-    assert len(told) == lines
+def test_a_busy_machine_is_logged(load: float, lines: int) -> None:
+    logged: list[str] = []
+    harness.warn_if_busy(load, logged.append)
+    assert len(logged) == lines
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")
-def test_peak_bytes_grow_with_what_is_held() -> None:
+def test_peak_bytes_grow_with_allocations() -> None:
     before = peak_bytes()
     held = bytearray(b"1") * (64 * 2**20)
     after = peak_bytes()

@@ -9,13 +9,13 @@ import pytest
 from rich.console import Console
 
 from experiments.study import workers
-from experiments.study.catalogue import CATALOGUE
+from experiments.study.catalogue import experiments
 from experiments.study.study import StudyOptions, unfinished
 from fmnist_jax.cli.interruption import Stopped
 from fmnist_jax.data.loading import DataConfig
 
 QUICK = StudyOptions(quick=True, data=DataConfig(source="synthetic"))
-ENTRIES = [entry for entry in CATALOGUE if entry.name == "report1_claims_mlp"]
+EXPERIMENTS = [one for one in experiments() if one.name == "report1/ablations_mlp"]
 
 
 @pytest.fixture(autouse=True)
@@ -31,45 +31,45 @@ class Watching(io.StringIO):
         self.acts = acts
 
     def write(self, text: str, /) -> int:
-        for told in [told for told in self.acts if told in text]:
-            self.acts.pop(told)()
+        for found in [found for found in self.acts if found in text]:
+            self.acts.pop(found)()
         return super().write(text)
 
 
 def test_processes_share_the_rows_one_that_died_is_replaced_and_a_signal_ends_all():
-    first, second, third, last = (row.name for row in ENTRIES[0].experiment.rows)
-    text = Watching(
+    first, second, third, last = (row.name for row in EXPERIMENTS[0].rows)
+    file = Watching(
         {
             "Row 1 of 4": lambda: multiprocessing.active_children()[0].kill(),
             "Row 4 of 4": lambda: os.kill(os.getpid(), signal.SIGTERM),
         }
     )
     with pytest.raises(Stopped):
-        workers.run(QUICK, 2, Console(file=text, width=300), ENTRIES)
-    told = text.getvalue()
-    assert told.count("Data: ") == 1
-    assert f"report1_claims_mlp: {first}: its process ended with code -9" in told
-    assert "SIGTERM: stopping once this epoch is saved" in told
-    # The fourth row was begun as one of the two before it was done; the signal may still find the other.
-    left = [row.row.name for row in unfinished(ENTRIES, QUICK)]
+        workers.run(QUICK, EXPERIMENTS, 2, Console(file=file, width=300))
+    text = file.getvalue()
+    assert text.count("Data: ") == 1
+    assert f"report1/ablations_mlp: {first}: its process ended with code -9" in text
+    assert "SIGTERM: stopping once this epoch is saved" in text
+    # The fourth row starts when one of the two before it is done; the signal may still find the other.
+    left = [row.row.name for row in unfinished(EXPERIMENTS, QUICK)]
     assert {first, last} <= set(left) <= {first, second, third, last}
     done = {second, third} - set(left)
     assert done
     for name in (second, third):
-        assert told.count(f"{name}, seed 0: test_accuracy") == (name in done)
+        assert text.count(f"{name}, seed 0: test_accuracy") == (name in done)
     assert not multiprocessing.active_children()
 
 
-def test_each_process_has_cores_of_its_own(monkeypatch: pytest.MonkeyPatch):
+def test_each_process_has_its_own_cores(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2, 3, 5}, raising=False)
     monkeypatch.setattr(os, "sched_setaffinity", lambda *_: None, raising=False)
     assert workers.jobs_for(StudyOptions()) == 5
     assert workers.jobs_for(StudyOptions(jobs=2)) == 2
-    assert workers.shares(2) == [{0, 2, 5}, {1, 3}]
-    assert workers.shares(6) == [{0}, {1}, {2}, {3}, {5}, {0}]
+    assert workers.cores_of_jobs(2) == [{0, 2, 5}, {1, 3}]
+    assert workers.cores_of_jobs(6) == [{0}, {1}, {2}, {3}, {5}, {0}]
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)))
     assert workers.jobs_for(StudyOptions()) == 8
-    assert [len(cores) for cores in workers.shares(8)] == [8] * 8
+    assert [len(cores) for cores in workers.cores_of_jobs(8)] == [8] * 8
 
 
 @pytest.mark.parametrize("backend", ["gpu", "tpu"])

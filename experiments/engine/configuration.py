@@ -1,0 +1,60 @@
+"""The configuration of a run: as results store it, and with changes."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from attrs import evolve
+
+from fmnist_jax.config.codec import decode, encode
+from fmnist_jax.errors import UserError
+from fmnist_jax.runs.config import NAMES, Run
+
+
+def configuration_of(run: Run) -> dict[str, Any]:
+    """The encoded run without what differs from seed to seed or from machine to machine."""
+    configuration = encode(run, NAMES)
+    for stage in configuration["stages"]:
+        del stage["training"]["seed"]
+    for name in ("source", "data_dir"):
+        del configuration["data"][name]
+    return configuration
+
+
+def is_configuration_of(run: Run, stored: Mapping[str, Any]) -> bool:
+    """Whether a stored configuration is the run's; fields that were added since have their defaults."""
+    wanted = configuration_of(run)
+    if stored == wanted:
+        return True
+    try:
+        return configuration_of(decode(Run, stored, NAMES, "results")) == wanted
+    except UserError:  # fields or names that don't exist any more
+        return False
+
+
+def seed_of(run: Run) -> int:
+    """The seed that the trainings of all stages share."""
+    (seed,) = {stage.training.seed for stage in run.stages}
+    return seed
+
+
+def change(
+    run: Run,
+    name: str,
+    *,
+    model: Mapping[str, Any] = MappingProxyType({}),
+    training: Mapping[str, Any] = MappingProxyType({}),
+    **others: Any,
+) -> Run:
+    """The run with fields of one stage changed: of its model, of its training, and `others` of its own.
+
+    Raises KeyError if no stage has that name.
+    """
+    stages = {stage.name: stage for stage in run.stages}
+    stages[name] = evolve(
+        stages[name],
+        model=evolve(stages[name].model, **model),
+        training=evolve(stages[name].training, **training),
+        **others,
+    )
+    return evolve(run, stages=tuple(stages.values()))

@@ -1,0 +1,43 @@
+"""The MLP as the pure functions that training and inference use."""
+
+import functools
+import math
+
+from jaxtyping import Array, Float, Key
+
+from fmnist_jax.config.model import Features, Inputs, Labels, Logits, Model, State, Variables
+from fmnist_jax.scratch import mlp
+from fmnist_jax.scratch.mlp import MLPConfig
+
+
+@functools.cache
+def mlp_model(config: MLPConfig) -> Model:
+    """Build the MLP for training and inference: flattens inputs of any shape, has no state."""
+
+    def initialize(key: Key[Array, ""]) -> Variables:
+        return Variables(mlp.init(key, config), {})
+
+    def apply(variables: Variables, inputs: Inputs) -> Logits:
+        return mlp.forward(variables.parameters, flatten(inputs), config)[0]
+
+    def features(variables: Variables, inputs: Inputs) -> Features:
+        _, cache = mlp.forward(variables.parameters, flatten(inputs), config)
+        return cache.A[-1]
+
+    def gradient(
+        variables: Variables,
+        inputs: Inputs,
+        labels: Labels,
+        key: Key[Array, ""],
+    ) -> tuple[tuple[Float[Array, ""], tuple[Logits, State]], mlp.Parameters]:
+        (loss, logits), gradients = mlp.value_and_grad(
+            variables.parameters, flatten(inputs), labels, config, key
+        )
+        return (loss, (logits, variables.state)), gradients
+
+    return Model(initialize, apply, features, config.loss.forward, gradient)
+
+
+def flatten(inputs: Inputs) -> Float[Array, "batch inputs"]:
+    """Reshape each example to one row."""
+    return inputs.reshape(inputs.shape[0], math.prod(inputs.shape[1:]))
