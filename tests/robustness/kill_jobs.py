@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.engine.spec import Experiment, Row
-
 from experiments.engine import runner, store
+from experiments.engine.spec import Experiment, Row
 from fmnist_jax.cli import app, job, train  # noqa: F401 - what a process of the command line imports
 from fmnist_jax.data import checksums
 from fmnist_jax.data.scaling import Z_SCORE

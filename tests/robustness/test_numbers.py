@@ -4,7 +4,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from fmnist_jax.models.base import scratch_mlp
 
 from fmnist_jax.config.model import Variables
 from fmnist_jax.data.dataset import Split
