@@ -20,6 +20,9 @@ from pathlib import Path
 from experiments.engine.runner import Options, run
 from experiments.engine.spec import Experiment, Row
 from fmnist_jax.data.loading import DataConfig, load_dataset
+from fmnist_jax.data.scaling import Z_SCORE
+from fmnist_jax.runs.config import Run, Stage
+from fmnist_jax.runs.train import Hooks, train
 from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.checkpointing import TrainingCheckpoints
 from fmnist_jax.training.config import TrainingConfig
@@ -35,10 +38,10 @@ def epochs(count: int, note: Callable[[], None]) -> None:
     """One training of so many epochs."""
     training = TrainingConfig(epochs=count, batch_size=64, patience=None)
     model = MLPConfig((784, 32, 10), dropout=0.2)
-    run = Run((Stage("mlp", model, training, Z_SCORE),), SYNTHETIC)
+    configured = Run((Stage("mlp", model, training, Z_SCORE),), SYNTHETIC)
     checkpoints = TrainingCheckpoints(Path("state"), "long run", print)
     hooks = Hooks(on_epoch=lambda stage, record: note(), checkpoints={"mlp": checkpoints})
-    train(run, load_dataset(SYNTHETIC, print), hooks)
+    train(configured, load_dataset(SYNTHETIC, print), hooks)
 
 
 def rows(count: int, configurations: int, note: Callable[[], None]) -> None:
