@@ -259,7 +259,7 @@ def _expected(
         classes = jax.eval_shape(
             lambda arrays, image: compute_logits(programs, arrays, image), tuple(arrays), image
         ).shape[-1]
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, UserError) as error:
         raise UserError(
             f"{where}: the stages don't fit images of {IMAGE_SHAPE} and each other; check their sizes"
         ) from error

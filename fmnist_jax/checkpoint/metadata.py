@@ -68,12 +68,11 @@ def library_versions() -> dict[str, str]:
 
 def encode_metadata(metadata: Metadata, path: Path) -> dict[str, Any]:
     """Convert to JSON values. Raises UserError for values that JSON can't hold, NaN among them."""
-    values = encode(metadata, NAMES)
     try:
-        json.dumps(values, allow_nan=False)
+        json.dumps([metadata.metrics, metadata.run], allow_nan=False)
     except (TypeError, ValueError) as error:
         raise UserError(f"{path}: metrics and run must be finite JSON values: {error}") from error
-    return values
+    return encode(metadata, NAMES)
 
 
 def decode_metadata(content: bytes, file: Path) -> Metadata:

@@ -107,13 +107,15 @@ def of_type(kind: type, example: str) -> Validator:
 
 
 def each(validator: Validator, least: int = 0) -> Validator:
-    """A tuple of at least `least` items, of which each passes `validator`."""
+    """A tuple of at least `least` items, of which each passes `validator`; errors name the item."""
+    expected = f"a sequence of {least} or more" if least else "a sequence"
 
     def validate(owner: Any, field: "attrs.Attribute[Any]", value: Any) -> None:
         if not isinstance(value, tuple) or len(value) < least:
-            raise must(field.name, f"a sequence of {least} or more", value)
-        for item in value:
-            validator(owner, field, item)
+            raise must(field.name, expected, value)
+        for index, item in enumerate(value):
+            name = f"{field.name}[{index}]" if len(value) > 1 else field.name
+            validator(owner, field.evolve(name=name), item)
 
     return validate
 

@@ -36,18 +36,18 @@ class DataConfig:
     """Where the images come from and how the validation split is taken.
 
     Args:
-        source: The source's name. "idx" and "csv" read `data_dir`, "debian" reads the files of Debian's
-            installed package, "tfds" uses TensorFlow Datasets, "apt" fetches Debian's package, and
-            "synthetic" draws images. None takes the first source that works, see docs/data.md.
-        data_dir: A directory with the four IDX files (.gz or not) or the two CSV files. None takes
-            the directory that the environment variable FMNIST_DATA_DIR names, if any.
+        source: The data source: idx and csv read data_dir, debian reads the files of Debian's installed
+            package, tfds uses TensorFlow Datasets, apt fetches Debian's package, synthetic draws
+            images. By default the first that works of cache, debian, tfds and apt.
+        data_dir: A directory with the four IDX files (.gz or not) or the two CSV files. By default the
+            one that the environment variable FMNIST_DATA_DIR names, if any.
         validation_fraction: The share of the training file that becomes the validation split,
             greater than 0 and less than 1.
-        stratified: Whether each class has the same share in the validation split as in the training file.
+        stratified: Give each class the same share in the validation split as in the training file.
         split_seed: The seed of the validation split, from 0 to 2^32 - 1.
-        verify: Whether the content must be a release of Fashion-MNIST, recognised by its SHA-256. False is
-            for your own data.
-        release: The release that is required: "official", "early" (August 2017, as on Kaggle) or "any".
+        verify: Require a release of Fashion-MNIST, recognised by its SHA-256. Switch it off for your own
+            data.
+        release: The required release; early is the one of August 2017, as on Kaggle.
 
     Raises:
         UserError: A field has an invalid value. The names of sources are checked by `load_dataset`.
@@ -64,23 +64,14 @@ class DataConfig:
     """
 
     source: str | None = None
-    """Where to get the data: idx or csv (both read --data-dir), debian, tfds, apt or synthetic.
-    By default the first that works of: the cache, debian, tfds, apt."""
     data_dir: Path | None = field(default=None, converter=_as_path, validator=_a_path)
-    """A directory with the four IDX files (.gz or not) or the two CSV files.
-    By default the one that FMNIST_DATA_DIR names, if any."""
     validation_fraction: float = field(default=0.2, validator=_a_fraction)
-    """The share of the training file that becomes the validation split."""
     stratified: bool = field(default=False, validator=of_type(bool, "True"))
-    """Give each class the same share in the validation split as in the training file."""
     split_seed: int = field(default=0, converter=as_int, validator=whole(0, 2**32 - 1))
-    """The same seed gives the same validation split."""
     verify: bool = field(default=True, validator=of_type(bool, "True"))
-    """Require a release of Fashion-MNIST, recognised by its SHA-256; --no-verify is for your own data."""
     release: Literal["any", "official", "early"] = field(
         default="any", validator=one_of("any", "official", "early")
     )
-    """The required release; early is the one of August 2017, as on Kaggle."""
 
 
 def load_dataset(config: DataConfig, log: Callable[[str], None]) -> Dataset:

@@ -5,7 +5,7 @@ from typing import Any
 import attrs
 from attrs import field, frozen
 
-from fmnist_jax.config.fields import as_int, as_tuple, of_type
+from fmnist_jax.config.fields import as_int, as_tuple, each, of_type
 from fmnist_jax.errors import UserError
 from fmnist_jax.models.config import Block, ConvNetConfig
 from fmnist_jax.ops import pooling
@@ -44,7 +44,9 @@ class PoolingPlan:
     """Which pooling follows each of the five convolutions. Raises UserError unless there are five."""
 
     name: str
-    poolings: tuple[Pooling, ...] = field(converter=as_tuple, validator=_five)
+    poolings: tuple[Pooling, ...] = field(
+        converter=as_tuple, validator=[_five, each(of_type(Pooling, "ops.pooling.MAX"))]
+    )
 
 
 def after_all_but_the_last(pool: Pooling) -> PoolingPlan:

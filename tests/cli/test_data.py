@@ -19,7 +19,7 @@ def test_it_reports_what_was_found(cli: Callable):
 def test_the_early_release_is_named_and_its_images_are_unverified(
     cli: Callable, monkeypatch: pytest.MonkeyPatch
 ):
-    labels = {
+    labels: dict[tuple[str, checksums.Part], str] = {
         (split, "labels"): checksums.content_sums(content)["labels"]
         for split, content in (("train", drawn().train), ("test", drawn().test))
     }

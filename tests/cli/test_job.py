@@ -1,10 +1,10 @@
 import jax.numpy as jnp
-
-from fmnist_jax.cli.job import ending_line, features_line, log_line
-from fmnist_jax.data.scaling import Z_SCORE
 from fmnist_jax.models.base import scratch_mlp
 from fmnist_jax.runs.pipeline import Features
 from fmnist_jax.runs.run import Trained
+
+from fmnist_jax.cli.job import ending_line, features_line, log_line
+from fmnist_jax.data.scaling import Z_SCORE
 from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.config import TrainingConfig
 from fmnist_jax.training.loop import EpochRecord

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fmnist_jax.models.architectures import LENET
+from fmnist_jax.runs.pipeline import PipelineRun
+from fmnist_jax.runs.run import NAMES, CNNRun, MLPRun
 from PIL import Image
 
 from fmnist_jax.cli import train as train_command
@@ -14,11 +17,8 @@ from fmnist_jax.cli.train import FeatureMLP
 from fmnist_jax.config.codec import decode
 from fmnist_jax.data import sources
 from fmnist_jax.errors import UserError
-from fmnist_jax.models.architectures import LENET
 from fmnist_jax.runs import run as runs
 from fmnist_jax.runs.lock import held
-from fmnist_jax.runs.pipeline import PipelineRun
-from fmnist_jax.runs.run import NAMES, CNNRun, MLPRun
 from fmnist_jax.scratch.losses import SOFTMAX_TWICE
 from fmnist_jax.training.loop import EpochRecord
 from tests.once import drawn

@@ -7,16 +7,16 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
+from fmnist_jax.models.architectures import FiveConv
+from fmnist_jax.models.base import Model, scratch_mlp
+from fmnist_jax.models.kinds import KINDS, Kind
+from fmnist_jax.models.pipeline_model import PipelineConfig, pipeline_model
 
 from fmnist_jax.checkpoint.checkpoint import Checkpoint, save_checkpoint
 from fmnist_jax.data.dataset import CLASS_NAMES
 from fmnist_jax.data.scaling import SYMMETRIC, Z_SCORE
 from fmnist_jax.errors import UserError
 from fmnist_jax.inference.classifier import CHUNK, Classifier
-from fmnist_jax.models.architectures import FiveConv
-from fmnist_jax.models.base import Model, scratch_mlp
-from fmnist_jax.models.kinds import KINDS, Kind
-from fmnist_jax.models.pipeline_model import PipelineConfig, pipeline_model
 from fmnist_jax.scratch.mlp import MLPConfig
 from tests.compiling import quick_jit
 

@@ -1,9 +1,10 @@
-"""The network against one put together from `flax.nnx.Conv` and `flax.linen` poolings, in float64."""
+"""The network against one built from `flax.nnx.Conv` and `flax.linen` poolings, in float64."""
 
 import itertools
 from collections.abc import Callable
 from typing import Any
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,20 +12,15 @@ import pytest
 from flax import linen, nnx
 from jax import lax
 
+from fmnist_jax.config.model import Variables
 from fmnist_jax.errors import UserError
 from fmnist_jax.models import functional
-from fmnist_jax.models.architectures import (
-    AVERAGE,
-    GLOBAL,
-    GLOBAL_AT_END,
-    LENET,
-    SMALL_CNN,
-    FiveConv,
-)
 from fmnist_jax.models.config import Block, ConvNetConfig
 from fmnist_jax.models.convnet import ConvNet
+from fmnist_jax.models.five_conv import AVERAGE, GLOBAL, GLOBAL_AT_END, FiveConv
 from fmnist_jax.ops import pooling
 from fmnist_jax.ops.pooling import MAX, Pooling
+from fmnist_jax.runs.presets import lenet, small_cnn
 from fmnist_jax.scratch.activations import ACTIVATIONS, GELU, TANH, Activation
 from fmnist_jax.scratch.initializers import INITIALIZERS, he_normal
 from tests.compiling import quick_jit
@@ -44,8 +40,8 @@ NETWORKS = {
     "global at the end, stride 2": FiveConv(
         FEW, (5, 3, 1, 2, 1), (2, 1, 1, 1, 1), GLOBAL_AT_END, hidden=6, activation=GELU
     ).network,
-    "LeNet": LENET,
-    "report 2's": SMALL_CNN,
+    "LeNet": lenet.MODEL,
+    "report 2's": small_cnn.MODEL,
     "backbone": BACKBONE_LIKE,
     "no hidden layer": ConvNetConfig((Block(2, 3, stride=3, padding=0),), hidden=()),
 }
@@ -90,7 +86,7 @@ def by_flax(parameters: Any, images: Any, config: ConvNetConfig) -> tuple[list[A
 def drawn(config: ConvNetConfig) -> tuple[Any, jax.Array, jax.Array]:
     """Parameters, images and weights of a weighted sum of logits, all float64."""
     rng = np.random.default_rng(0)
-    shapes = jax.eval_shape(lambda: functional.init(jax.random.key(0), config))
+    shapes = jax.eval_shape(functional.build(config).init, jax.random.key(0)).parameters
     parameters = jax.tree.map(lambda leaf: jnp.asarray(rng.uniform(-0.5, 0.5, leaf.shape)), shapes)
     images, weights = (rng.standard_normal(shape) for shape in ((2, 28, 28), (2, config.classes)))
     return parameters, jnp.asarray(images), jnp.asarray(weights)
@@ -101,7 +97,7 @@ def test_maps_features_logits_and_gradient_are_those_of_flax(name: str) -> None:
     config = NETWORKS[name]
 
     def ours(parameters, images, weights):
-        network = functional.merged(parameters, config)
+        network = functional.merge(Variables(parameters, {}), config)
         logits = network(images)
         return (weights * logits).sum(), (network.maps(images), network.features(images), logits)
 
@@ -122,10 +118,9 @@ def test_maps_features_logits_and_gradient_are_those_of_flax(name: str) -> None:
         assert pooled.shape == (block.filters, sizes.pooled, sizes.pooled, 2)
     assert features.shape == (2, config.features)
     assert logits.shape == (2, config.classes)
-    assert jax.tree.structure(found) == jax.tree.structure(expected)
-    for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
-        assert a.dtype == b.dtype == np.float64
-        np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12)
+    assert {leaf.dtype for leaf in jax.tree.leaves(found)} == {np.dtype(np.float64)}
+    chex.assert_trees_all_equal_dtypes(found, expected)
+    chex.assert_trees_all_close(found, expected, rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.parametrize("activation", [*ACTIVATIONS.values(), SQUARE], ids=lambda g: g.name)
@@ -138,12 +133,13 @@ def test_the_activations_are_pooled(activation: Activation, pooling: Pooling) ->
         images = jnp.asarray(np.random.default_rng(0).standard_normal((3, 28, 28)))
         parameters = jax.tree.map(
             lambda leaf: jnp.zeros(leaf.shape),
-            jax.eval_shape(lambda: functional.init(jax.random.key(0), config)),
+            jax.eval_shape(functional.build(config).init, jax.random.key(0)).parameters,
         )
         parameters["blocks"][0] = {
             "kernel": jnp.asarray(kernel).reshape(1, 1, 1, 2), "bias": jnp.asarray(bias),
         }  # fmt: skip
-        (found,) = quick_jit(functional.maps, static_argnames="config")(parameters, images, config)
+        variables = Variables(parameters, {})
+        (found,) = quick_jit(functional.maps, static_argnames="config")(variables, images, config)
         Z = kernel[:, None, None, None] * np.moveaxis(np.asarray(images), 0, -1)[None]
         A = activation.forward(jnp.asarray(Z + bias[:, None, None, None]))
         windows = np.asarray(A).reshape(2, 14, 2, 14, 2, 3)
@@ -153,12 +149,12 @@ def test_the_activations_are_pooled(activation: Activation, pooling: Pooling) ->
 
 
 @pytest.mark.parametrize("name", INITIALIZERS)
-def test_initialisers_see_a_convolutions_fan_in_and_fan_out(name: str) -> None:
+def test_initialisers_get_a_convolutions_fan_in_and_fan_out(name: str) -> None:
     """fan_in = k^2 inputs, fan_out = k^2 filters: the limits of each draw."""
     config = ConvNetConfig(
         (Block(8, 3), Block(40, 5)), hidden=(30,), initializer=INITIALIZERS[name]
     )
-    parameters = quick_jit(functional.init, static_argnames="config")(jax.random.key(0), config)
+    parameters = quick_jit(functional.build(config).init)(jax.random.key(0)).parameters
     kernel = np.asarray(parameters["blocks"][1]["kernel"])
     dense = np.asarray(parameters["dense"][0]["kernel"])
 
@@ -172,10 +168,9 @@ def test_initialisers_see_a_convolutions_fan_in_and_fan_out(name: str) -> None:
         assert W.std() == pytest.approx(expected, rel=0.03)
 
 
-def test_every_layer_is_drawn_with_a_key_of_its_own() -> None:
+def test_every_layer_is_drawn_with_its_own_key() -> None:
     config = ConvNetConfig((Block(1, 3), Block(1, 3)), hidden=(10,))
-    init = quick_jit(functional.init, static_argnames="config")
-    leaves = jax.tree.leaves(init(jax.random.key(0), config))
+    leaves = jax.tree.leaves(quick_jit(functional.build(config).init)(jax.random.key(0)))
     for a, b in itertools.combinations(leaves, 2):
         a, b = np.asarray(a).ravel(), np.asarray(b).ravel()
         ratio = a[: min(a.size, b.size)] / b[: min(a.size, b.size)]
@@ -220,14 +215,15 @@ def test_an_activation_of_ones_own() -> None:
 def test_images_of_another_shape_or_type_are_refused(shape: tuple[int, ...], dtype: Any) -> None:
     config = ConvNetConfig((Block(2, 1),), hidden=(), initializer=he_normal)
     images = jax.ShapeDtypeStruct(shape, dtype)
-    parameters = jax.eval_shape(lambda: functional.init(jax.random.key(0), config))
+    model = functional.build(config)
+    variables = jax.eval_shape(model.init, jax.random.key(0))
     with pytest.raises(UserError, match="images must be") as error:
-        jax.eval_shape(functional.conv_net(config).apply, parameters, images)
+        jax.eval_shape(model.apply, variables, images)
     assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("images", [None, [[0.0] * 28] * 28], ids=["None", "list"])
-def test_what_is_no_array_is_refused(images: Any) -> None:
+def test_anything_but_an_array_is_refused(images: Any) -> None:
     network = ConvNet(ConvNetConfig((Block(1, 1),), hidden=()), jax.random.key(0))
     for function in (network.maps, network.features, network):
         with pytest.raises(UserError, match=f"images must be .* found {type(images).__name__}"):

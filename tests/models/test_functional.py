@@ -1,16 +1,20 @@
-"""A network as pure functions on a plain pytree."""
+"""A Flax network as pure functions on a plain pytree."""
 
 import re
-from dataclasses import replace
+import subprocess
+import sys
 from pathlib import Path
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from attrs import evolve
 
 import fmnist_jax
+from fmnist_jax.config.model import Variables
 from fmnist_jax.models import functional
 from fmnist_jax.models.config import Block, ConvNetConfig
 from fmnist_jax.models.convnet import ConvNet
@@ -28,26 +32,21 @@ def batch() -> tuple[jax.Array, jax.Array]:
     return images, jnp.array([0, 2, 9, 2])
 
 
+MODEL = functional.build(CONFIG)
+
+
 @pytest.fixture(scope="module")
-def parameters():
-    return functional.init(KEY, CONFIG)
+def variables() -> Variables:
+    return MODEL.init(KEY)
 
 
-def assert_trees_equal(a, b) -> None:
-    assert jax.tree.structure(a) == jax.tree.structure(b)
-    jax.tree.map(np.testing.assert_array_equal, a, b)
+def test_another_configuration_gives_another_object() -> None:
+    assert functional.build(evolve(CONFIG)) is MODEL
+    assert functional.build(evolve(CONFIG, hidden=(7,))) is not MODEL
 
 
-def test_an_equal_configuration_gives_the_same_object() -> None:
-    """Jitted programs take the model as a static argument."""
-    again = ConvNetConfig((Block(2, 3), Block(3, 2)), hidden=(6,))
-    assert functional.conv_net(again) is functional.conv_net(CONFIG)
-    assert functional.conv_net(replace(CONFIG, hidden=(7,))) is not functional.conv_net(CONFIG)
-    assert hash(functional.conv_net(CONFIG)) == hash(functional.conv_net(again))
-
-
-def test_parameters_are_plain_dicts_of_float32(parameters) -> None:
-    shapes = jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype.name), parameters)
+def test_parameters_are_plain_dicts_of_float32(variables: Variables) -> None:
+    shapes = jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype.name), variables.parameters)
     assert shapes == {
         "blocks": {
             0: {"kernel": ((3, 3, 1, 2), "float32"), "bias": ((2,), "float32")},
@@ -58,65 +57,62 @@ def test_parameters_are_plain_dicts_of_float32(parameters) -> None:
             1: {"kernel": ((6, 10), "float32"), "bias": ((10,), "float32")},
         },
     }
-    assert all(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(parameters))
+    assert variables.state == {}
+    assert all(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(variables))
 
 
-def test_the_key_decides(parameters) -> None:
-    model = functional.conv_net(CONFIG)
-    assert_trees_equal(model.init(KEY), parameters)
-    other = model.init(jax.random.key(6))
-    assert not (other["blocks"][0]["kernel"] == parameters["blocks"][0]["kernel"]).any()
+def test_the_key_decides(variables: Variables) -> None:
+    chex.assert_trees_all_equal(MODEL.init(KEY), variables)
+    other = MODEL.init(jax.random.key(6)).parameters
+    assert not (other["blocks"][0]["kernel"] == variables.parameters["blocks"][0]["kernel"]).any()
 
 
-def test_init_has_shapes_without_being_run() -> None:
-    """As a checkpoint asks for them."""
-    shapes = jax.eval_shape(functional.conv_net(CONFIG).init, KEY)
-    found = jax.tree.map(lambda leaf: leaf.shape, functional.init(KEY, CONFIG))
-    assert jax.tree.map(lambda leaf: leaf.shape, shapes) == found
+def test_init_has_shapes_without_being_run(variables: Variables) -> None:
+    """As a checkpoint needs them."""
+    shapes = jax.eval_shape(MODEL.init, KEY)
+    chex.assert_trees_all_equal_shapes_and_dtypes(shapes, variables)
 
 
-def test_the_functions_are_the_modules_methods(parameters) -> None:
+def test_the_functions_are_the_modules_methods(variables: Variables) -> None:
     network, (images, _) = ConvNet(CONFIG, KEY), batch()
     expected = quick_jit(
         lambda images: (network(images), network.features(images), network.maps(images))
     )(images)
     found = quick_jit(
-        lambda parameters, images: (
-            functional.conv_net(CONFIG).apply(parameters, images),
-            functional.features(parameters, images, CONFIG),
-            functional.maps(parameters, images, CONFIG),
+        lambda variables, images: (
+            MODEL.apply(variables, images),
+            MODEL.features(variables, images),
+            functional.maps(variables, images, CONFIG),
         )
-    )(parameters, images)
+    )(variables, images)
     assert found[1].shape == (4, CONFIG.features)
-    assert jax.tree.structure(found) == jax.tree.structure(expected)
-    for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+    chex.assert_trees_all_close(found, expected, rtol=1e-5, atol=1e-6)
 
 
-def test_images_do_not_see_each_other(parameters) -> None:
+def test_images_do_not_influence_each_other(variables: Variables) -> None:
     images, _ = batch()
-    features = quick_jit(functional.features, static_argnames="config")
-    together = features(parameters, images, CONFIG)
-    alone = jnp.concatenate([features(parameters, image[None], CONFIG) for image in images])
+    features = quick_jit(MODEL.features)
+    together = features(variables, images)
+    alone = jnp.concatenate([features(variables, image[None]) for image in images])
     np.testing.assert_allclose(together, alone, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("twice", [False, True])
-def test_value_and_grad_is_that_of_the_configured_loss(parameters, twice: bool) -> None:
-    config = replace(CONFIG, loss=SOFTMAX_TWICE) if twice else CONFIG
-    model, (images, labels) = functional.conv_net(config), batch()
+def test_value_and_grad_is_that_of_the_configured_loss(variables: Variables, twice: bool) -> None:
+    config = evolve(CONFIG, loss=SOFTMAX_TWICE) if twice else CONFIG
+    model, (images, labels) = functional.build(config), batch()
 
     def objective(parameters):
-        logits = model.apply(parameters, images)
+        logits = model.apply(Variables(parameters, {}), images)
         scores = jax.nn.softmax(logits) if twice else logits
         return optax.softmax_cross_entropy_with_integer_labels(scores, labels).mean(), logits
 
-    found = quick_jit(model.value_and_grad)(parameters, images, labels, jax.random.key(0))
-    expected = quick_jit(jax.value_and_grad(objective, has_aux=True))(parameters)
-    assert jax.tree.structure(found) == jax.tree.structure(expected)
-    for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
-    np.testing.assert_allclose(model.losses(found[0][1], labels).mean(), found[0][0], rtol=1e-5)
+    gradient = quick_jit(model.value_and_grad)
+    (loss, (logits, state)), gradients = gradient(variables, images, labels, jax.random.key(0))
+    expected = quick_jit(jax.value_and_grad(objective, has_aux=True))(variables.parameters)
+    chex.assert_trees_all_close(((loss, logits), gradients), expected, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(model.losses(logits, labels).mean(), loss, rtol=1e-5)
+    assert state == {}
 
 
 def test_gradient_agrees_with_central_differences() -> None:
@@ -124,10 +120,10 @@ def test_gradient_agrees_with_central_differences() -> None:
     config = ConvNetConfig(
         (Block(2, 3, pooling=AVERAGE), Block(3, 2, padding=1, pooling=AVERAGE)), (4,), TANH
     )
-    model, (images, labels) = functional.conv_net(config), batch()
+    model, (images, labels) = functional.build(config), batch()
     with jax.enable_x64(True):
         images, rng = images.astype(jnp.float64), np.random.default_rng(0)
-        shapes = jax.eval_shape(lambda: functional.init(KEY, config))
+        shapes = jax.eval_shape(model.init, KEY).parameters
         parameters, direction = (
             jax.tree.map(lambda leaf: jnp.asarray(rng.uniform(-0.5, 0.5, leaf.shape)), shapes)
             for _ in range(2)
@@ -136,9 +132,10 @@ def test_gradient_agrees_with_central_differences() -> None:
         @quick_jit
         def loss(step):
             moved = jax.tree.map(lambda p, d: p + step * d, parameters, direction)
-            return model.losses(model.apply(moved, images), labels).mean()
+            return model.losses(model.apply(Variables(moved, {}), images), labels).mean()
 
-        _, gradients = quick_jit(model.value_and_grad)(parameters, images, labels, KEY)
+        variables = Variables(parameters, {})
+        _, gradients = quick_jit(model.value_and_grad)(variables, images, labels, KEY)
         slope = sum(jax.tree.leaves(jax.tree.map(lambda g, d: (g * d).sum(), gradients, direction)))
         h = 1e-6
         difference = (loss(jnp.float64(h)) - loss(jnp.float64(-h))) / (2 * h)
@@ -147,24 +144,23 @@ def test_gradient_agrees_with_central_differences() -> None:
     assert float(slope) == pytest.approx(float(difference), rel=1e-7)
 
 
-def test_nothing_is_left_behind_in_a_module(parameters) -> None:
+def test_nothing_is_left_behind_in_a_module(variables: Variables) -> None:
     """Two sets of parameters in turn, then a new trace."""
     images, _ = batch()
-    model = functional.conv_net(CONFIG)
-    apply = quick_jit(model.apply)
-    before = apply(parameters, images)
-    other = apply(jax.tree.map(lambda leaf: 2 * leaf, parameters), images)
+    apply = quick_jit(MODEL.apply)
+    before = apply(variables, images)
+    other = apply(jax.tree.map(lambda leaf: 2 * leaf, variables), images)
     assert not np.allclose(other, before)
-    np.testing.assert_array_equal(apply(parameters, images), before)
+    np.testing.assert_array_equal(apply(variables, images), before)
     jax.clear_caches()
-    np.testing.assert_array_equal(quick_jit(model.apply)(parameters, images), before)
+    np.testing.assert_array_equal(quick_jit(MODEL.apply)(variables, images), before)
 
 
-def test_parameters_of_another_network_are_refused(parameters) -> None:
+def test_parameters_of_another_network_are_refused(variables: Variables) -> None:
     images, _ = batch()
-    smaller = functional.conv_net(replace(CONFIG, blocks=(Block(2, 3),)))
+    smaller = functional.build(evolve(CONFIG, blocks=(Block(2, 3),)))
     with pytest.raises(ValueError, match="1"):
-        jax.eval_shape(smaller.apply, parameters, images)
+        jax.eval_shape(smaller.apply, variables, images)
 
 
 def test_split_and_merge_stay_in_one_place() -> None:
@@ -173,4 +169,17 @@ def test_split_and_merge_stay_in_one_place() -> None:
         path.relative_to(package).as_posix()
         for path in sorted(package.rglob("*.py"))
         if re.search(r"\bnnx\.(split|merge)\b", path.read_text(encoding="utf-8"))
-    ] == ["networks/functional.py"]
+    ] == ["models/functional.py"]
+
+
+def test_flax_is_imported_when_the_first_convolutional_network_is_built() -> None:
+    program = (
+        "import sys; from fmnist_jax.models.config import Block, ConvNetConfig;"
+        "from fmnist_jax.models.five_conv import FiveConv; from fmnist_jax.runs.presets import mlp;"
+        "mlp.MODEL.build(); FiveConv().network.layers(); print('flax' in sys.modules);"
+        "ConvNetConfig((Block(1),)).build(); print('flax' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["False", "True"]

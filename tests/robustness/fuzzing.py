@@ -50,6 +50,7 @@ def seeds(reader: str) -> list[bytes]:
         modes.append(Image.fromarray(IMAGES[0] * np.uint16(257)))
         return [saved(lambda file, image=image: image.save(file, format="PNG")) for image in modes]
     from fmnist_jax.checkpoint.arrays import METADATA
+
     from fmnist_jax.checkpoint.checkpoint import save_checkpoint
     from tests.checkpoints import checkpoint
 
@@ -103,6 +104,7 @@ def png_reader(path: Path) -> Callable[[bytes], None]:
 def checkpoint_reader(path: Path) -> Callable[[bytes], None]:
     """Restores a checkpoint with the input as its metadata."""
     from fmnist_jax.checkpoint.arrays import METADATA
+
     from fmnist_jax.checkpoint.checkpoint import restore_checkpoint, save_checkpoint
     from tests.checkpoints import checkpoint, seal
 

@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from fmnist_jax.models.architectures import FiveConv
+from fmnist_jax.runs.pipeline import PipelineRun
+from fmnist_jax.runs.run import MLPRun
 
 from experiments.engine import runner as protocol
 from experiments.engine.measure import with_trainings
@@ -14,9 +17,6 @@ from experiments.engine.runner import Experiment, Row
 from fmnist_jax.cli import app, job, train  # noqa: F401 - what a process of the command line imports
 from fmnist_jax.data import checksums
 from fmnist_jax.models import functional  # noqa: F401 - and a network's
-from fmnist_jax.models.architectures import FiveConv
-from fmnist_jax.runs.pipeline import PipelineRun
-from fmnist_jax.runs.run import MLPRun
 from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.config import TrainingConfig
 from fmnist_jax.training.optimizers import adam, momentum

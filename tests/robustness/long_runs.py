@@ -18,10 +18,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from fmnist_jax.runs.run import MLPRun
+
 from experiments.engine.runner import Experiment, Options, Row, run
 from fmnist_jax.data.loading import DataConfig, load_dataset
 from fmnist_jax.runs import run as runs
-from fmnist_jax.runs.run import MLPRun
 from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.checkpointing import Snapshots
 from fmnist_jax.training.config import TrainingConfig

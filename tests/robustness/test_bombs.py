@@ -83,7 +83,6 @@ def write_all(folder: Path) -> None:
 
 def cost_of_each(folder: Path) -> None:
     """In a process of its own: how each was refused, and the MiB by which memory grew, as JSON."""
-    import pyarrow.csv  # noqa: F401 (a reader's import isn't the file's cost)
     from PIL import Image  # noqa: F401
 
     costs = {}

@@ -7,16 +7,16 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
+from fmnist_jax.models.architectures import FiveConv
+from fmnist_jax.runs.pipeline import PipelineRun, train_pipeline
+from fmnist_jax.runs.run import MLPRun
 
 from fmnist_jax.checkpoint.checkpoint import restore_checkpoint
 from fmnist_jax.cli import job
 from fmnist_jax.cli.app import main
 from fmnist_jax.data.loading import DataConfig, load_dataset
-from fmnist_jax.models.architectures import FiveConv
 from fmnist_jax.runs import run as runs
 from fmnist_jax.runs.directory import result_of
-from fmnist_jax.runs.pipeline import PipelineRun, train_pipeline
-from fmnist_jax.runs.run import MLPRun
 from fmnist_jax.scratch.initializers import he_normal
 from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.config import TrainingConfig

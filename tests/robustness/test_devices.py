@@ -14,11 +14,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from fmnist_jax.models.base import scratch_mlp
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from fmnist_jax.checkpoint.checkpoint import restore_checkpoint, save_checkpoint
 from fmnist_jax.inference.classifier import Classifier
-from fmnist_jax.models.base import scratch_mlp
 from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.config import TrainingConfig
 from fmnist_jax.training.loop import fit, start

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from fmnist_jax.checkpoint.arrays import METADATA
 
 from fmnist_jax.checkpoint import arrays as checkpoint_arrays
-from fmnist_jax.checkpoint.arrays import METADATA
 from fmnist_jax.checkpoint.checkpoint import restore_checkpoint, save_checkpoint
 from fmnist_jax.errors import UserError
 from fmnist_jax.storage.manifest import MANIFEST

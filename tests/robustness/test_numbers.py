@@ -4,10 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from fmnist_jax.models.base import scratch_mlp
 
 from fmnist_jax.data.dataset import Split
 from fmnist_jax.data.scaling import SCALINGS, UNIT, Z_SCORE, Scaling
-from fmnist_jax.models.base import scratch_mlp
 from fmnist_jax.ops.pooling import POOLINGS, Pooling
 from fmnist_jax.scratch import losses as losses_module
 from fmnist_jax.scratch.activations import ACTIVATIONS, Activation

@@ -16,13 +16,13 @@ from typing import Any
 
 import jax
 import numpy as np
+from fmnist_jax.models.architectures import FiveConv
+from fmnist_jax.models.base import scratch_mlp
+from fmnist_jax.models.pipeline_model import PipelineConfig
 
 from fmnist_jax.checkpoint.checkpoint import Checkpoint, restore_checkpoint, save_checkpoint
 from fmnist_jax.data.scaling import UNIT
 from fmnist_jax.inference.classifier import Classifier
-from fmnist_jax.models.architectures import FiveConv
-from fmnist_jax.models.base import scratch_mlp
-from fmnist_jax.models.pipeline_model import PipelineConfig
 from fmnist_jax.scratch.initializers import he_uniform
 from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.config import TrainingConfig

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fmnist_jax.runs.parts import Run
+from fmnist_jax.runs.pipeline import PipelineRun
+from fmnist_jax.runs.run import NAMES, CNNRun, MLPRun
 
 from fmnist_jax.config.codec import decode
 from fmnist_jax.errors import UserError
 from fmnist_jax.runs.directory import finish, opened
 from fmnist_jax.runs.lock import Origin
-from fmnist_jax.runs.parts import Run
-from fmnist_jax.runs.pipeline import PipelineRun
-from fmnist_jax.runs.run import NAMES, CNNRun, MLPRun
 from fmnist_jax.training.early_stopping import EarlyStopping
 from fmnist_jax.training.loop import EpochRecord, FitState
 from fmnist_jax.training.step import TrainState

@@ -6,12 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from fmnist_jax.runs.run import NAMES, MLPRun
 
 from fmnist_jax.config.codec import encode
 from fmnist_jax.errors import UserError
 from fmnist_jax.runs.directory import opened
 from fmnist_jax.runs.lock import CONFIGURATION, HeldError, Origin, Stage, claimed, held
-from fmnist_jax.runs.run import NAMES, MLPRun
 from fmnist_jax.training.checkpointing import ignore
 from fmnist_jax.training.config import TrainingConfig
 from fmnist_jax.training.loop import EpochRecord

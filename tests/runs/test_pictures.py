@@ -1,16 +1,16 @@
 import jax
 import numpy as np
+from fmnist_jax.models.architectures import FiveConv
+from fmnist_jax.models.base import scratch_mlp
+from fmnist_jax.models.kinds import conv_net
+from fmnist_jax.runs.run import Trained
 
 from fmnist_jax.data.dataset import CLASS_NAMES, Dataset
 from fmnist_jax.data.scaling import UNIT
 from fmnist_jax.data.synthetic import draw_synthetic
 from fmnist_jax.evaluation import layer_plots as layer_figures
 from fmnist_jax.models import functional
-from fmnist_jax.models.architectures import FiveConv
-from fmnist_jax.models.base import scratch_mlp
-from fmnist_jax.models.kinds import conv_net
 from fmnist_jax.runs import pictures
-from fmnist_jax.runs.run import Trained
 from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.loop import EpochRecord
 from tests.compiling import quick_jit

@@ -253,7 +253,11 @@ def test_everything_keeps_the_dtype_of_the_parameters(dtype) -> None:
     [
         ("layer_sizes", (784,), r"layer_sizes must be a sequence of 2 or more, found \(784,\)"),
         ("layer_sizes", (), "layer_sizes"),
-        ("layer_sizes", (784, 0, 10), "layer_sizes must be a whole number from 1 to .* found 0"),
+        (
+            "layer_sizes",
+            (784, 0, 10),
+            r"layer_sizes\[1\] must be a whole number from 1 to .* found 0",
+        ),
         ("layer_sizes", (784, -5, 10), "layer_sizes"),
         ("layer_sizes", 5, "layer_sizes must be a sequence of 2 or more, found 5"),
         ("activations", None, "activations must be of type Activation, .* found None"),

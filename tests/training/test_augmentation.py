@@ -5,11 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from fmnist_jax.models.base import Model, scratch_mlp
+from fmnist_jax.runs.pipeline import PipelineRun
 
 from fmnist_jax.data.scaling import UNIT
 from fmnist_jax.errors import UserError
-from fmnist_jax.models.base import Model, scratch_mlp
-from fmnist_jax.runs.pipeline import PipelineRun
 from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.augmentation import (
     AUGMENTATIONS,

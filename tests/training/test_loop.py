@@ -5,10 +5,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from fmnist_jax.models.base import Model, scratch_mlp
 
 from fmnist_jax.data.scaling import UNIT
 from fmnist_jax.errors import UserError
-from fmnist_jax.models.base import Model, scratch_mlp
 from fmnist_jax.scratch import mlp
 from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.config import TrainingConfig

@@ -4,12 +4,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-
-from fmnist_jax.data.scaling import UNIT
-from fmnist_jax.errors import UserError
 from fmnist_jax.models.architectures import FiveConv
 from fmnist_jax.models.base import Model, scratch_mlp
 from fmnist_jax.models.kinds import conv_net
+
+from fmnist_jax.data.scaling import UNIT
+from fmnist_jax.errors import UserError
 from fmnist_jax.scratch.activations import RELU
 from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training import nonfinite as diagnosis

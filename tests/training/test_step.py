@@ -3,9 +3,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from fmnist_jax.models.base import Model, scratch_mlp
 
 from fmnist_jax.data.scaling import UNIT, Z_SCORE
-from fmnist_jax.models.base import Model, scratch_mlp
 from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.step import (
     EVALUATION_BATCH,
