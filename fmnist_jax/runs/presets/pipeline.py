@@ -33,8 +33,8 @@ MLP_TRAINING = TrainingConfig(learning_rate=0.01)
 """How the MLP on features is trained: as the one on pixels, at a rate chosen on validation
 (`experiments/reports/report1/table2_selection.py`)."""
 
-SPLIT_FIELDS = ("validation_fraction", "stratified", "split_seed")
-"""The fields of `DataConfig` that say which images are held back for validation."""
+SPLIT_FIELDS = ("validation_fraction", "stratified", "split_seed", "resplit_seed")
+"""The fields of `DataConfig` that say which images are held back for validation and test."""
 
 
 def mlp_on(network: FiveConv) -> MLPConfig:
