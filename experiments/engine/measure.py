@@ -27,13 +27,15 @@ def measure(
 ) -> dict[str, Any]:
     """Train once and measure each split once; accuracies, recall and F1 in percent.
 
-    Returns {"stages": {name: figures}, "data_checksum", "seconds", "software", "device", "finished"}.
+    Returns {"stages": {name: figures}, "images", "data_checksum", "seconds", "software", "device",
+    "finished"}.
     With `checkpoints`, by stage, an interrupted training resumes.
     """
     trained = train(run, dataset, Hooks(checkpoints=checkpoints or {}))
     stages = {stage.fitted.name: _figures(stage, splits, dataset) for stage in trained.stages}
     return {
         "stages": stages,
+        "images": dataset.title,
         "data_checksum": dataset.checksum,
         "seconds": sum(
             stage["seconds"] + stage.get("extraction_seconds", 0.0) for stage in stages.values()

@@ -23,7 +23,7 @@ from experiments.engine.store import Store, results_folder
 from experiments.engine.tables import results_table
 from fmnist_jax.cli.arguments import parse
 from fmnist_jax.cli.interruption import listening
-from fmnist_jax.data.dataset import Dataset, Split
+from fmnist_jax.data.dataset import Dataset, ReleaseName, Split
 from fmnist_jax.data.loading import DataConfig, load_dataset
 from fmnist_jax.errors import DivergedError, UserError
 from fmnist_jax.runs.config import Run
@@ -108,7 +108,7 @@ def run(
             "--quick"
         )
     store = Store(experiment, results_folder(options.quick, dataset.release), dataset.checksum)
-    options = evolve(options, data=_with_release(options.data, dataset))
+    options = evolve(options, data=with_release(options.data, dataset.release))
     batch = Batch(store, load, options, log, stop_requested)
     failed: list[str] = []
     for number, (row, seed) in enumerate(planned(experiment, options), 1):
@@ -231,9 +231,9 @@ def on_images(run: Run, data: DataConfig, quick: bool) -> Run:
     return run.with_training(epochs=QUICK_EPOCHS) if quick else run
 
 
-def _with_release(data: DataConfig, dataset: Dataset) -> DataConfig:
-    """`data` with the release that was found, so that configurations of official results don't differ."""
-    return evolve(data, release="early" if dataset.release == "early" else "any")
+def with_release(data: DataConfig, found: ReleaseName) -> DataConfig:
+    """`data` as rows have it: "early" if these images were found, else "any", requested or not."""
+    return evolve(data, release="early" if found == "early" else "any")
 
 
 def _loader(quick: bool, log: Callable[[str], None]) -> Callable[[DataConfig], Dataset]:

@@ -40,9 +40,11 @@ def evaluate(
     predictions = np.asarray(classifier.probabilities(images)).argmax(axis=-1)
     metrics = classification_metrics(labels, predictions, dataset.class_names)
     if json:
-        print(json_text({"checkpoint": checkpoint, "split": split, **metrics.to_dict()}))
+        about = {"checkpoint": checkpoint, "images": dataset.title, "split": split}
+        print(json_text({**about, **metrics.to_dict()}))
         return 0
     Console(highlight=False).print(table(metrics))
+    print(f"Images: {dataset.title}")
     print(f"{split.capitalize()} accuracy: {metrics.accuracy:.4f}")
     return 0
 

@@ -117,7 +117,7 @@ def _complete(
         for stage in trained.stages
     }
     interruption.check()
-    result = directory.make_result(trained, assessments)
+    result = directory.make_result(trained, assessments, dataset)
     directory.write_checkpoint(handle.path, trained, result, dataset)
     interruption.check()
     test = assessments[trained.stages[-1].fitted.name]["test"]

@@ -96,8 +96,9 @@ def draw_test_positions(
 ) -> tuple[Int[np.ndarray, " m"], Int[np.ndarray, " n"]]:
     """Return the positions of all other images and of a test split drawn from both files.
 
-    The others ascend; the test split is in random order. Of each class it has as many images as the test file (1,000 in Fashion-MNIST): the first of the class
-    in a permutation of all positions by NumPy's PCG64. Raises UserError for a seed out of range.
+    The others ascend; the test split is in random order. Of each class it has as many images as the test
+    file (1,000 in Fashion-MNIST): the first of the class in a permutation of all positions by NumPy's
+    PCG64. Raises UserError for a seed out of range.
     """
     if not 0 <= seed < 1 << 32:
         raise UserError(f"resplit_seed: expected 0 to 2^32 - 1, found {seed}")
