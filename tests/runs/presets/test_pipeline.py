@@ -92,7 +92,10 @@ def test_an_extractor_is_a_fitted_first_stage(extractor: Path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"split_seed": 0}, "split_seed must be 3, as for the network in .*, found 0: with another"),
+        (
+            {"split_seed": 0},
+            "split_seed must be 3, as for the network in .*, found 0: with another",
+        ),
         ({"stratified": True}, "stratified must be False, .* found True"),
         ({"validation_fraction": 0.5}, "validation_fraction must be 0.2, .* found 0.5"),
     ],
