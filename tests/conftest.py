@@ -9,8 +9,10 @@ from pathlib import Path
 import jax
 import pytest
 
+from fmnist_jax.checkpoint.checkpoint import save_checkpoint
 from fmnist_jax.data import sources
 from tests import once
+from tests.checkpoints import checkpoint
 from tests.once import MakeOnce
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
@@ -29,7 +31,6 @@ def real_data_dir() -> Path:
 @pytest.fixture(scope="session")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small checkpoint on disk, to be left as it is."""
-
     path = tmp_path_factory.mktemp("original") / "checkpoint"
     save_checkpoint(path, checkpoint())
     return path

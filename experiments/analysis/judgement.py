@@ -33,6 +33,8 @@ class Judgement:
     """One for each comparison, in order."""
     corrected_p: float | None = None
     """Holm's, among the tested claims of the report."""
+    tested: int = 0
+    """How many claims of the report are tested."""
 
     @property
     def p(self) -> float | None:
@@ -49,21 +51,21 @@ class Judgement:
     def seeds_needed(self) -> int | None:
         """Seeds in each row that would settle an inconclusive claim, if means and spreads stay as they are.
 
+        Its p is then multiplied by the number of tested claims, the most that Holm's correction does.
         None where the claim is not inconclusive, where one seed leaves the spread unknown, or where more
         than `MOST_SEEDS` would be needed.
         """
-        if self.verdict != "inconclusive" or not self.p or self.corrected_p is None:
+        if self.verdict != "inconclusive" or self.p is None:
             return None
-        factor = self.corrected_p / self.p
-        return next((n for n in range(2, MOST_SEEDS + 1) if self._settled_by(n, factor)), None)
+        return next((n for n in range(2, MOST_SEEDS + 1) if self._settled_by(n)), None)
 
-    def _settled_by(self, n: int, factor: float) -> bool:
+    def _settled_by(self, n: int) -> bool:
         effects = tuple(
             evolve(effect, estimate=effect.estimate and effect.estimate.with_size(n))
             for effect in self.effects
         )
         later = evolve(self, effects=effects)
-        later = evolve(later, corrected_p=min(1.0, factor * (later.p or 0)))
+        later = evolve(later, corrected_p=self.tested * (later.p or 0.0))
         return later.verdict != "inconclusive"
 
 
@@ -80,7 +82,7 @@ def judge(claims: Iterable[Claim], stored: Stored) -> tuple[Judgement, ...]:
     for indices in families.values():
         ps = holm([found[index].p or 0.0 for index in indices])
         for index, p in zip(indices, ps, strict=True):
-            found[index] = evolve(found[index], corrected_p=p)
+            found[index] = evolve(found[index], corrected_p=p, tested=len(indices))
     return tuple(found)
 
 

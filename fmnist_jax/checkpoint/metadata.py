@@ -22,6 +22,9 @@ from fmnist_jax.storage.manifest import parse_json
 FORMAT_VERSION = 3
 """Version 1 kept its arrays in a database, version 2 one model of three kinds."""
 
+MAX_STAGES = 16
+"""More stages are refused before they are decoded."""
+
 
 @frozen
 class StageRecord:
@@ -84,4 +87,7 @@ def decode_metadata(content: bytes, file: Path) -> Metadata:
             f"{file}: format_version is {format_value(version)}, this fmnist-jax reads "
             f"{FORMAT_VERSION}; use the fmnist-jax that wrote the checkpoint, or train again"
         )
+    stages = values.get("stages")
+    if isinstance(stages, list) and len(stages) > MAX_STAGES:
+        raise UserError(f"{file}: has {len(stages)} stages, more than the maximum of {MAX_STAGES}")
     return decode(Metadata, values, NAMES, file)
