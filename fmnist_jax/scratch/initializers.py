@@ -113,8 +113,6 @@ def he_normal(
     return W, jnp.zeros((units or fan_out,), dtype)
 
 
-random = uniform_fan_in  # the old name, until no module imports it
-
 INITIALIZERS: dict[str, Initializer] = {
     "random": uniform_fan_in,
     "xavier-uniform": xavier_uniform,
