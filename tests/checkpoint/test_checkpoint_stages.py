@@ -84,7 +84,7 @@ def test_stages_in_another_order_are_refused(
     change_metadata(path, {"stages": [stages[index] for index in order]})
     message = refusal(path)
     assert message.startswith(str(path / METADATA))
-    assert "don't fit images" in message or "with different names" in message
+    assert "takes inputs of shape" in message or "with different names" in message
 
 
 def test_a_network_on_features_is_refused(
@@ -95,7 +95,7 @@ def test_a_network_on_features_is_refused(
     stages = metadata(path)["stages"]
     change = stages_json(path, {}, {"model": stages[0]["model"]})
     change_metadata(path, {"stages": change})
-    assert "don't fit images" in refusal(path)
+    assert "takes inputs of shape (28, 28), and its features have the shape (3,)" in refusal(path)
 
 
 @pytest.mark.parametrize(
