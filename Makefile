@@ -14,7 +14,7 @@ run: $(VENV)/run.stamp  ## the main job on the real data
 	$(BIN)/fmnist-jax train pipeline
 
 study: $(VENV)/study.stamp  ## every experiment, for hours, then the page; resumes
-	@$(BIN)/python -m experiments study; code=$$?; $(BIN)/python -m experiments report && exit $$code
+	@$(BIN)/python -m experiments study; code=$$?; $(BIN)/python -m experiments page && exit $$code
 
 test: $(VENV)/test.stamp  ## every test
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder

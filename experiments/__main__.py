@@ -45,6 +45,14 @@ class ShowOptions:
 
 
 @frozen
+class ClaimsOptions(ShowOptions):
+    """Judge every claim of the reports from what is stored."""
+
+    json: bool = False
+    """Print the claims as JSON."""
+
+
+@frozen
 class PageOptions:
     """Build the results page from what is stored."""
 
@@ -130,16 +138,11 @@ def run_study(words: Sequence[str]) -> int:
 
 def show_claims(words: Sequence[str]) -> None:
     """Print every claim with its effects and verdict."""
-    options = parse(ShowOptions, f"{PROGRAM} claims", words, {})
+    options = parse(ClaimsOptions, f"{PROGRAM} claims", words, {})
     from experiments.analysis import judgement  # SciPy takes long to import
 
-    judged = judgement.all_claims(results_folder(options.quick))
-    tested = sum(effect.p is not None for one in judged for effect in one.effects)
-    print(judgement.table(judged))
-    print(
-        f"\nComparisons tested: {tested}. Expected number of false positives at 95 %: "
-        f"{0.05 * tested:.1f}, if no claim held."
-    )
+    text = judgement.claims_json if options.json else judgement.claims_text
+    print(text(results_folder(options.quick)))
 
 
 def show_verdicts(words: Sequence[str]) -> None:

@@ -1,8 +1,8 @@
-"""Small programs compiled quickly: compiling is most of the time of tests that compare two of them."""
+"""Small programs compiled quickly: compiling takes most of the time of the tests that compare them."""
 
 from functools import partial
 
 import jax
 
 quick_jit = partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
-"""`jax.jit`, for which LLVM needn't try hard; what XLA itself makes of a program stays the same."""
+"""`jax.jit` without LLVM's optimizations; XLA's own stay the same."""

@@ -31,9 +31,9 @@ def real_data_dir() -> Path:
 @pytest.fixture(scope="session")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small checkpoint on disk, to be left as it is."""
-    from tests.checkpoints import checkpoint
-
     path = tmp_path_factory.mktemp("original") / "checkpoint"
+    save_checkpoint(path, checkpoint())
+    return path
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What many tests need and takes long to make, made once: by a process, or by all workers together."""
+"""What many tests need and takes long to make, made once by a process or by all workers together."""
 
 import functools
 import os
@@ -16,7 +16,7 @@ MakeOnce = Callable[[str, Callable[[Path], object]], Path]
 
 @functools.cache
 def drawn(*sizes: int) -> RawData:
-    """The synthetic data set, by default the one that users get; nobody can write to its arrays."""
+    """Return the synthetic data set, by default the one that users get; its arrays are read-only."""
     raw = draw_synthetic(*sizes)
     for array in (*raw.train, *raw.test):
         array.flags.writeable = False
@@ -27,7 +27,7 @@ few = functools.partial(drawn, 1200, 400)
 
 
 def make_once(name: str, function: Callable[[Path], object], base: Path) -> Path:
-    """A folder of that name, made by the first worker that asks for it: to be left as it is.
+    """Return a folder of that name, made by the first worker that needs it; tests leave it unchanged.
 
     `base` is the worker's own temporary folder.
     """

@@ -1,65 +1,182 @@
-"""Every claim of the four reports, and what this project's runs say of it.
+"""Judges every claim of the four reports from the stored runs, by the rule in `rule`.
 
-`all_claims(results)` judges them from what is stored; `python -m experiments claims` prints that. Rows of
-the tables are taken wherever they give the comparison; the `*_claims*` experiments add what is missing.
-At 95 % one comparison in twenty is told wrong by chance where there is nothing to be told.
+`all_claims(results)` has all claims with their verdicts, `claims_json(results)` the same as JSON and
+`claims_text(results)` as a table with the rule beneath it.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
+from attrs import evolve, frozen
 from rich.table import Table
 
 from experiments.analysis.claims import CLAIMS
-from experiments.analysis.effects import Claim, Effect, Stored
-from experiments.engine.runner import RESULTS, Store
+from experiments.analysis.comparisons import Claim, Effect, Stored
+from experiments.analysis.rule import RULE, SIGNIFICANCE, Verdict, corrected, holm, weakest
+from experiments.engine.store import RESULTS, Store
 from experiments.engine.tables import markdown
-from experiments.study.catalogue import CATALOGUE
+from experiments.study.catalogue import experiments
+
+MOST_SEEDS = 1000
+"""Where the search for the number of seeds that settles a claim ends."""
 
 
-@dataclass(frozen=True)
-class Judged:
-    """A claim with what was measured."""
+@frozen
+class Judgement:
+    """A claim with its effects and its verdict."""
 
     claim: Claim
     effects: tuple[Effect, ...]
-    """One a part, in order."""
-    verdict: str
-    """"does not hold" if a part doesn't, "not run" if one isn't run, "holds" if all do, else "can't be told
-    with n seeds", n of the part that has fewest."""
+    """One for each comparison, in order."""
+    corrected_p: float | None = None
+    """Holm's, among the tested claims of the report."""
+    tested: int = 0
+    """How many claims of the report are tested."""
+
+    @property
+    def p(self) -> float | None:
+        """The largest of the comparisons' p values; None where a comparison has no test."""
+        ps = [effect.p_of_claim for effect in self.effects]
+        return None if None in ps else max(p for p in ps if p is not None)
+
+    @property
+    def verdict(self) -> Verdict:
+        """As the rule has it."""
+        return corrected(weakest([effect.verdict for effect in self.effects]), self.corrected_p)
+
+    @property
+    def seeds_needed(self) -> int | None:
+        """Seeds in each row that would settle an inconclusive claim, if means and spreads stay as they are.
+
+        Its p is then multiplied by the number of tested claims, the most that Holm's correction does.
+        None where the claim is not inconclusive, where one seed leaves the spread unknown, or where more
+        than `MOST_SEEDS` would be needed.
+        """
+        if self.verdict != "inconclusive" or self.p is None:
+            return None
+        return next((n for n in range(2, MOST_SEEDS + 1) if self._settled_by(n)), None)
+
+    def _settled_by(self, n: int) -> bool:
+        effects = tuple(
+            evolve(effect, estimate=effect.estimate and effect.estimate.with_size(n))
+            for effect in self.effects
+        )
+        later = evolve(self, effects=effects)
+        later = evolve(later, corrected_p=self.tested * (later.p or 0.0))
+        return later.verdict != "inconclusive"
 
 
-def judge(claim: Claim, stored: Stored) -> Judged:
-    """The claim in the light of the rows stored."""
-    effects = tuple(part.effect(stored) for part in claim.parts)
-    verdicts = [effect.verdict for effect in effects]
-    for verdict in ("does not hold", "not run"):
-        if verdict in verdicts:
-            return Judged(claim, effects, verdict)
-    untold = [effect for effect in effects if effect.verdict != "holds"]
-    verdict = min(untold, key=lambda effect: effect.n).verdict if untold else "holds"
-    return Judged(claim, effects, verdict)
+def judge(claims: Iterable[Claim], stored: Stored) -> tuple[Judgement, ...]:
+    """The claims with their verdicts; p values are corrected within each report."""
+    found = [
+        Judgement(claim, tuple(comparison.effect(stored) for comparison in claim.comparisons))
+        for claim in claims
+    ]
+    families: dict[int, list[int]] = defaultdict(list)
+    for index, one in enumerate(found):
+        if one.p is not None:
+            families[one.claim.report].append(index)
+    for indices in families.values():
+        ps = holm([found[index].p or 0.0 for index in indices])
+        for index, p in zip(indices, ps, strict=True):
+            found[index] = evolve(found[index], corrected_p=p, tested=len(indices))
+    return tuple(found)
 
 
-def all_claims(results: Path = RESULTS) -> tuple[Judged, ...]:
-    """Every claim of `CLAIMS`, judged by the results in that folder."""
-    stored = {entry.name: Store(entry.experiment, results, "").read() for entry in CATALOGUE}
-    return tuple(judge(claim, stored) for claim in CLAIMS)
+def all_claims(results: Path = RESULTS) -> tuple[Judgement, ...]:
+    """Every claim of `CLAIMS`, judged from the results in that folder."""
+    stored = {one.name: Store(one, results, "").read() for one in experiments()}
+    return judge(CLAIMS, stored)
 
 
-def table(claims: Sequence[Judged]) -> str:
-    """A line a claim, its verdict, then a line a comparison, as Markdown."""
-    lines = Table(
-        "report", "claim or comparison", "effect [95 %]", "n", "test", "p", "exact p", "verdict"
+def seeds_text(judgement: Judgement) -> str:
+    """How many seeds would settle an inconclusive claim, in words; empty for the others."""
+    if judgement.verdict != "inconclusive":
+        return ""
+    if judgement.p is None:
+        return "seeds needed: unknown, a row with one seed has no spread"
+    needed = judgement.seeds_needed
+    holds = all(effect.verdict == "holds" for effect in judgement.effects)
+    return (
+        ("not significant after the correction; " if holds else "")
+        + "seeds needed: "
+        + (f"more than {MOST_SEEDS}" if needed is None else f"about {needed}")
     )
-    for judged in claims:
-        claim = judged.claim
-        lines.add_row(str(claim.report), f"**{claim.statement}** ({claim.conditions})",
-                      "", "", "", "", "", f"**{judged.verdict}**")  # fmt: skip
-        for effect in judged.effects:
-            ps = ("" if p is None else f"{p:.2g}" for p in (effect.p, effect.exact_p))
+
+
+def tests_text(judgements: Sequence[Judgement]) -> str:
+    """How many comparisons were tested, and the false positives to expect without a correction."""
+    tested = sum(effect.p is not None for one in judgements for effect in one.effects)
+    return (
+        f"Comparisons tested: {tested}. Expected number of false positives without a correction, if there "
+        f"were no effects: {tested * SIGNIFICANCE:.1f}."
+    )
+
+
+def claims_text(results: Path = RESULTS) -> str:
+    """All claims as a Markdown table, then the rule."""
+    judgements = all_claims(results)
+    return "\n\n".join((table(judgements), tests_text(judgements), *RULE))
+
+
+def claims_json(results: Path = RESULTS) -> str:
+    """All claims as a JSON array, in the order of the reports."""
+    values = [as_json(number, one) for number, one in enumerate(all_claims(results), 1)]
+    return json.dumps(values, indent=1)
+
+
+def as_json(number: int, judgement: Judgement) -> dict[str, Any]:
+    """A claim with its verdict, and its comparisons with effect, interval, p and n, as JSON has it."""
+    claim = judgement.claim
+    return {
+        "number": number,
+        "report": claim.report,
+        "statement": claim.statement,
+        "conditions": claim.conditions,
+        "verdict": judgement.verdict,
+        "p": judgement.p,
+        "corrected_p": judgement.corrected_p,
+        "seeds_needed": judgement.seeds_needed,
+        "comparisons": [
+            {
+                "name": effect.name,
+                "unit": effect.unit,
+                "effect": effect.estimate and effect.estimate.mean,
+                "interval": effect.interval,
+                "smallest_difference_that_matters": effect.matters,
+                "test": effect.test,
+                "p": effect.p,
+                "n": effect.estimate.sizes if effect.estimate else (),
+                "verdict": effect.verdict,
+            }
+            for effect in judgement.effects
+        ],
+    }
+
+
+def p_text(p: float | None) -> str:
+    """A p value as texts write it; empty for None."""
+    return "" if p is None else f"{p:.2g}"
+
+
+def table(judgements: Sequence[Judgement]) -> str:
+    """A line for each claim, then a line for each of its comparisons, as Markdown."""
+    lines = Table(
+        "report", "claim or comparison", "effect [95 %]", "n", "test", "p", "corrected p", "verdict"
+    )
+    for one in judgements:
+        claim = one.claim
+        lines.add_row(
+            str(claim.report), f"**{claim.statement}** ({claim.conditions})", "", "", "",
+            p_text(one.p), p_text(one.corrected_p),
+            "; ".join(filter(None, (f"**{one.verdict}**", seeds_text(one)))),
+        )  # fmt: skip
+        for effect in one.effects:
             lines.add_row(
-                "", effect.name, effect.shown(), str(effect.n), effect.test, *ps, effect.verdict
-            )
+                "", effect.name, effect.shown(), effect.n, effect.test, p_text(effect.p), "",
+                effect.verdict,
+            )  # fmt: skip
     return markdown(lines)

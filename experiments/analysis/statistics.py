@@ -1,55 +1,43 @@
-"""What the runs of a row say: mean, spread, 95 % interval, and whether they meet the reported figure.
+"""Statistics of a row's runs: mean, spread, 95 % interval, and how they compare with the reported figure.
 
-`all_statistics(results)` gives every row of every experiment; page, README and tables are made of it.
+`all_statistics(results)` has every row of every experiment; the page and all tables are built from it.
 """
 
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from attrs import frozen
 from rich.table import Table
 from scipy import stats
 
-from experiments.engine.runner import RESULTS, Experiment, Row, Store
+from experiments.analysis.intervals import CONFIDENCE, Interval
+from experiments.engine.figures import column_title, figure
+from experiments.engine.spec import Experiment, Row
+from experiments.engine.store import RESULTS, Store
 from experiments.engine.tables import markdown, number
-from experiments.study.catalogue import CATALOGUE
-from fmnist_jax.runs.run import MLPRun
+from experiments.study.catalogue import experiments
+from fmnist_jax.config.model import ModelConfig
 
-CONFIDENCE = 0.95
-"""Of every interval."""
-
-MLP_TOLERANCE, NETWORK_TOLERANCE = 0.3, 0.5
-"""Points of accuracy that this project takes for the same: of the MLP on pixels, and of networks."""
+MLP_TOLERANCE, CONVNET_TOLERANCE = 0.3, 0.5
+"""Difference in points of accuracy that counts as none: for an MLP on pixels, and for a convnet."""
 
 ROUNDING = 0.5
-"""Points more for class-wise accuracies, which report 3 gives in whole percent."""
+"""Points added for class accuracies, which report 3 gives in whole percent."""
 
 Verdict = Literal[
     "reproduced", "better", "worse", "one seed", "not judged", "not reported", "not run"
 ]
 
 
-@dataclass(frozen=True)
-class Interval:
-    """From `low` to `high`, both in it."""
-
-    low: float
-    high: float
-
-    def __contains__(self, value: float) -> bool:
-        """Whether the value lies in it."""
-        return self.low <= value <= self.high
-
-
-@dataclass(frozen=True)
+@frozen
 class ColumnStatistics:
-    """One figure of a row over its runs; what the runs can't give is None."""
+    """One figure of a row over its runs; None where there are too few runs."""
 
     values: tuple[float, ...]
-    """One a run, by seed."""
+    """One for each run, in the order of the seeds."""
     mean: float | None
     deviation: float | None
     """Standard deviation of a sample (n - 1); None of one run."""
@@ -62,35 +50,35 @@ class ColumnStatistics:
     """Mean less reported."""
     verdict: Verdict
     reason: str
-    """What the verdict rests on, in one line; empty where nothing is judged."""
+    """The grounds of the verdict in one line; empty where nothing is judged."""
 
     @property
     def n(self) -> int:
-        """Runs."""
+        """Number of runs."""
         return len(self.values)
 
 
-@dataclass(frozen=True)
+@frozen
 class RowStatistics:
     """A row of a table over its runs."""
 
     name: str
     seeds: tuple[int, ...]
-    """Of the runs that ended, in order."""
+    """Of the finished runs, in order."""
     failed: Mapping[int, str]
-    """What stopped the others, by seed."""
+    """Why the others failed, by seed."""
     seconds: tuple[float, ...]
     """Of each run."""
     columns: Mapping[str, ColumnStatistics]
-    """The experiment's columns, and what else was reported."""
+    """The experiment's columns, and every other reported figure."""
     verdict: Verdict
-    """Of `HEADLINES` that were reported: "worse" if one is, else "better" if one is, else "reproduced"."""
+    """Of the reported `HEADLINES`: "worse" if one is, else "better" if one is, else "reproduced"."""
     reason: str
 
 
-@dataclass(frozen=True)
+@frozen
 class ExperimentStatistics:
-    """A table."""
+    """A table over its runs."""
 
     name: str
     title: str
@@ -98,8 +86,8 @@ class ExperimentStatistics:
 
 
 HEADLINES = ("test_accuracy", "validation_accuracy")
-"""What a row is judged by, of each of its networks. Nothing is judged by its training images: to know these
-by heart is no merit."""
+"""Figures that a row is judged by, of each of its stages. Training figures are never judged: a network that
+memorises its training images is not better."""
 
 
 def column_statistics(
@@ -110,17 +98,17 @@ def column_statistics(
 ) -> ColumnStatistics:
     """Mean, standard deviation, intervals and verdict of one figure over the runs of a row.
 
-    The reported figure is of one run, so it is held against runs, not against their mean's interval,
-    which shrinks to nothing with many seeds. It is "reproduced" where
+    The reported figure is of one run, so it is compared with runs, not with the interval of their mean,
+    which shrinks to a point with many seeds. It is "reproduced" where
 
     - the mean is at most `tolerance` from it, or
-    - it lies in the interval of one further run (`prediction`; Patil, Peng and Leek 2016) and is at
-      most `tolerance` beyond the lowest and the highest run. The latter, since with few or scattered
-      runs that interval is so wide that it says nothing.
+    - it lies in the prediction interval of one further run (Patil, Peng and Leek 2016) and is at most
+      `tolerance` below the lowest or above the highest run. The second condition is needed because
+      with few or scattered runs the prediction interval is too wide to exclude anything.
 
-    Else it is "better" or "worse", as `better` says which way is up. One run has no interval: it is
-    held against the tolerance alone, and with no tolerance the verdict is "one seed". Without a
-    direction (of epochs, say) it is "not judged".
+    Otherwise the verdict is "better" or "worse"; `better` is the direction of improvement. One run has
+    no interval: it is compared within the tolerance alone, and without a tolerance the verdict is
+    "one seed". A figure without a direction, such as an epoch, is "not judged".
     """
     values = tuple(map(float, values))
     n = len(values)
@@ -131,7 +119,7 @@ def column_statistics(
         interval = _around(mean, deviation * math.sqrt(1 / n), n)
         prediction = _around(mean, deviation * math.sqrt(1 + 1 / n), n)
     difference = None if mean is None or reported is None else mean - reported
-    verdict, reason = _verdict(values, prediction, reported, difference, tolerance, better)
+    verdict, reason = _verdict(values, prediction, reported, tolerance, better)
     return ColumnStatistics(
         values, mean, deviation, interval, prediction, reported, difference, verdict, reason
     )
@@ -146,67 +134,77 @@ def _verdict(
     values: tuple[float, ...],
     prediction: Interval | None,
     reported: float | None,
-    difference: float | None,
     tolerance: float,
-    better: Literal["higher", "lower"] | None,
+    better: str | None,
 ) -> tuple[Verdict, str]:
+    """The verdict on a figure, and its reason."""
     if reported is None:
         return "not reported", ""
-    if difference is None:
+    if not values:
         return "not run", ""
     if better is None:
         return "not judged", ""
     if prediction is None and not tolerance:
         return "one seed", "one seed has no interval"
-    runs = "the one seed" if prediction is None else f"the mean of {len(values)} seeds"
+    difference = statistics.fmean(values) - reported
+    same, reason = _reproduces(values, prediction, reported, tolerance)
+    if same:
+        return "reproduced", reason
+    return "better" if (difference > 0) == (better == "higher") else "worse", reason
+
+
+def _reproduces(
+    values: tuple[float, ...], prediction: Interval | None, reported: float, tolerance: float
+) -> tuple[bool, str]:
+    """Whether the runs reproduce a reported figure, and the reason."""
     like = statistics.fmean(values)
-    apart = f"{runs} is {number(abs(difference), like=like)} "
-    apart += "above it" if difference > 0 else "below it"
+    difference = like - reported
+    side = "above" if difference > 0 else "below"
+    runs = "the one seed" if prediction is None else f"the mean of {len(values)} seeds"
+    reason = f"{runs} is {number(abs(difference), like=like)} {side} the reported figure"
     if tolerance and round(abs(difference), 9) <= tolerance:  # 91.79 - 91.29 isn't quite 0.5
-        return "reproduced", f"{apart}, at most {tolerance:g}"
-    if prediction is not None:
-        reached = Interval(min(values) - tolerance, max(values) + tolerance)
-        where = shown(prediction, like)
-        if reported in prediction and reported in reached:
-            return "reproduced", f"{apart}; a further run lies in {where}"
-        if reported in prediction:
-            side = "below" if difference < 0 else "above"
-            apart += f"; every run is {side} it" + (
-                f" by more than {tolerance:g}" if tolerance else ""
-            )
-        else:
-            apart += f"; a further run lies in {where}"
-    return "better" if (difference > 0) == (better == "higher") else "worse", apart
+        return True, f"{reason}, within the tolerance of {tolerance:g}"
+    if prediction is None:
+        return False, reason
+    if not prediction.contains(reported):
+        return False, f"{reason}; prediction interval {shown(prediction, like)}"
+    if min(values) - tolerance <= reported <= max(values) + tolerance:
+        return True, f"{reason}; prediction interval {shown(prediction, like)}"
+    margin = f" by more than {tolerance:g}" if tolerance else ""
+    return False, f"{reason}; every run is {side} it{margin}"
 
 
 def direction(column: str) -> Literal["higher", "lower"] | None:
-    """Which way is better of a figure by its name in `measure`: of epochs and training figures neither."""
+    """Which direction of a column's figure is better; None for epochs and training figures."""
     if "train_" in column:
         return None
     if column.endswith("_loss"):
         return "lower"
-    return (
-        "higher"
-        if column.endswith(("_accuracy", "_recall", "_f1")) or "_class_" in column
-        else None
-    )
+    if column.endswith(("_accuracy", "_recall", "_f1")) or "_class_" in column:
+        return "higher"
+    return None
+
+
+def takes_flattened_images(model: ModelConfig) -> bool:
+    """Whether a first stage's model is an MLP on pixels, by the shape of its inputs."""
+    return len(model.input_shape) == 1
 
 
 def tolerance_of(row: Row, column: str) -> float:
-    """Points that the project takes for the same in this figure; 0 of losses, which have none."""
+    """Difference in points that counts as none in this figure; 0 for losses, which have no tolerance."""
     if direction(column) != "higher":
         return 0.0
-    tolerance = MLP_TOLERANCE if isinstance(row.run, MLPRun) else NETWORK_TOLERANCE
+    on_pixels = takes_flattened_images(row.run.stages[0].model)
+    tolerance = MLP_TOLERANCE if on_pixels else CONVNET_TOLERANCE
     return tolerance + ROUNDING if "_class_" in column else tolerance
 
 
 def row_statistics(row: Row, columns: Sequence[str], stored: Mapping[str, Any]) -> RowStatistics:
-    """One row's statistics of these columns and of what was reported, from what is stored of it."""
-    runs = {int(seed): run for seed, run in stored.get("runs", {}).items()}
-    by_seed = [runs[seed] for seed in sorted(runs)]
+    """Statistics of these columns and of all reported figures; `stored` is the row from `Store.read`."""
+    runs = stored.get("runs", {})
     figures = {
         column: column_statistics(
-            [run[column] for run in by_seed],
+            [figure(run, column) for run in runs.values()],
             row.reported.get(column),
             tolerance_of(row, column),
             direction(column),
@@ -216,9 +214,9 @@ def row_statistics(row: Row, columns: Sequence[str], stored: Mapping[str, Any]) 
     verdict, reason = _row_verdict(figures)
     return RowStatistics(
         row.name,
-        tuple(sorted(runs)),
-        {int(seed): why for seed, why in stored.get("failed", {}).items()},
-        tuple(run["seconds"] for run in by_seed),
+        tuple(runs),
+        stored.get("failed", {}),
+        tuple(run["seconds"] for run in runs.values()),
         figures,
         verdict,
         reason,
@@ -227,16 +225,16 @@ def row_statistics(row: Row, columns: Sequence[str], stored: Mapping[str, Any]) 
 
 def _row_verdict(figures: Mapping[str, ColumnStatistics]) -> tuple[Verdict, str]:
     judged = {
-        name: figure
-        for name, figure in figures.items()
-        if figure.reported is not None and name.endswith(HEADLINES)
+        name: one
+        for name, one in figures.items()
+        if one.reported is not None and name.endswith(HEADLINES)
     }
     order: tuple[Verdict, ...] = ("not run", "worse", "better", "one seed", "reproduced")
     for verdict in order:
         because = [
-            f"{name.replace('_', ' ')}: {figure.reason}" if figure.reason else ""
-            for name, figure in judged.items()
-            if figure.verdict == verdict
+            f"{column_title(name)}: {one.reason}" if one.reason else ""
+            for name, one in judged.items()
+            if one.verdict == verdict
         ]
         if because:
             return verdict, "; ".join(filter(None, because))
@@ -244,7 +242,7 @@ def _row_verdict(figures: Mapping[str, ColumnStatistics]) -> tuple[Verdict, str]
 
 
 def experiment_statistics(experiment: Experiment, results: Path = RESULTS) -> ExperimentStatistics:
-    """Every row of an experiment, from what is stored in the folder `results`."""
+    """Statistics of every row of an experiment, from the folder `results`."""
     stored = Store(experiment, results, "").read()
     return ExperimentStatistics(
         experiment.name,
@@ -257,35 +255,35 @@ def experiment_statistics(experiment: Experiment, results: Path = RESULTS) -> Ex
 
 
 def all_statistics(results: Path = RESULTS) -> tuple[ExperimentStatistics, ...]:
-    """Every experiment of the catalogue, in its order."""
-    return tuple(experiment_statistics(entry.experiment, results) for entry in CATALOGUE)
+    """Statistics of every experiment."""
+    return tuple(experiment_statistics(experiment, results) for experiment in experiments())
 
 
 def table(experiment: ExperimentStatistics) -> str:
-    """Reported beside measured with interval and verdict, a line a reported figure, as Markdown."""
+    """Reported and measured figures with verdicts as Markdown, a line for each reported figure."""
     lines = Table(
         "", "figure", "reported", "mean", "sd", "95 % interval", "difference", "seeds", "verdict"
     )
     for row in experiment.rows:
-        for name, figure in row.columns.items():
-            if figure.reported is None:
+        for name, one in row.columns.items():
+            if one.reported is None:
                 continue
             lines.add_row(
                 row.name,
-                name.replace("_", " "),
-                f"{figure.reported:g}",
-                number(figure.mean),
-                number(figure.deviation, like=figure.mean),
-                shown(figure.interval, figure.mean),
-                number(figure.difference, sign=True, like=figure.mean),
-                str(figure.n) + (f", {len(row.failed)} failed" if row.failed else ""),
-                figure.verdict,
+                column_title(name),
+                f"{one.reported:g}",
+                number(one.mean),
+                number(one.deviation, like=one.mean),
+                shown(one.interval, one.mean),
+                number(one.difference, sign=True, like=one.mean),
+                str(one.n) + (f", {len(row.failed)} failed" if row.failed else ""),
+                one.verdict,
             )
     return markdown(lines)
 
 
 def shown(interval: Interval | None, like: float | None) -> str:
-    """An interval as tables write it, in the digits of the figure `like`."""
+    """An interval as tables write it, with the digits of the figure `like`."""
     if interval is None:
         return ""
     return f"{number(interval.low, like=like)} to {number(interval.high, like=like)}"

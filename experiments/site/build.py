@@ -1,22 +1,23 @@
-"""The page of results, drawn from what is stored, the shipped models and the data; nothing typed in."""
+"""Builds the results page from stored results, shipped models and data; nothing on it is typed in."""
 
-import importlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import vl_convert
+from attrs import frozen
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from experiments.analysis.judgement import Judged, all_claims
+from experiments.analysis.judgement import Judgement, all_claims, tests_text
+from experiments.analysis.rule import RULE
 from experiments.analysis.statistics import experiment_statistics
-from experiments.engine.runner import RESULTS, Store
-from experiments.site import claimed, gradients, pictures, readme, rows, sections, speed
+from experiments.engine.spec import Experiment
+from experiments.engine.store import RESULTS, Store
+from experiments.site import claims, gradients, pictures, readme, rows, sections, speed
 from experiments.site.parts import Chart, Part
-from experiments.site.sections import SECTIONS
 from experiments.site.theme import THEMES, colours, config
-from experiments.study.catalogue import CATALOGUE, Entry, module_of
+from experiments.study.catalogue import experiments
 from fmnist_jax.checkpoint.checkpoint import shipped_checkpoints
 from fmnist_jax.data.dataset import Dataset
 from fmnist_jax.data.loading import DataConfig, load_dataset
@@ -25,30 +26,41 @@ from fmnist_jax.storage.files import write_bytes, writing
 
 HERE = Path(__file__).parent
 DOCS = HERE.parents[1] / "docs"
-SPEEDS = {
-    "throughput_mlp": "The scratch MLP",
-    "throughput_networks": "The convolutional networks",
-}
-"""What the files of throughput are about."""
+
+Log = Callable[[str], None]
+
+
+@frozen
+class Sources:
+    """What the page is built from."""
+
+    parts: Sequence[Part]
+    judgements: Sequence[Judgement]
+    speeds: list[speed.Speed]
+    networks: Mapping[str, Any]
+    """MLPs whose gradients are checked, by description."""
+    models: Mapping[str, Classifier]
+    dataset: Dataset
 
 
 def build(
-    log: Callable[[str], None],
-    data: DataConfig | None = None,
-    results: Path = RESULTS,
-    docs: Path | None = None,
+    log: Log, data: DataConfig | None = None, results: Path = RESULTS, docs: Path | None = None
 ) -> Path:
-    """Write `results/index.html` from the JSON files in `results`; returns its path.
+    """Write `index.html` into the folder `results`, from the results there; returns its path.
 
-    The README's pictures go to `docs`, unless told only of the study's own results. Raises UserError
-    where the data can't be had, of which pictures are made, or a file can't be written.
+    The README's pictures go into `docs`, by default only where `results` is the study's own folder. Raises
+    UserError if the data is not available or a file can't be written.
     """
     dataset = load_dataset(data or DataConfig(), log)
-    parts = [part(entry, results) for entry in CATALOGUE]
-    models = {
-        name: Classifier.from_checkpoint(path) for name, path in shipped_checkpoints().items()
-    }
-    text = render(parts, all_claims(results), results, models, dataset, log)
+    sources = Sources(
+        [part(experiment, results) for experiment in experiments()],
+        all_claims(results),
+        speed.measured(results),
+        gradients.networks(experiments()),
+        {name: Classifier.from_checkpoint(path) for name, path in shipped_checkpoints().items()},
+        dataset,
+    )
+    text = render(sources, log)
     page = results / "index.html"
     with writing(page):
         results.mkdir(parents=True, exist_ok=True)
@@ -56,55 +68,49 @@ def build(
     log(f"Written: {page}, {len(text.encode()) / 2**20:.2f} MiB")
     if docs is None and results == RESULTS:
         docs = DOCS
-    for picture in readme.save(sections.all_charts(parts), docs) if docs else ():
+    for picture in readme.save(sections.all_charts(sources.parts), docs) if docs else ():
         log(f"Written: {picture}")
     return page
 
 
-def part(entry: Entry, results: Path) -> Part:
+def part(experiment: Experiment, results: Path) -> Part:
     """What the page shows of an experiment."""
-    return sections.part(
-        experiment_statistics(entry.experiment, results),
-        entry.reproduces,
-        importlib.import_module(module_of(entry.name)).__doc__ or "",
-        Store(entry.experiment, results, "").read(),
-    )
+    stored = Store(experiment, results, "").read()
+    return sections.part(experiment, experiment_statistics(experiment, results), stored)
 
 
-def render(
-    parts: Sequence[Part],
-    claims: Sequence[Judged],
-    results: Path,
-    models: Mapping[str, Classifier],
-    dataset: Dataset,
-    log: Callable[[str], None],
-) -> str:
-    """The page's HTML: the parts, the claims, the speeds stored in `results`, the models' answers."""
-    speeds = speed.measured(results)
-    speed_charts = _speed_charts(speeds)
-    told = list(claimed.reports(claims))
-    shown: list[Chart] = [
-        *sections.all_charts(parts),
-        *(one for report in told for one in report.charts),
-        *speed_charts,
-    ]
+def charts_of(parts: Sequence[Part], reports: Sequence[claims.Report]) -> list[Chart]:
+    """Every chart of the experiments and the claims."""
+    return [*sections.all_charts(parts), *(one for report in reports for one in report.charts)]
+
+
+def render(sources: Sources, log: Log) -> str:
+    """The page's HTML."""
+    speed_charts = _speed_charts(sources.speeds)
+    reports = claims.reports(sources.judgements)
+    shown = [*charts_of(sources.parts, reports), *speed_charts]
     log("Gradient checks")
-    checks = [gradients.checked(name, model) for name, model in gradients.networks().items()]
+    checks = [gradients.run_check(name, model) for name, model in sources.networks.items()]
     log("Pictures")
-    galleries = [pictures.of_model(name, model, dataset) for name, model in sorted(models.items())]
+    galleries = [
+        pictures.of_model(name, model, sources.dataset)
+        for name, model in sorted(sources.models.items())
+    ]
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     return environment.get_template("page.html.jinja").render(
-        sections=[(section, *sections.in_order(section, parts)) for section in SECTIONS],
-        parts=parts,
-        speeds=speeds,
+        sections=sections.sections(sources.parts),
+        parts=sources.parts,
+        speeds=sources.speeds,
         speed_charts=speed_charts,
         checks=checks,
         galleries=galleries,
-        claims=told,
-        summary=_summary(parts, told),
+        reports=reports,
+        rule=RULE,
+        tests=tests_text(sources.judgements),
+        summary=_summary(sources.parts, sources.judgements),
         zip=zip,
         style=(HERE / "style.css").read_text("utf-8"),
         script=(HERE / "page.js").read_text("utf-8"),
@@ -128,10 +134,10 @@ def _speed_charts(speeds: list[speed.Speed]) -> list[Chart]:
     return [
         Chart(
             f"speed-{file}",
-            f"{SPEEDS.get(file, file)}, {speed.newest(speeds, file).replace('jax', 'JAX')}",
-            "Dot plot on a logarithmic scale: how many times the others' our speed is, by network; the "
-            "figures stand in the table below.",
-            "The median of the rounds; the line goes from the least to the most. Right of 1 ours is "
+            f"{speed.TITLES[file]}, {speed.newest(speeds, file).replace('jax', 'JAX')}",
+            "Dot plot on a logarithmic scale: our speed divided by that of others, by network. The table "
+            "below has the figures.",
+            "Median over rounds; the line spans the lowest and the highest round. Right of 1 ours is "
             "faster.",
             rows.ratios(speed.chart_records(speeds, file), "times as fast"),
         )
@@ -139,20 +145,20 @@ def _speed_charts(speeds: list[speed.Speed]) -> list[Chart]:
     ]
 
 
-def _summary(parts: Sequence[Part], told: Sequence[claimed.Report]) -> dict[str, Any]:
-    """What the page has in all."""
+def _summary(parts: Sequence[Part], judgements: Sequence[Judgement]) -> dict[str, Any]:
+    """The totals at the top of the page."""
     runs = [run for part in parts for run in part.runs]
-    ended = [run for run in runs if run.seconds]
+    finished = [run for run in runs if run.seconds]
     rows = {(part.name, line.row): line.runs != "0" for part in parts for line in part.lines}
     return {
         "rows": len(rows),
         "measured": sum(rows.values()),
-        "runs": len(ended),
-        "failed": len(runs) - len(ended),
-        "hours": sum(float(run.seconds) for run in ended) / 3600,
-        "first": min((run.finished for run in ended), default=""),
-        "last": max((run.finished for run in ended), default=""),
-        "devices": Counter(run.device for run in ended),
+        "runs": len(finished),
+        "failed": len(runs) - len(finished),
+        "hours": sum(float(run.seconds) for run in finished) / 3600,
+        "first": min((run.finished for run in finished), default=""),
+        "last": max((run.finished for run in finished), default=""),
+        "devices": Counter(run.device for run in finished),
         "verdicts": Counter(line.verdict for part in parts for line in part.lines if line.reported),
-        "claims": Counter(claim.verdict.short for report in told for claim in report.claims),
+        "claims": Counter(one.verdict for one in judgements),
     }

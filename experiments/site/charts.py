@@ -1,7 +1,7 @@
-"""The page's charts, in Altair: records in, a chart out; the README's pictures are the same charts.
+"""The page's charts in Altair, each drawn from records; the README's pictures are the same charts.
 
-Each is one view, as wide as its place on the page; `rows` has those of a line a row. Colours come from
-`theme`, in the order of each chart's series.
+Each chart is one view, as wide as its place on the page. `rows` has the charts with a line for each row.
+Colours come from `theme`, in the order of a chart's series.
 """
 
 import csv
@@ -15,30 +15,30 @@ import altair as alt
 Record = Mapping[str, Any]
 
 DIGITS = 4
-"""Significant digits of what charts are drawn of; tables have their own."""
+"""Significant digits of the charts' data."""
 CURVE_HEIGHT = 260
 HIDDEN = 0.12
-"""Opacity of what the legend's choice leaves out."""
-NAMES, MEASURED = ("row", "series", "class"), ("mean", "value", "low", "high")
-"""Fields of records; the others are counts."""
+"""Opacity of the series that are not chosen in the legend."""
+NAMES, MEASURED = ("row", "series", "class", "n"), ("mean", "value", "low", "high")
+"""Fields of records: texts, and measured numbers. The others are counts."""
 DASHES = ((1, 0), (6, 3), (2, 2), (8, 2, 2, 2), (1, 4), (10, 4))
-"""So that series differ by more than colour."""
+"""Series must not differ by colour alone."""
 
 
 class Scales(NamedTuple):
-    """What tells series apart."""
+    """How series differ."""
 
     colour: alt.Color
     dash: alt.StrokeDash
 
 
 def data(records: Sequence[Record]) -> alt.InlineData:
-    """The records as CSV, a third of what JSON takes; numbers to `DIGITS` digits."""
+    """The records as CSV, which takes a third of the space of JSON; numbers have `DIGITS` digits."""
     fields = list(records[0])
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(fields)
-    writer.writerows([_shown(record[field]) for field in fields] for record in records)
+    writer.writerows([_csv_value(record[field]) for field in fields] for record in records)
     numbers = {
         field: "number"
         for field in fields
@@ -47,14 +47,14 @@ def data(records: Sequence[Record]) -> alt.InlineData:
     return alt.InlineData(text.getvalue(), format=alt.CsvDataFormat(type="csv", parse=numbers))
 
 
-def _shown(value: Any) -> Any:
+def _csv_value(value: Any) -> Any:
     if value is None:
         return ""
     return f"{value:.{DIGITS}g}" if isinstance(value, float) else value
 
 
 def series_of(records: Sequence[Record]) -> list[str]:
-    """The records' series, in their order."""
+    """The names of the records' series, in their order."""
     return list(dict.fromkeys(record["series"] for record in records))
 
 
@@ -82,17 +82,17 @@ def colour_of(names: Sequence[str], legend: alt.Legend | None = None) -> alt.Col
 
 
 def legend_choice() -> alt.Parameter:
-    """The series that the reader picks in the legend."""
+    """The series that the reader chooses in the legend."""
     return alt.selection_point(fields=["series"], bind="legend", name="series_chosen")
 
 
-def chosen_alone(legend: alt.Parameter, opacity: float) -> Any:
-    """The opacity of what the reader picks; the rest fades."""
+def highlighted(legend: alt.Parameter, opacity: float) -> Any:
+    """The opacity of the series that the reader chooses; the others fade."""
     return alt.when(legend).then(alt.value(opacity)).otherwise(alt.value(HIDDEN))
 
 
-def told(number: str, **titles: str) -> list[alt.Tooltip]:
-    """What the pointer tells of a mark: fields and their titles; `MEASURED` in the format `number`."""
+def tooltips(number: str, **titles: str) -> list[alt.Tooltip]:
+    """A mark's texts under the pointer: fields with titles; `number` is the format of `MEASURED`."""
     return [
         alt.Tooltip(f"{field}:Q", title=title, format=number)
         if field in MEASURED
@@ -104,10 +104,10 @@ def told(number: str, **titles: str) -> list[alt.Tooltip]:
 def curves(
     records: Sequence[Record], quantity: str, *, percent: bool = False, chosen: int | None = None
 ) -> alt.LayerChart:
-    """A quantity by epoch: the mean over the runs that reached it, and from the lowest to the highest.
+    """A quantity by epoch: the mean of the runs that reached it, and a band from the lowest to the highest.
 
-    `records` have `row`, `series`, `epoch`, `mean`, `low` and `high` (None of one run) and `runs`. Where
-    `chosen` names one, a single row is shown. The legend's entries choose; the pointer tells the figures.
+    `records` have `row`, `series`, `epoch`, `mean`, `low` and `high` (None for one run) and `runs`. If
+    `chosen` is given, the chart shows one row at a time, first this one.
     """
     scales = _scales(series_of(records))
     legend = legend_choice()
@@ -115,9 +115,9 @@ def curves(
         fields=["epoch", "series"], nearest=True, on="pointerover", clear="pointerout", empty=False,
         name="near",
     )  # fmt: skip
-    shown = chosen_alone(legend, 1)
+    shown = highlighted(legend, 1)
     number = ".2f" if percent else ".4f"
-    # A band as wide as its line where there's one run.
+    # One run has no band.
     bands = {side: f"isValid(datum.{side}) ? datum.{side} : datum.mean" for side in ("low", "high")}
     base = (
         alt.Chart(data(records))
@@ -141,7 +141,7 @@ def curves(
         .encode(
             y=y,
             opacity=alt.when(near).then(alt.value(1)).otherwise(alt.value(0)),
-            tooltip=told(
+            tooltip=tooltips(
                 number,
                 series="Curve",
                 epoch="Epoch",
@@ -158,7 +158,7 @@ def curves(
 
 
 def class_bars(records: Sequence[Record], chosen: int | None = None) -> alt.LayerChart:
-    """Accuracy by class, a bar a series.
+    """Accuracy by class, a bar for each series.
 
     `records` have `row`, `class`, `series`, `value`, `low` and `high`.
     """
@@ -168,12 +168,12 @@ def class_bars(records: Sequence[Record], chosen: int | None = None) -> alt.Laye
         y=alt.Y("class:N", title=None, sort=classes).axis(ticks=False, domain=False),
         yOffset=alt.YOffset("series:N").scale(domain=names),
         color=colour_of(names),
-        opacity=chosen_alone(legend, 1),
+        opacity=highlighted(legend, 1),
     )
     title = "Accuracy on the class, %"
     bars = base.mark_bar().encode(
         x=alt.X("value:Q", title=title).scale(domain=[0, 100]).axis(tickCount=10),
-        tooltip=told(
+        tooltip=tooltips(
             ".1f",
             **{"class": "Class"},
             series="What",
@@ -193,7 +193,7 @@ def class_bars(records: Sequence[Record], chosen: int | None = None) -> alt.Laye
 def confusion(
     records: Sequence[Record], classes: Sequence[str], chosen: int | None = None
 ) -> alt.LayerChart:
-    """Correct against predicted class, in percent of the correct class.
+    """Predicted class by correct class, in percent of the correct class.
 
     `records` have `row`, `c` and `p`, the indices of the correct and the predicted class, and `images`.
     """
@@ -233,12 +233,12 @@ def confusion(
 
 
 def has_spread(records: Sequence[Record]) -> bool:
-    """Whether any record goes from a low to a high; of none Vega would find no extent."""
+    """Whether any record has an interval. Without one, Vega has no extent to draw."""
     return any(record["low"] is not None for record in records)
 
 
 def of_row(chart: alt.LayerChart, chosen: int | None) -> alt.LayerChart:
-    """The chart with the colours it may name, showing one row where there's a choice."""
+    """Add the colours that marks may name and, if a row is chosen, show that row alone."""
     chart = chart.add_params(
         alt.param(name="ink", value="#000"), alt.param(name="ground", value="#fff")
     )

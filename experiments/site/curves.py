@@ -1,105 +1,102 @@
-"""Stored runs as the records that charts take."""
+"""Stored runs as the records that charts are drawn from."""
 
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from experiments.analysis.statistics import ColumnStatistics, RowStatistics
+from experiments.engine.figures import Measured, figure, has_figures
 from experiments.site.charts import Record
-from experiments.site.rows import BESIDE
+from experiments.site.rows import MEASURED, ONE_RUN, REPORTED
 
-Runs = Mapping[str, Mapping[str, Any]]
-"""What is stored of a row's runs, by seed."""
-
-PARTS = {"": "", "cnn_": "the network itself", "mlp_": "the scratch MLP on its features"}
-"""Of a run, by what the names of its figures begin with."""
+Runs = Mapping[int, Measured]
+"""The stored runs of a row, by seed."""
 
 SPLITS = {"train": "training", "validation": "validation"}
 
 
-def parts_of(runs: Runs) -> list[str]:
-    """Beginnings of names under which the runs have a history."""
-    return [part for part in PARTS if any(f"{part}history" in run for run in runs.values())]
+def stages_of(runs: Runs) -> list[str]:
+    """Names of the runs' stages, in order."""
+    return list(dict.fromkeys(name for run in runs.values() for name in run["stages"]))
 
 
-def by_epoch(runs: Runs, name: str, part: str = "") -> Iterator[dict[str, Any]]:
-    """A figure of the history by epoch: mean, lowest and highest of the runs that reached it (if several).
+def by_epoch(runs: Runs, column: str) -> Iterator[dict[str, Any]]:
+    """A column of the history by epoch: mean, lowest and highest (if several) of the runs that reached it.
 
-    Accuracies, which are stored as fractions, in percent.
+    Accuracies, which histories have as fractions, in percent.
     """
+    stage, dot, name = column.rpartition(".")
     scale = 100 if name.endswith("accuracy") else 1
-    histories = [run[f"{part}history"] for run in runs.values()]
-    columns = [dict(zip(one["epoch"], one[name], strict=True)) for one in histories]
-    for epoch in sorted(set().union(*columns)):
-        values = [scale * column[epoch] for column in columns if epoch in column]
+    histories = [figure(run, f"{stage}{dot}history") for run in runs.values()]
+    values_of = [dict(zip(one["epoch"], one[name], strict=True)) for one in histories]
+    for epoch in sorted(set().union(*values_of)):
+        values = [scale * values[epoch] for values in values_of if epoch in values]
+        several = len(values) > 1
         yield {
             "epoch": epoch,
             "mean": statistics.fmean(values),
-            "low": min(values) if len(values) > 1 else None,
-            "high": max(values) if len(values) > 1 else None,
+            "low": min(values) if several else None,
+            "high": max(values) if several else None,
             "runs": len(values),
         }
 
 
-def curve(runs: Runs, name: str, series: str, part: str = "", row: int = 0) -> list[Record]:
+def curve(runs: Runs, column: str, series: str, row: int = 0) -> list[Record]:
     """One curve of a chart."""
-    return [{"row": row, "series": series} | point for point in by_epoch(runs, name, part)]
+    return [{"row": row, "series": series} | point for point in by_epoch(runs, column)]
 
 
-def beside(rows: Sequence[RowStatistics], column: str) -> list[Record]:
-    """Rows of which the figure was measured or reported: mean and interval, each run, reported."""
+def measured_and_reported(rows: Sequence[RowStatistics], column: str) -> list[Record]:
+    """For each row with runs: mean with interval, each run, and the reported figure."""
     records: list[Record] = []
     for row in rows:
-        figure = row.columns[column]
-        if figure.n == 0:
+        found = row.columns[column]
+        if found.n == 0:
             continue
-        interval = figure.interval
+        interval = found.interval
         records.append(
-            _point(row.name, 0, figure.mean)
+            _point(row.name, MEASURED, found.mean)
             | {"low": interval and interval.low, "high": interval and interval.high}
         )
-        records += [_point(row.name, 1, value) for value in figure.values if figure.n > 1]
-        if figure.reported is not None:
-            records.append(_point(row.name, 2, figure.reported))
+        records += [_point(row.name, ONE_RUN, value) for value in found.values if found.n > 1]
+        if found.reported is not None:
+            records.append(_point(row.name, REPORTED, found.reported))
     return records
 
 
-def _point(row: str, series: int, value: float | None) -> dict[str, Any]:
-    return {"row": row, "series": BESIDE[series], "value": value, "low": None, "high": None}
+def _point(row: str, series: str, value: float | None) -> dict[str, Any]:
+    return {"row": row, "series": series, "value": value, "low": None, "high": None}
 
 
 def class_accuracies(
     figures: Mapping[str, Sequence[ColumnStatistics]], classes: Sequence[str], row: int
 ) -> list[Record]:
-    """A row of the chart of classes: by series, its figure of each class."""
+    """A row of the chart of classes: for each series, its figure of each class."""
     return [
         {"row": row, "class": name, "series": series, "value": value, "low": low, "high": high}
         for series, columns in figures.items()
-        for name, figure in zip(classes, columns, strict=True)
-        for value, low, high in _span(series, figure)
+        for name, column in zip(classes, columns, strict=True)
+        for value, low, high in _span(series, column)
     ]
 
 
-def _span(series: str, figure: ColumnStatistics) -> Iterator[tuple[float, Any, Any]]:
-    if series == BESIDE[2]:
-        if figure.reported is not None:
-            yield figure.reported, None, None
-    elif figure.mean is not None:
-        several = figure.n > 1
-        yield (
-            figure.mean,
-            min(figure.values) if several else None,
-            max(figure.values) if several else None,
-        )
+def _span(series: str, column: ColumnStatistics) -> Iterator[tuple[float, Any, Any]]:
+    if series == REPORTED:
+        if column.reported is not None:
+            yield column.reported, None, None
+    elif column.mean is not None:
+        several = column.n > 1
+        low, high = (min(column.values), max(column.values)) if several else (None, None)
+        yield column.mean, low, high
 
 
-def confusion(runs: Runs, part: str = "", row: int = 0) -> tuple[str, list[Record]]:
-    """All runs' images by correct and predicted class, of the test split where it was looked at."""
+def confusion(runs: Runs, stage: str, row: int = 0) -> tuple[str, list[Record]]:
+    """Images of all runs by correct and predicted class, of the test split where it was measured."""
     split = next(
         name for name in ("test", "validation")
-        if all(f"{part}{name}_confusion" in run for run in runs.values())
+        if all(has_figures(run, [f"{stage}.{name}_confusion"]) for run in runs.values())
     )  # fmt: skip
-    matrices = [run[f"{part}{split}_confusion"] for run in runs.values()]
+    matrices = [figure(run, f"{stage}.{split}_confusion") for run in runs.values()]
     classes = range(len(matrices[0]))
     return split, [
         {"row": row, "c": c, "p": p, "images": sum(matrix[c][p] for matrix in matrices)}

@@ -1,45 +1,42 @@
 """The gradient check of the reports' MLPs, made when the page is built."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from typing import Any
 
-from experiments.reports.report1 import table1 as report1_table1
-from experiments.reports.report2 import mlp as report2_mlp
-from experiments.reports.report4 import mlp as report4_mlp
+from attrs import frozen
+
+from experiments.analysis.statistics import takes_flattened_images
+from experiments.engine.spec import Experiment
 from fmnist_jax.gradcheck.check import check
 from fmnist_jax.gradcheck.report import DTYPES, Report
-from fmnist_jax.scratch.mlp import MLPConfig
 
 REFERENCES = ("jax.grad", "central differences")
 
 
-@dataclass(frozen=True)
-class Checked:
-    """The hand-written gradient of one network, its worst leaf in each comparison."""
+@frozen
+class Check:
+    """The check of one network's hand-written gradient: the largest error in each comparison."""
 
     network: str
     errors: tuple[str, ...]
-    """Largest relative error over all leaves: by dtype, then by reference."""
+    """Largest relative error over all parameters: by dtype, then by reference."""
     kinks: int
     passed: bool
 
 
-def networks() -> dict[str, MLPConfig]:
-    """The scratch MLPs that the reports train on pixels, each once, by what they are."""
-    models = [
-        row.run.model
-        for experiment in (report1_table1, report2_mlp, report4_mlp)
-        for row in experiment.EXPERIMENT.rows
-        if isinstance(row.run.model, MLPConfig)
-    ]
-    named: dict[str, MLPConfig] = {}
-    for model in models:
-        # The initialiser alone makes no other gradient.
-        named.setdefault(describe(model), model)
+def networks(experiments: Iterable[Experiment]) -> dict[str, Any]:
+    """The reports' scratch MLPs on pixels, each once, by their description."""
+    named: dict[str, Any] = {}
+    for experiment in experiments:
+        for model in (row.run.stages[0].model for row in experiment.rows):
+            if takes_flattened_images(model):
+                # Models that differ in the initialiser alone have the same gradient.
+                named.setdefault(describe(model), model)
     return named
 
 
-def describe(model: MLPConfig) -> str:
-    """Sizes, activations, dropout and penalty."""
+def describe(model: Any) -> str:
+    """An MLP's sizes, activations, dropout and penalty."""
     words = [",".join(map(str, model.layer_sizes))]
     words += dict.fromkeys(activation.name for activation in model.activations)
     words += [f"dropout {model.dropout:g}"] if model.dropout else []
@@ -47,25 +44,25 @@ def describe(model: MLPConfig) -> str:
     return " ".join(words)
 
 
-def checked(network: str, model: MLPConfig) -> Checked:
-    """Check one network's gradient in every leaf."""
-    return summarised(network, check(model))
+def run_check(network: str, model: Any) -> Check:
+    """Check every parameter's gradient of one network."""
+    return summary(network, check(model))
 
 
-def summarised(network: str, report: Report) -> Checked:
-    """A report's largest errors."""
-    worst = {
-        (dtype, reference): max(
+def summary(network: str, report: Report) -> Check:
+    """The largest errors of a report."""
+    comparisons = [one for row in report.rows for one in row.comparisons]
+    worst = [
+        max(
             (
-                comparison.relative
-                for row in report.rows
-                for comparison in row.comparisons
-                if (comparison.dtype, comparison.reference) == (dtype, reference)
+                one.relative
+                for one in comparisons
+                if (one.dtype, one.reference) == (dtype, reference)
             ),
             default=float("nan"),
         )
         for dtype in DTYPES
         for reference in REFERENCES
-    }
-    kinks = max((one.kinks for row in report.rows for one in row.comparisons), default=0)
-    return Checked(network, tuple(f"{error:.0e}" for error in worst.values()), kinks, report.passed)
+    ]
+    kinks = max((one.kinks for one in comparisons), default=0)
+    return Check(network, tuple(f"{error:.0e}" for error in worst), kinks, report.passed)

@@ -1,35 +1,35 @@
-"""What the page's parts are: charts, choosers of what they show, and an experiment with all it has."""
+"""What the page is built from: charts, choosers of a row, and an experiment with everything that it has."""
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import altair as alt
+from attrs import frozen
 
 from experiments.site import tables
 
 
-@dataclass(frozen=True)
+@frozen
 class Chart:
     """A chart on the page."""
 
     id: str
     title: str
-    described: str
-    """For those who don't see it."""
+    description: str
+    """For readers who do not see the chart."""
     caption: str
     chart: alt.LayerChart
     wide: bool = False
 
     @property
     def spec(self) -> dict[str, Any]:
-        """Its Vega-Lite, without what a page's theme gives: Altair's own config would win over it."""
+        """Its Vega-Lite without Altair's own config, which would override the page's theme."""
         made = self.chart.to_dict()
         return {name: value for name, value in made.items() if name not in ("$schema", "config")}
 
 
-@dataclass(frozen=True)
+@frozen
 class Chooser:
-    """Which row the charts beneath it show."""
+    """A list from which the reader chooses the row that the charts below it show."""
 
     id: str
     label: str
@@ -37,24 +37,31 @@ class Chooser:
     charts: tuple[Chart, ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class Part:
     """An experiment on the page."""
 
+    id: str
     name: str
+    group: str
     title: str
     reproduces: str
     notes: tuple[str, ...]
-    """What its module says of it: open points, and what is known of differences."""
+    """What the report leaves open, and what is known of differences."""
     lines: list[tables.Line]
     reported: bool
     """Whether the report has any of its figures."""
     columns: list[str]
     figures: list[tables.Figures]
     charts: tuple[Chart, ...] = ()
-    """Reported beside measured."""
+    """Measured and reported figures."""
     comparisons: tuple[Chart, ...] = ()
-    """The report's own."""
+    """The report's own charts."""
     choosers: tuple[Chooser, ...] = ()
     run_columns: str = ""
-    runs: list[tables.RunLine] = field(default_factory=list)
+    runs: tuple[tables.RunLine, ...] = ()
+
+
+def identifier(*words: str) -> str:
+    """An HTML id, and a CSS name, from names of experiments and columns."""
+    return "-".join(words).replace("/", "-").replace(".", "-")

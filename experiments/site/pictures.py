@@ -1,89 +1,88 @@
-"""Pictures that a browser scales: single images, a first layer's weights, maps; as data URIs."""
+"""Pictures that the browser scales, as data URIs: single images, a first layer's weights, feature maps."""
 
 import base64
 import io
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import jax
 import matplotlib
 import numpy as np
+from attrs import frozen
 from jaxtyping import Float, Int, UInt8
 from PIL import Image
 
-from fmnist_jax.checkpoint.checkpoint import Checkpoint
 from fmnist_jax.data.dataset import Dataset
 from fmnist_jax.evaluation.layer_plots import MOST_MAPS, MOST_UNITS
 from fmnist_jax.evaluation.metrics import most_confident_mistakes
 from fmnist_jax.inference.classifier import Classifier
-from fmnist_jax.models.config import ConvNetConfig
-from fmnist_jax.models.pipeline_model import PipelineConfig
-from fmnist_jax.scratch.mlp import MLPConfig
+from fmnist_jax.models.stages import FittedStage
 
 SHOWN = 20
-"""Images of a gallery."""
+"""Number of images in a gallery."""
 MAPPED = 2
-"""Test images whose maps are shown, each of another class."""
+"""Number of test images whose feature maps are shown, each of another class."""
 TILE = 28
-"""Pixels of a side to which small pictures are enlarged, so that the gap between them stays narrow."""
+"""Small pictures are enlarged to this many pixels a side, so that the gaps between them look narrow."""
 
 
-@dataclass(frozen=True)
-class Answer:
-    """An image of a gallery with what the model said of it."""
+@frozen
+class Prediction:
+    """An image of a gallery with the model's prediction."""
 
     source: str
     predicted: str
-    correct: str
-    sure: str
-    right: bool
+    label: str
+    probability: str
+    """Of the predicted class, in percent."""
+    correct: bool
 
 
-@dataclass(frozen=True)
+@frozen
 class Mosaic:
-    """Small pictures in one."""
+    """Many small pictures in one."""
 
     source: str
     width: int
-    """Pixels, and of `height`."""
     height: int
+    """Both in pixels."""
     caption: str
 
 
-@dataclass(frozen=True)
-class Seen:
-    """What each block makes of a test image."""
+@frozen
+class FeatureMaps:
+    """The feature maps of a test image, by block."""
 
     source: str
     class_name: str
     blocks: tuple[Mosaic, ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class Pictures:
-    """What a shipped model answers, and what it looks for."""
+    """A shipped model's predictions, first layer and feature maps."""
 
     name: str
-    predictions: tuple[Answer, ...]
-    mistakes: tuple[Answer, ...]
+    predictions: tuple[Prediction, ...]
+    mistakes: tuple[Prediction, ...]
     filters: Mosaic
-    maps: tuple[Seen, ...]
+    maps: tuple[FeatureMaps, ...]
 
 
 def of_model(name: str, classifier: Classifier, dataset: Dataset) -> Pictures:
-    """The pictures of one model, of the test images."""
+    """The pictures of one model on the test images."""
     images, labels = dataset.test
     probabilities = classifier.probabilities(images)
     sample = np.random.default_rng(0).choice(len(labels), min(SHOWN, len(labels)), replace=False)
     mistakes = most_confident_mistakes(labels, probabilities, SHOWN)
+    first = classifier.checkpoint.stages[0]
     names = dataset.class_names
     return Pictures(
         name,
         gallery(images[sample], labels[sample], probabilities[sample], names),
         gallery(images[mistakes], labels[mistakes], probabilities[mistakes], names),
-        filters(classifier.checkpoint),
-        maps(classifier.checkpoint, dataset),
+        filters(first),
+        maps(first, dataset),
     )
 
 
@@ -92,37 +91,31 @@ def gallery(
     labels: Int[np.ndarray, " n"],
     probabilities: Float[np.ndarray, "n classes"],
     class_names: Sequence[str],
-) -> tuple[Answer, ...]:
-    """The images with prediction, correct class and probability."""
-    answers = []
+) -> tuple[Prediction, ...]:
+    """The images with predicted class, label and probability."""
+    predictions = []
     for image, label, row in zip(images, labels, probabilities, strict=True):
         predicted = int(row.argmax())
-        share = 100 * float(row[predicted])
-        # Rounding must not claim a certainty that softmax can't have.
-        sure = ">99.9" if share >= 99.95 else f"{share:.1f}"
-        answers.append(
-            Answer(
+        percent = 100 * float(row[predicted])
+        predictions.append(
+            Prediction(
                 png(image),
                 class_names[predicted],
                 class_names[int(label)],
-                sure,
+                # Rounding must not suggest a certainty that softmax can't have.
+                ">99.9" if percent >= 99.95 else f"{percent:.1f}",
                 predicted == int(label),
             )
         )
-    return tuple(answers)
+    return tuple(predictions)
 
 
-def filters(checkpoint: Checkpoint) -> Mosaic:
-    """What a first layer looks for: its weights as pictures, the largest first, on one scale around 0."""
-    if isinstance(checkpoint.model, MLPConfig):
-        pictures = np.asarray(checkpoint.parameters[0].W).T.reshape(-1, 28, 28)
-        kind = "units"
-    else:
-        kernel = np.asarray(_network(checkpoint)[1]["blocks"][0]["kernel"])
-        pictures, kind = np.moveaxis(kernel[:, :, 0], -1, 0), "filters"
+def filters(stage: FittedStage) -> Mosaic:
+    """The first layer's weights as pictures, the largest first, on one scale around 0."""
+    pictures = stage.model.first_layer(stage.variables)
     norms = np.linalg.norm(pictures.reshape(len(pictures), -1), axis=1)
     order = np.argsort(-norms, kind="stable")[:MOST_UNITS]
-    # The few largest weights would leave all others pale.
+    # A scale up to the largest weight would leave most others pale.
     limit = float(np.percentile(np.abs(pictures[order]), 99.5)) or 1.0
     which = (
         f"all {len(pictures)}"
@@ -132,35 +125,31 @@ def filters(checkpoint: Checkpoint) -> Mosaic:
     height, width = pictures.shape[1:]
     return mosaic(
         pictures[order], 10, "PuOr_r", (-limit, limit),
-        f"First-layer weights of {height}x{width}, {which} {kind}, largest first: purple down to "
+        f"First-layer weights of {height}x{width}, {which} units, largest first: purple down to "
         f"{-limit:.2f}, orange up to {limit:.2f}.",
     )  # fmt: skip
 
 
-def maps(checkpoint: Checkpoint, dataset: Dataset) -> tuple[Seen, ...]:
-    """What each block of a convolutional network makes of a few test images; of an MLP nothing."""
-    if isinstance(checkpoint.model, MLPConfig):
-        return ()
-    from fmnist_jax.models import functional  # Flax, which an MLP does without
-
-    config, parameters = _network(checkpoint)
+def maps(stage: FittedStage, dataset: Dataset) -> tuple[FeatureMaps, ...]:
+    """The feature maps of a few test images; none for a model without maps."""
     labels = dataset.test.labels
     chosen = np.sort(np.unique(labels, return_index=True)[1][:MAPPED])
     images = dataset.test.images[chosen]
-    inputs = checkpoint.scaling.apply(checkpoint.statistics, images)
-    blocks = jax.device_get(functional.maps(parameters, inputs, config))
+    inputs = stage.scaling.apply(stage.statistics, images)
+    blocks = jax.device_get(stage.model.feature_maps(stage.variables, inputs))
     return tuple(
-        Seen(
+        FeatureMaps(
             png(image),
             dataset.class_names[int(label)],
             tuple(_block(number, block[..., index]) for number, block in enumerate(blocks, 1)),
         )
         for index, (image, label) in enumerate(zip(images, labels[chosen], strict=True))
+        if blocks
     )
 
 
 def _block(number: int, block: Float[np.ndarray, "filters height width"]) -> Mosaic:
-    """A block's maps of the largest mean; where they're single numbers, all."""
+    """A block's maps with the largest means; all of them where each is a single number."""
     count, *shape = block.shape
     order = np.argsort(-block.mean(axis=(1, 2)), kind="stable")
     single = shape == [1, 1]
@@ -176,14 +165,6 @@ def _block(number: int, block: Float[np.ndarray, "filters height width"]) -> Mos
     )  # fmt: skip
 
 
-def _network(checkpoint: Checkpoint) -> tuple[ConvNetConfig, dict]:
-    """The convolutional network in a checkpoint, and its parameters."""
-    if isinstance(checkpoint.model, PipelineConfig):
-        return checkpoint.model.network, checkpoint.parameters.network
-    assert isinstance(checkpoint.model, ConvNetConfig)
-    return checkpoint.model, checkpoint.parameters
-
-
 def mosaic(
     pictures: Float[np.ndarray, "n height width"],
     columns: int,
@@ -191,7 +172,7 @@ def mosaic(
     limits: tuple[float, float],
     caption: str,
 ) -> Mosaic:
-    """The pictures row by row in one, with see-through gaps; `colours` is one of matplotlib's maps."""
+    """The pictures in rows, with transparent gaps; `colours` is the name of a matplotlib colour map."""
     count, height, width = pictures.shape
     enlarged = max(1, TILE // max(height, width)) if max(height, width) > 1 else 8
     columns = min(columns, count)
@@ -208,7 +189,7 @@ def mosaic(
 
 
 def png(picture: UInt8[np.ndarray, "height width *channels"]) -> str:
-    """A picture as a data URI, in a palette of 255 colours where it has colours."""
+    """A picture as a data URI; a coloured one with a palette of 255 colours."""
     image = Image.fromarray(np.ascontiguousarray(picture))
     if image.mode == "RGBA":
         image = image.quantize(255, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)

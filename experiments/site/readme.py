@@ -1,4 +1,4 @@
-"""The README's pictures: charts of the page as PNG files, on a light ground."""
+"""The README's pictures: charts of the page as PNG files, in the light theme."""
 
 import io
 from collections.abc import Iterable
@@ -13,20 +13,20 @@ from experiments.site.theme import LIGHT, colours, config
 from fmnist_jax.storage.files import write_bytes, writing
 
 PICTURES = {
-    "report1_table1-test_accuracy": "study_table1.png",
-    "report1_table2-pooling-random": "study_pooling.png",
-    "report3_lenet-classes": "study_classes.png",
+    "report1-table1-test_accuracy": "study_table1.png",
+    "report1-table2-pooling-random": "study_pooling.png",
+    "report3-lenet-classes": "study_classes.png",
 }
-"""Charts by what the page calls them, and their files."""
+"""Files by the ids of their charts."""
 
 WIDTH, SCALE = 640, 1.5
-"""Pixels of a chart's own, and how many of a file's go to one."""
+"""A chart's width in pixels, and a file's pixels per pixel of the chart."""
 
 
 def save(charts: Iterable[Chart], folder: Path) -> list[Path]:
-    """Write those of the charts that `PICTURES` names into `folder`; returns their paths.
+    """Write the charts that `PICTURES` names into `folder`; returns their paths.
 
-    Raises UserError where a file can't be written.
+    Raises UserError for a file that can't be written.
     """
     written = []
     for one in charts:
@@ -40,7 +40,7 @@ def save(charts: Iterable[Chart], folder: Path) -> list[Path]:
 
 
 def png(chart: Chart) -> bytes:
-    """A chart as a PNG file, in a palette."""
+    """A chart as a PNG file with a palette."""
     spec: dict[str, Any] = {**chart.spec, "width": WIDTH}
     for parameter in spec["params"]:
         parameter["value"] = colours(LIGHT).get(parameter["name"], parameter.get("value"))

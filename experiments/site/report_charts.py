@@ -1,4 +1,4 @@
-"""The charts of an experiment: those that all have, and the reports' own pictures."""
+"""The charts of an experiment: those that all have, and the reports' own."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -7,12 +7,12 @@ from experiments.analysis.statistics import ExperimentStatistics
 from experiments.site import charts, curves, rows, tables
 from experiments.site.charts import Record
 from experiments.site.curves import Runs
-from experiments.site.parts import Chart, Chooser
-from experiments.site.rows import BESIDE
+from experiments.site.parts import Chart, Chooser, identifier
+from experiments.site.rows import REPORTED
 from fmnist_jax.data.dataset import CLASS_NAMES
 
 Stored = Mapping[str, Mapping[str, Any]]
-"""An experiment's rows as they are stored."""
+"""An experiment's rows as `Store.read` returns them."""
 
 
 def none(experiment: ExperimentStatistics, stored: Stored) -> Iterator[Any]:
@@ -20,70 +20,70 @@ def none(experiment: ExperimentStatistics, stored: Stored) -> Iterator[Any]:
     yield from ()
 
 
-def beside_charts(experiment: ExperimentStatistics) -> Iterator[Chart]:
-    """Reported beside measured, a chart a figure in percent."""
+def measured_and_reported(experiment: ExperimentStatistics) -> Iterator[Chart]:
+    """Measured and reported figures, a chart for each accuracy of the main table."""
     for column in tables.main_columns(experiment):
-        those = [row for row in experiment.rows if column in row.columns]
-        records = curves.beside(those, column)
-        if len(those) < 2 or not records or not column.endswith("_accuracy"):
+        with_column = [row for row in experiment.rows if column in row.columns]
+        records = curves.measured_and_reported(with_column, column)
+        if len(with_column) < 2 or not records or not column.endswith("_accuracy"):
             continue
-        name = tables.first_up(tables.label(column))
+        name = tables.capitalised(tables.label(column))
         yield Chart(
-            f"{experiment.name}-{column}",
+            identifier(experiment.name, column),
             name,
-            f"{experiment.title}: {name} in percent, a line a row, measured beside reported; the "
-            "figures stand in the table above.",
-            "Means with 95 % intervals; of one run there is none.",
-            rows.beside(records, f"{name}, %"),
+            f"{experiment.title}: {name} in percent, a line for each row, measured and reported. The "
+            "table above has the figures.",
+            "Means with 95 % intervals. One run alone has no interval.",
+            rows.measured_and_reported(records, f"{name}, %"),
         )
 
 
 def row_chooser(name: str, stored: Stored) -> Chooser | None:
-    """Learning curves and confusion matrix of one row at a time."""
+    """Learning curves and confusion matrix of one row, which the reader chooses."""
     options: list[str] = []
     records: dict[str, list[Record]] = {"loss": [], "accuracy": []}
     matrix: list[Record] = []
     splits: set[str] = set()
     for row, entry in stored.items():
         runs = entry["runs"]
-        for prefix in curves.parts_of(runs):
+        stages = curves.stages_of(runs)
+        for stage in stages:
             index = len(options)
-            words = curves.PARTS[prefix]
-            options.append(f"{row}: {words}" if words else row)
+            options.append(f"{row}: {tables.STAGES.get(stage, stage)}" if len(stages) > 1 else row)
             for quantity, points in records.items():
                 for split, series in curves.SPLITS.items():
-                    points += curves.curve(runs, f"{split}_{quantity}", series, prefix, index)
-            split, cells = curves.confusion(runs, prefix, index)
+                    points += curves.curve(runs, f"{stage}.{split}_{quantity}", series, index)
+            split, cells = curves.confusion(runs, stage, index)
             splits.add(split)
             matrix += cells
     if not options:
         return None
     return Chooser(
-        f"{name}-row",
+        identifier(name, "row"),
         "Row",
         tuple(options),
         (
             Chart(
-                f"{name}-loss",
+                identifier(name, "loss"),
                 "Loss by epoch",
-                "Line chart: training and validation loss by epoch of the chosen row.",
-                "Mean over the runs that reached the epoch; the band goes from the lowest to the "
-                "highest. Training losses are means over each epoch's batches.",
+                "Line chart: training and validation loss by epoch for the chosen row.",
+                "Mean of the runs that reached the epoch; the band spans the lowest and the highest run. "
+                "Training losses are means over the batches of an epoch.",
                 charts.curves(records["loss"], "Loss", chosen=0),
             ),
             Chart(
-                f"{name}-accuracy",
+                identifier(name, "accuracy"),
                 "Accuracy by epoch",
-                "Line chart: training and validation accuracy by epoch of the chosen row.",
-                "As the losses.",
+                "Line chart: training and validation accuracy by epoch for the chosen row.",
+                "Drawn as the losses are.",
                 charts.curves(records["accuracy"], "Accuracy, %", percent=True, chosen=0),
             ),
             Chart(
-                f"{name}-confusion",
+                identifier(name, "confusion"),
                 "Confusion matrix",
                 "Heat map: share of each correct class by predicted class, for the chosen row.",
-                f"Percent of the correct class, {' and '.join(sorted(splits))} images, over all runs; "
-                "what rounds to 0 is left blank.",
+                f"Percent of the correct class, {' and '.join(sorted(splits))} images of all runs. "
+                "Values that round to 0 are left blank.",
                 charts.confusion(matrix, CLASS_NAMES, chosen=0),
             ),
         ),
@@ -91,26 +91,25 @@ def row_chooser(name: str, stored: Stored) -> Chooser | None:
 
 
 def _compared(
-    id: str, title: str, alternatives: Mapping[str, Runs], quantity: str, prefix: str = ""
+    id: str, title: str, alternatives: Mapping[str, Runs], column: str
 ) -> Iterator[Chart]:
-    """A figure by epoch, a curve an alternative; nothing where none of them has run."""
+    """A column of the history by epoch, a curve for each alternative; no chart where none has run."""
     records = [
         record
         for series, runs in alternatives.items()
         if runs
-        for record in curves.curve(runs, quantity, series, prefix)
+        for record in curves.curve(runs, column, series)
     ]
     if records:
-        percent = quantity.endswith("accuracy")
-        name = quantity.replace("_", " ")
+        name = column.rpartition(".")[2].replace("_", " ")
+        percent = name.endswith("accuracy")
+        unit = ", %" if percent else ""
         yield Chart(
             id,
             title,
             f"Line chart: {name} by epoch; {title}; curves: {', '.join(charts.series_of(records))}.",
-            "Mean over runs; the band goes from the lowest to the highest.",
-            charts.curves(
-                records, tables.first_up(name) + (", %" if percent else ""), percent=percent
-            ),
+            "Mean over runs; the band spans the lowest and the highest run.",
+            charts.curves(records, tables.capitalised(name) + unit, percent=percent),
         )
 
 
@@ -119,45 +118,43 @@ SAME, DOUBLED = "16,16,16,16,16", "16,32,64,128,256"
 
 
 def _pooling(experiment: ExperimentStatistics, stored: Stored) -> Iterator[Chart]:
-    """Report 1's pictures: the poolings under each initialiser; same against doubled filters."""
+    """Report 1's charts: the poolings with each initialiser; the same filters and doubled ones."""
 
     def runs(pooling: str, filters: str, initializer: str) -> Runs:
         return stored.get(f"{pooling} {filters} 3x3 {initializer}", {}).get("runs", {})
 
+    column = "convnet.validation_accuracy"
     for initializer in INITIALIZERS:
         yield from _compared(
-            f"{experiment.name}-pooling-{initializer}",
+            identifier(experiment.name, "pooling", initializer),
             f"Pooling, initialiser {initializer}",
             {pooling: runs(pooling, DOUBLED, initializer) for pooling in POOLINGS},
-            "validation_accuracy",
-            "cnn_",
+            column,
         )
     for pooling in POOLINGS:
+        alternatives = {
+            f"same: {SAME}": runs(pooling, SAME, "random"),
+            f"doubled: {DOUBLED}": runs(pooling, DOUBLED, "random"),
+        }
+        title = f"Same and doubled filters, {pooling}"
         yield from _compared(
-            f"{experiment.name}-filters-{pooling}",
-            f"Same against doubled filters, {pooling}",
-            {
-                f"same: {SAME}": runs(pooling, SAME, "random"),
-                f"doubled: {DOUBLED}": runs(pooling, DOUBLED, "random"),
-            },
-            "validation_accuracy",
-            "cnn_",
+            identifier(experiment.name, "filters", pooling), title, alternatives, column
         )
 
 
 def _together(experiment: ExperimentStatistics, stored: Stored) -> Iterator[Chart]:
-    """Report 4's curves: the rows of 100 epochs, together."""
+    """Report 4's curves: the rows of 100 epochs in one chart."""
     rows = {name: entry["runs"] for name, entry in stored.items() if "decay" in name}
-    for quantity in ("validation_loss", "validation_accuracy", "train_loss"):
-        title = f"Decay, dropout and L2: {quantity.replace('_', ' ')}"
-        yield from _compared(f"{experiment.name}-together-{quantity}", title, rows, quantity)
+    for column in ("validation_loss", "validation_accuracy", "train_loss"):
+        title = f"Decay, dropout and L2: {column.replace('_', ' ')}"
+        yield from _compared(identifier(experiment.name, "together", column), title, rows, column)
 
 
 TWICE, RIGHT = "softmax-twice", "softmax-cross-entropy"
 
 
 def _classes(experiment: ExperimentStatistics, stored: Stored) -> Iterator[Chooser]:
-    """Report 3's accuracies of classes, a batch size at a time."""
+    """Report 3's class accuracies, for the batch size that the reader chooses."""
     rows = {row.name: row for row in experiment.rows}
     sizes = [name.removesuffix(f" {TWICE}") for name in rows if name.endswith(f" {TWICE}")]
     records: list[Record] = []
@@ -166,20 +163,20 @@ def _classes(experiment: ExperimentStatistics, stored: Stored) -> Iterator[Choos
             [rows[f"{size} {loss}"].columns[f"test_class_{number}"] for number in range(10)]
             for loss in (TWICE, RIGHT)
         )
-        series = {BESIDE[2]: twice, f"measured, {TWICE}": twice, f"measured, {RIGHT}": right}
+        series = {REPORTED: twice, f"measured, {TWICE}": twice, f"measured, {RIGHT}": right}
         records += curves.class_accuracies(series, CLASS_NAMES, index)
     if records:
         yield Chooser(
-            f"{experiment.name}-batch",
+            identifier(experiment.name, "batch"),
             "Batch size",
             tuple(sizes),
             (
                 Chart(
-                    f"{experiment.name}-classes",
+                    identifier(experiment.name, "classes"),
                     "Accuracy by class",
                     "Bar chart: test accuracy of each class at the chosen batch size: reported, "
                     "measured with softmax twice, measured with the right loss.",
-                    "Means over runs; the line through a bar goes from the lowest run to the highest.",
+                    "Means over runs; the line through a bar spans the lowest and the highest run.",
                     charts.class_bars(records, chosen=0),
                     wide=True,
                 ),
@@ -191,13 +188,13 @@ Charts = Callable[[ExperimentStatistics, Stored], Iterator[Chart]]
 Choosers = Callable[[ExperimentStatistics, Stored], Iterator[Chooser]]
 
 SPECIAL: Mapping[str, tuple[Charts, Choosers]] = {
-    "report1_table2": (_pooling, none),
-    "report3_lenet": (none, _classes),
-    "report4_mlp": (_together, none),
+    "report1/table2": (_pooling, none),
+    "report3/lenet": (none, _classes),
+    "report4/mlp": (_together, none),
 }
-"""What one experiment alone has."""
+"""Charts that only one experiment has."""
 
 
-def of(name: str) -> tuple[Charts, Choosers]:
-    """What an experiment has beside what all have."""
+def special_charts(name: str) -> tuple[Charts, Choosers]:
+    """The charts and choosers that only the experiment of that name has."""
     return SPECIAL.get(name, (none, none))

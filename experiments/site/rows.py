@@ -1,6 +1,6 @@
-"""The page's charts with a line a row: reported beside measured, effects, ratios.
+"""The page's charts with a line for each row: measured and reported figures, effects, ratios.
 
-A row's name stands above what it names, so that even a telephone has room for both.
+A row's name stands above its marks, so that both fit on a narrow screen.
 """
 
 from collections.abc import Sequence
@@ -9,43 +9,43 @@ import altair as alt
 
 from experiments.site.charts import (
     Record,
-    chosen_alone,
     colour_of,
     data,
     has_spread,
+    highlighted,
     legend_choice,
     of_row,
     series_of,
-    told,
+    tooltips,
 )
 
 NAME_HEIGHT, MARK_HEIGHT = 22, 18
-"""Pixels of a row's name, and of what stands beneath it: one line, or one a series."""
+"""Pixels of a row's name, and of each line of marks below it."""
 BELOW = 9
-"""From a row's middle down to the middle of its one line."""
+"""Pixels from the middle of a row down to the middle of its line of marks."""
 TICKS = (-30, -10, -3, -1, -0.3, 0, 0.3, 1, 3, 10, 30)
-"""Of effects, in points."""
-BESIDE = ("measured: mean, 95 % interval", "one run", "reported")
-"""The series of `beside`."""
+"""Ticks of effects, in points."""
+MEASURED, ONE_RUN, REPORTED = SERIES = ("measured: mean, 95 % interval", "one run", "reported")
+"""The series of `measured_and_reported`."""
 
 
-def beside(records: Sequence[Record], quantity: str) -> alt.LayerChart:
-    """Reported beside measured, a line a row.
+def measured_and_reported(records: Sequence[Record], quantity: str) -> alt.LayerChart:
+    """Measured and reported figures, a line for each row.
 
-    `records` have `row`, `series` (of `BESIDE`), `value`, and `low` and `high`, which only the first
-    series has, and only of several runs.
+    `records` have `row`, `series` (one of `SERIES`), `value`, `low` and `high`; the last two are None but
+    for `MEASURED` of several runs.
     """
     legend = legend_choice()
-    base = alt.Chart(data(records)).encode(y=_rows_axis(), color=colour_of(BESIDE))
+    base = alt.Chart(data(records)).encode(y=_rows_axis(), color=colour_of(SERIES))
     x = alt.X("value:Q", title=quantity).scale(zero=False).axis(tickCount=6)
     interval = base.mark_rule(strokeWidth=3, opacity=0.55, yOffset=BELOW).encode(
         x=alt.X("low:Q", title=quantity).scale(zero=False), x2="high:Q"
     )
     points = base.mark_point(filled=True, size=120, yOffset=BELOW).encode(
         x=x,
-        shape=_shapes(BESIDE, ("circle", "M-0.12,-0.8H0.12V0.8H-0.12Z", "diamond")),
-        opacity=chosen_alone(legend, 0.95),
-        tooltip=told(
+        shape=_shapes(SERIES, ("circle", "M-0.12,-0.8H0.12V0.8H-0.12Z", "diamond")),
+        opacity=highlighted(legend, 0.95),
+        tooltip=tooltips(
             ".2f", row="Row", series="What", value=quantity, low="95 % from", high="95 % to"
         ),
     )
@@ -54,14 +54,14 @@ def beside(records: Sequence[Record], quantity: str) -> alt.LayerChart:
 
 
 def effects(records: Sequence[Record], quantity: str, verdicts: Sequence[str]) -> alt.LayerChart:
-    """Each claim's effect with its interval, on a scale whose 0 is "no effect".
+    """Effects with their intervals, on a scale whose 0 is "no effect".
 
-    `records` have `row` (the claim), `series` (the verdict), `value`, `low`, `high` and `runs`.
+    `records` have `row` (the comparison), `series` (the verdict), `value`, `low`, `high` and `n`.
     """
     legend = legend_choice()
     base = alt.Chart(data(records)).encode(y=_rows_axis(), color=colour_of(verdicts))
-    faded = chosen_alone(legend, 0.9)
-    # From tenths of a point to tens: a straight scale would leave no room for the tenths.
+    faded = highlighted(legend, 0.9)
+    # Effects range from tenths of a point to tens: a linear scale would hide the tenths.
     scale = alt.Scale(type="symlog", constant=0.3, zero=True)
     x = alt.X("value:Q", title=quantity, scale=scale).axis(values=list(TICKS))
     interval = base.mark_rule(strokeWidth=3, yOffset=BELOW).encode(
@@ -70,15 +70,15 @@ def effects(records: Sequence[Record], quantity: str, verdicts: Sequence[str]) -
     points = base.mark_point(filled=True, size=120, yOffset=BELOW).encode(
         x=x,
         opacity=faded,
-        shape=_shapes(verdicts, ("circle", "square", "triangle-up", "diamond")),
-        tooltip=told(
+        shape=_shapes(verdicts, ("circle", "square", "diamond", "triangle-up")),
+        tooltip=tooltips(
             "+.2f",
-            row="Claim",
+            row="Comparison",
             series="Verdict",
             value="Effect",
             low="95 % from",
             high="95 % to",
-            runs="Pairs of runs",
+            n="Seeds",
         ),
     )
     layers = [interval] * has_spread(records)
@@ -88,9 +88,9 @@ def effects(records: Sequence[Record], quantity: str, verdicts: Sequence[str]) -
 
 
 def ratios(records: Sequence[Record], quantity: str) -> alt.LayerChart:
-    """How many times another's our speed is, median and from the least to the most round, 1 marked.
+    """Ratios of speeds: the median, and a line from the lowest to the highest round; 1 is marked.
 
-    `records` have `row`, `series` (the other), `value`, `low` and `high`.
+    `records` have `row`, `series` (what is compared with), `value`, `low` and `high`.
     """
     names = series_of(records)
     legend = legend_choice()
@@ -102,7 +102,7 @@ def ratios(records: Sequence[Record], quantity: str) -> alt.LayerChart:
         ),
         color=colour_of(names),
     )
-    faded = chosen_alone(legend, 0.9)
+    faded = highlighted(legend, 0.9)
     scale = alt.Scale(type="log", nice=False)
     interval = base.mark_rule(strokeWidth=2).encode(
         x=alt.X("low:Q", title=quantity, scale=scale), x2="high:Q", opacity=faded
@@ -110,8 +110,13 @@ def ratios(records: Sequence[Record], quantity: str) -> alt.LayerChart:
     points = base.mark_point(filled=True, size=70).encode(
         x=alt.X("value:Q", title=quantity, scale=scale).axis(tickCount=6, format="~g"),
         opacity=faded,
-        tooltip=told(
-            ".2f", row="Network", series="Against", value="Median", low="Least", high="Most"
+        tooltip=tooltips(
+            ".2f",
+            row="Network",
+            series="Compared with",
+            value="Median",
+            low="Lowest",
+            high="Highest",
         ),
     )
     chart = alt.LayerChart(layer=[_zero(1), interval, points.add_params(legend)])
@@ -119,7 +124,7 @@ def ratios(records: Sequence[Record], quantity: str) -> alt.LayerChart:
 
 
 def _shapes(names: Sequence[str], shapes: Sequence[str]) -> alt.Shape:
-    """The series' shapes, in their order, so that they differ by more than colour."""
+    """The series' shapes, in their order: series must not differ by colour alone."""
     legend = alt.Legend(title=None, columns=1)
     return alt.Shape("series:N", legend=legend).scale(
         domain=list(names), range=list(shapes[: len(names)])
@@ -131,7 +136,7 @@ def _rows_axis() -> alt.Y:
 
 
 def _with_names(chart: alt.LayerChart, records: Sequence[Record], lines: int = 1) -> alt.LayerChart:
-    """The chart with each row's name above what it names, which takes so many lines."""
+    """The chart with each row's name above its lines of marks."""
     rows = list(dict.fromkeys(record["row"] for record in records))
     height = NAME_HEIGHT + MARK_HEIGHT * lines
     names = (
@@ -150,7 +155,7 @@ def _with_names(chart: alt.LayerChart, records: Sequence[Record], lines: int = 1
 
 
 def _zero(value: float) -> alt.Chart:
-    """A rule where nothing is gained or lost."""
+    """A rule at the value that means no difference."""
     return (
         alt.Chart(data([{"value": value}]))
         .mark_rule(strokeDash=[3, 3], opacity=0.7)

@@ -1,107 +1,111 @@
-"""What stands where on the page: a section a report, in it a part an experiment with tables and charts."""
+"""The order of the page: a section for each report, in it a part for each experiment."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+
+from attrs import frozen
 
 from experiments.analysis.statistics import ExperimentStatistics
+from experiments.engine.spec import Experiment
 from experiments.site import report_charts, tables
-from experiments.site.parts import Chart, Part
+from experiments.site.parts import Chart, Part, identifier
 from experiments.site.report_charts import Stored
 
 
-@dataclass(frozen=True)
+@frozen
 class Section:
-    """A report, or what else the study has."""
+    """A report, or the experiments beyond the reports."""
 
     anchor: str
     title: str
     lead: str
-    prefix: str
-    """Of the names of its experiments."""
-    tables: tuple[str, ...] = ()
-    """Experiments that are the report's own tables, in its order; those of claims and choices follow."""
+    tables: tuple[Part, ...]
+    """The section's own tables, in its order."""
+    further: tuple[Part, ...]
+    """Its other experiments: ablations and selections."""
 
 
-SECTIONS = (
-    Section(
-        "report-1",
-        "Report 1",
-        "A multilayer perceptron from scratch (table 1), and five convolutions whose features it "
-        "classifies (table 2).",
-        "report1",
-        ("report1_table1", "report1_table2", "report1_kernels"),
-    ),
-    Section(
-        "report-2",
-        "Report 2",
-        "An MLP and a small convolutional network, both trained by Adam and stopped on validation "
-        "accuracy.",
-        "report2",
-        ("report2_mlp", "report2_cnn"),
-    ),
-    Section(
-        "report-3",
-        "Report 3",
-        "A LeNet by batch size. The report applies softmax in the network and again in its loss "
-        "(softmax-twice); beside it stands the right loss.",
-        "report3",
-        ("report3_lenet",),
-    ),
-    Section(
-        "report-4",
-        "Report 4",
-        "A scratch MLP with decay, dropout and L2; a backbone of five blocks; and the MLP on the "
-        "backbone's features.",
-        "report4",
-        ("report4_mlp", "report4_backbone"),
-    ),
-    Section(
-        "beyond",
-        "Beyond the reports",
-        "A family of small networks, of which the one of fewest parameters over 90 % ships.",
-        "",
-        ("smallest_network",),
-    ),
-)
+BEYOND = "beyond"
+
+LEADS = {
+    "report1": "A multilayer perceptron from scratch (table 1), and five convolutions whose features it "
+    "classifies (table 2).",
+    "report2": "An MLP and a small convnet, both trained by Adam and stopped on validation accuracy.",
+    "report3": "A LeNet with four batch sizes. The report applies softmax in the network and again in its "
+    "loss (softmax-twice); the right loss is measured as well.",
+    "report4": "A scratch MLP with decay, dropout and L2; a backbone of five blocks; and the MLP on the "
+    "backbone's features.",
+    BEYOND: "A family of small networks. The one with the fewest parameters over 90 % ships.",
+}
+"""One or two sentences, by package of experiments."""
+
+TABLES = (
+    "report1/table1", "report1/table2", "report1/kernels",
+    "report2/mlp", "report2/convnet",
+    "report3/lenet",
+    "report4/mlp", "report4/backbone",
+    "beyond/smallest_network",
+)  # fmt: skip
+"""The reports' own tables, in their order; all other experiments follow them."""
 
 
-def section_of(name: str) -> Section:
-    """The section that an experiment belongs to."""
-    return next(section for section in SECTIONS if name.startswith(section.prefix))
+def sections(parts: Sequence[Part]) -> tuple[Section, ...]:
+    """The sections: reports by number, then everything else."""
+    groups = sorted({section_of(part.group) for part in parts}, key=_order)
+    return tuple(_section(group, parts) for group in groups)
 
 
-def in_order(section: Section, parts: Sequence[Part]) -> tuple[list[Part], list[Part]]:
-    """The section's own tables, and its further runs."""
-    its = {part.name: part for part in parts if section_of(part.name) == section}
-    own = [its[name] for name in section.tables if name in its]
-    return own, [part for name, part in its.items() if name not in section.tables]
+def section_of(group: str) -> str:
+    """The package whose section an experiment belongs to: its report's, or `BEYOND`."""
+    number = group.removeprefix("report")
+    return group if number != group and number.isdigit() else BEYOND
 
 
-def part(experiment: ExperimentStatistics, reproduces: str, header: str, stored: Stored) -> Part:
-    """All that the page shows of an experiment; `header` is its module's."""
-    columns = tables.main_columns(experiment)
-    shown = tables.lines(experiment)
-    names, figures = tables.all_figures(experiment)
-    special, choices = report_charts.of(experiment.name)
-    by_row = report_charts.row_chooser(experiment.name, stored)
-    return Part(
-        experiment.name,
-        experiment.title,
-        tables.first_up(reproduces),
-        tables.notes(header),
-        shown,
-        any(line.reported for line in shown),
-        names,
-        figures,
-        tuple(report_charts.beside_charts(experiment)),
-        tuple(special(experiment, stored)),
-        (*choices(experiment, stored), *([by_row] if by_row else [])),
-        ", ".join(map(tables.label, columns)),
-        list(tables.runs(stored, columns)),
+def _order(group: str) -> tuple[bool, int]:
+    return (group == BEYOND, 0 if group == BEYOND else int(group.removeprefix("report")))
+
+
+def _section(group: str, parts: Sequence[Part]) -> Section:
+    its = [part for part in parts if section_of(part.group) == group]
+    own = sorted(
+        (part for part in its if part.name in TABLES), key=lambda part: TABLES.index(part.name)
+    )
+    title = "Beyond the reports" if group == BEYOND else f"Report {group.removeprefix('report')}"
+    return Section(
+        f"section-{group}",
+        title,
+        LEADS.get(group, ""),
+        tuple(own),
+        tuple(part for part in its if part.name not in TABLES),
     )
 
 
-def all_charts(parts: Sequence[Part]) -> Iterator[Chart]:
+def part(experiment: Experiment, measured: ExperimentStatistics, stored: Stored) -> Part:
+    """Everything that the page shows of an experiment."""
+    columns = tables.main_columns(measured)
+    lines = tables.lines(measured)
+    names, figures = tables.all_figures(measured)
+    special, choosers = report_charts.special_charts(experiment.name)
+    by_row = report_charts.row_chooser(experiment.name, stored)
+    return Part(
+        identifier(experiment.name),
+        experiment.name,
+        experiment.group,
+        experiment.title,
+        tables.capitalised(experiment.reproduces),
+        experiment.notes,
+        lines,
+        any(line.reported for line in lines),
+        names,
+        figures,
+        tuple(report_charts.measured_and_reported(measured)),
+        tuple(special(measured, stored)),
+        (*choosers(measured, stored), *([by_row] if by_row else [])),
+        ", ".join(map(tables.label, columns)),
+        tuple(tables.runs(stored, columns)),
+    )
+
+
+def all_charts(parts: Iterable[Part]) -> Iterator[Chart]:
     """Every chart of the parts."""
     for one in parts:
         yield from (*one.charts, *one.comparisons)

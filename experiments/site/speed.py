@@ -1,21 +1,29 @@
-"""Throughput as it is stored: ours beside PyTorch's, Flax's and NumPy's, by version of JAX."""
+"""The stored benchmarks: our speed compared with PyTorch, Flax and NumPy, by version of JAX."""
 
-import json
-import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from attrs import frozen
+
+from experiments.benchmarks import mlp
+from experiments.benchmarks.candidates import OUR_FEATURES, OURS
+from experiments.benchmarks.results import read
 from experiments.site.charts import Record
 
-MINE = ("hand-written", "ours", "our features")
-"""What the contenders that are this project's are called."""
+FOLDER = "benchmarks"
+"""Below the folder of results."""
+
+TITLES = {"mlp": "The scratch MLP", "convnets": "The convnets"}
+"""Titles of the benchmarks, by file."""
+
+MINE = (mlp.OURS, OURS, OUR_FEATURES)
+"""The names of this project's candidates."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Speed:
-    """One contender against ours on one network."""
+    """One candidate compared with ours, on one network."""
 
     file: str
     version: str
@@ -24,7 +32,7 @@ class Speed:
     ours: str
     theirs: str
     ratio: float
-    """How many times theirs our speed is, in the median of the rounds; least and most beside it."""
+    """Our speed divided by theirs: the median over rounds; `low` and `high` are its extremes."""
     low: float
     high: float
     machine: str
@@ -32,75 +40,60 @@ class Speed:
 
 
 def measured(results: Path) -> list[Speed]:
-    """Every ratio of every `throughput*.json`, the newest version of JAX first."""
-    found: list[Speed] = []
-    for path in sorted(results.glob("throughput*.json")):
-        stored = json.loads(path.read_text("utf-8"))
-        for version in sorted(stored, key=_numbers, reverse=True):
-            for network, circumstances, contenders in _networks(stored[version]):
-                found += _speeds(path.stem, version, network, circumstances, contenders)
-    return found
+    """Every ratio of every benchmark, the newest version of JAX first."""
+    return [
+        Speed(
+            file=file,
+            version=version,
+            network=network,
+            against=against,
+            ours=_rate(ours, against),
+            theirs=_rate(theirs, against),
+            ratio=theirs["ratio"],
+            low=theirs["ratio_min"],
+            high=theirs["ratio_max"],
+            machine=f"{row['cpu']}, {row['cores']} cores",
+            date=row["date"].partition("T")[0],
+        )
+        for file in TITLES
+        for version, rows in read(results / FOLDER / f"{file}.json").items()
+        for network, row in rows.items()
+        for against, ours, theirs in _pairs(row["candidates"])
+    ]
 
 
-def _numbers(version: str) -> list[int]:
-    return [int(part) for part in re.findall(r"\d+", version)]
-
-
-def _networks(
-    stored: Mapping[str, Any],
+def _pairs(
+    candidates: Mapping[str, Any],
 ) -> Iterator[tuple[str, Mapping[str, Any], Mapping[str, Any]]]:
-    """Name, circumstances and contenders of each network, in either file's layout."""
-    if "rows" in stored:
-        for network, contenders in stored["rows"].items():
-            yield network, stored, contenders
-    else:
-        for network, row in stored.items():
-            yield network, row, row["contenders"]
-
-
-def _speeds(
-    file: str,
-    version: str,
-    network: str,
-    circumstances: Mapping[str, Any],
-    contenders: Mapping[str, Any],
-) -> Iterator[Speed]:
-    for name, figures in contenders.items():
-        if name in MINE or "ratio" not in figures:
+    """Each candidate of others: its name, our figures, its figures."""
+    for name, theirs in candidates.items():
+        if name in MINE or "ratio" not in theirs:
             continue
-        features = "features" in name
-        mine = next(
-            contenders[own] for own in MINE if own in contenders and ("features" in own) == features
-        )
-        yield Speed(
-            file,
-            version,
-            network,
-            name,
-            _rate(mine, features),
-            _rate(figures, features),
-            figures["ratio"],
-            figures["ratio_min"],
-            figures["ratio_max"],
-            f"{circumstances['cpu']}, {circumstances['cores']} cores",
-            circumstances["date"].partition("T")[0],
-        )
+        ours = next(
+            candidates[mine] for mine in MINE
+            if mine in candidates and _of_features(mine) == _of_features(name)
+        )  # fmt: skip
+        yield name, ours, theirs
 
 
-def _rate(figures: Mapping[str, Any], features: bool) -> str:
+def _of_features(name: str) -> bool:
+    return "features" in name
+
+
+def _rate(figures: Mapping[str, Any], name: str) -> str:
     if "median_images_per_second" in figures:
-        what = "features" if features else "images"
+        what = "features" if _of_features(name) else "images"
         return f"{figures['median_images_per_second']:,.0f} {what}/s"
-    return f"{figures['median_seconds']:.3f} s an epoch"
+    return f"{figures['median_seconds']:.3f} s per epoch"
 
 
 def newest(speeds: list[Speed], file: str) -> str:
-    """The newest version of JAX that a file has."""
+    """The newest version of JAX in a file."""
     return next(one.version for one in speeds if one.file == file)
 
 
 def chart_records(speeds: list[Speed], file: str) -> list[Record]:
-    """The newest version's ratios of one file."""
+    """The ratios of one file with its newest version of JAX."""
     version = newest(speeds, file)
     return [
         {

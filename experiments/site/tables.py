@@ -1,8 +1,9 @@
-"""The page's tables: what a cell says, from `experiments.analysis.statistics`."""
+"""The page's tables: what each cell shows, from `experiments.analysis.statistics`."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+from attrs import frozen
 
 from experiments.analysis.statistics import (
     HEADLINES,
@@ -11,8 +12,8 @@ from experiments.analysis.statistics import (
     RowStatistics,
     shown,
 )
+from experiments.engine.figures import figure, has_figures
 from experiments.engine.tables import number
-from experiments.site.curves import PARTS
 from fmnist_jax.data.dataset import CLASS_NAMES
 
 SYMBOLS = {
@@ -24,16 +25,19 @@ SYMBOLS = {
     "not reported": "·",
     "not run": "…",
 }
-"""So that a verdict isn't told by colour alone."""
+"""Verdicts must not differ by colour alone."""
+
+STAGES = {"convnet": "convnet's own head", "mlp": "MLP on features"}
+"""Stages of a pipeline, as readers know them; other stages are shown by their names."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Line:
-    """A figure of a row, reported beside measured."""
+    """A figure of a row, reported and measured."""
 
     row: str
     figure: str
-    """What was measured, where the table has several; else empty."""
+    """Which figure, where the table has several; else empty."""
     reported: str
     measured: str
     interval: str
@@ -44,56 +48,43 @@ class Line:
     reason: str
 
 
-@dataclass(frozen=True)
+@frozen
 class Figures:
-    """A row with all its figures, a cell each."""
+    """A row with all its figures, one in each cell."""
 
     row: str
     cells: tuple[str, ...]
 
 
 def label(column: str) -> str:
-    """A figure's name as people say it."""
-    part = next((part for part in ("cnn_", "mlp_") if column.startswith(part)), "")
-    name = column.removeprefix(part)
+    """A column's name for readers: "test accuracy, MLP on features"."""
+    stage, _, name = column.rpartition(".")
     split, _, number_of_class = name.partition("_class_")
     name = f"{CLASS_NAMES[int(number_of_class)]} ({split})" if number_of_class else name
     name = name.replace("_", " ").replace(" f1", " F1")
-    return f"{name}, {PARTS[part]}" if part else name
+    return f"{name}, {STAGES.get(stage, stage)}" if stage else name
 
 
 JUDGED = ("_accuracy", "_loss", "_f1")
 OF_TRAINING = ("best_train_loss", "best_validation_loss")
-"""Losses that only say how a training went; they stand with every figure."""
+"""Losses that only describe a training: shown with all figures, not in the main table."""
 
 
-def notes(header: str) -> tuple[str, ...]:
-    """The paragraphs of a module's header without its title, its command and its table."""
-    paragraphs = [
-        " ".join(line.strip() for line in paragraph.splitlines())
-        for paragraph in header.split("\n\n")[1:]
-    ]
-    return tuple(one for one in paragraphs if one and not one.startswith(("|", "Command:")))
-
-
-def first_up(words: str) -> str:
-    """The words with a capital letter first; `str.capitalize` would lower the others."""
+def capitalised(words: str) -> str:
+    """The words with a capital first letter; `str.capitalize` would change the others."""
     return words[:1].upper() + words[1:]
 
 
 def headline(experiment: ExperimentStatistics) -> str:
-    """Test accuracy, or validation accuracy where the test split wasn't looked at."""
-    columns = {name for row in experiment.rows for name in row.columns}
-    return next((one for one in HEADLINES if any(map(ends_with(one), columns))), HEADLINES[0])
-
-
-def ends_with(ending: str | tuple[str, ...]) -> Callable[[str], bool]:
-    """Whether a name ends so."""
-    return lambda name: name.endswith(ending)
+    """Test accuracy, or validation accuracy where the test split was not used."""
+    columns = [name for row in experiment.rows for name in row.columns]
+    return next(
+        (one for one in HEADLINES if any(name.endswith(one) for name in columns)), HEADLINES[0]
+    )
 
 
 def main_columns(experiment: ExperimentStatistics) -> list[str]:
-    """The figures that the table is about, of any row: what was reported, and the headline."""
+    """The columns that the main table shows, of any row: reported ones, and the headline."""
     wanted = headline(experiment)
     return list(
         dict.fromkeys(
@@ -104,13 +95,13 @@ def main_columns(experiment: ExperimentStatistics) -> list[str]:
 
 
 def _is_main(name: str, figure: ColumnStatistics, headline: str) -> bool:
-    if name in OF_TRAINING or "_class_" in name:
+    if name.rpartition(".")[2] in OF_TRAINING or "_class_" in name:
         return False
     return name.endswith(headline) or (figure.reported is not None and name.endswith(JUDGED))
 
 
 def lines(experiment: ExperimentStatistics) -> list[Line]:
-    """A line a row and figure that the table is about."""
+    """The main table: a line for each row and main column."""
     wanted = headline(experiment)
     several = len(main_columns(experiment)) > 1
     return [
@@ -125,6 +116,7 @@ def _line(row: RowStatistics, figure: ColumnStatistics, name: str) -> Line:
     runs = str(figure.n) + (f", {len(row.failed)} failed" if row.failed else "")
     if row.failed and not figure.n:
         runs = f"{len(row.failed)} failed"
+    verdict = figure.verdict if figure.n else "not run"
     return Line(
         row.name,
         name,
@@ -133,8 +125,8 @@ def _line(row: RowStatistics, figure: ColumnStatistics, name: str) -> Line:
         shown(figure.interval, figure.mean),
         runs,
         number(figure.difference, sign=True, like=figure.mean),
-        "not run" if not figure.n else figure.verdict,
-        SYMBOLS["not run" if not figure.n else figure.verdict],
+        verdict,
+        SYMBOLS[verdict],
         figure.reason or "; ".join(f"seed {seed}: {why}" for seed, why in row.failed.items()),
     )
 
@@ -148,7 +140,7 @@ def mean(figure: ColumnStatistics) -> str:
 
 
 def all_figures(experiment: ExperimentStatistics) -> tuple[list[str], list[Figures]]:
-    """Every figure of every row: the columns' names, and the rows."""
+    """All figures of all rows: the names of the columns, and the rows."""
     columns = list(dict.fromkeys(name for row in experiment.rows for name in row.columns))
     rows = [
         Figures(row.name, tuple(_cell(row.columns.get(name)) for name in columns))
@@ -160,13 +152,13 @@ def all_figures(experiment: ExperimentStatistics) -> tuple[list[str], list[Figur
 def _cell(figure: ColumnStatistics | None) -> str:
     if figure is None:
         return ""
-    beside = "" if figure.reported is None else f" ({figure.reported:g})"
-    return mean(figure) + beside
+    reported = "" if figure.reported is None else f" ({figure.reported:g})"
+    return mean(figure) + reported
 
 
-@dataclass(frozen=True)
+@frozen
 class RunLine:
-    """One run: what, when, on what."""
+    """One run: which, when and on what."""
 
     row: str
     seed: str
@@ -180,15 +172,17 @@ class RunLine:
 def runs(stored: Mapping[str, Any], columns: Sequence[str]) -> Iterator[RunLine]:
     """Every stored run of an experiment, failed ones too."""
     for row, entry in stored.items():
-        for seed, run in sorted(entry["runs"].items(), key=lambda one: int(one[0])):
+        for seed, run in entry["runs"].items():
             yield RunLine(
                 row,
-                seed,
+                str(seed),
                 run["finished"].replace("T", " ").removesuffix("Z"),
                 f"{run['seconds']:.0f}",
                 run["device"],
                 ", ".join(f"{name} {version}" for name, version in run["software"].items()),
-                ", ".join(number(run[column]) for column in columns if column in run),
+                ", ".join(
+                    number(figure(run, name)) for name in columns if has_figures(run, [name])
+                ),
             )
         for seed, why in entry.get("failed", {}).items():
-            yield RunLine(row, seed, "", "", "", "", f"failed: {why}")
+            yield RunLine(row, str(seed), "", "", "", "", f"failed: {why}")

@@ -1,23 +1,24 @@
-"""How charts look, light and dark: Vega's `config` for each, and the colours that specs name.
+"""The light and the dark theme of charts: Vega's `config`, and the colours that specs name.
 
-The series' colours are Okabe and Ito's, darkened or lightened until each stands out from its ground by
-3 to 1; nothing is told by colour alone.
+The series' colours are Okabe and Ito's, darkened or lightened until each has a contrast of 3 to 1 with the
+background. No chart depends on colour alone.
 """
 
 from typing import Any, NamedTuple
 
 
 class Theme(NamedTuple):
-    """Colours of one ground."""
+    """The colours of one theme."""
 
     ground: str
+    """Background."""
     ink: str
     faint: str
     """Grid lines."""
     series: tuple[str, ...]
-    """In the order in which a chart's series take them."""
+    """Colours of a chart's series, in their order."""
     heat: tuple[str, str, str]
-    """From nothing to all."""
+    """From 0 to 100 %."""
 
 
 LIGHT = Theme(
@@ -40,7 +41,7 @@ FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
 
 
 def config(theme: Theme) -> dict[str, Any]:
-    """Vega's `config`: what all charts share."""
+    """Vega's `config` for all charts."""
     return {
         "background": None,
         "font": FONT,
@@ -73,5 +74,5 @@ def config(theme: Theme) -> dict[str, Any]:
 
 
 def colours(theme: Theme) -> dict[str, str]:
-    """The parameters that specs read where a config doesn't reach."""
+    """The colours that specs read as parameters, where a config has no effect."""
     return {"ink": theme.ink, "ground": theme.ground}

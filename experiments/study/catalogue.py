@@ -40,8 +40,15 @@ def module_names(packages: Iterable[ModuleType] = PACKAGES) -> Iterator[str]:
 
 @cache
 def experiments() -> tuple[Experiment, ...]:
-    """Every experiment, ordered by module name."""
-    return _all("EXPERIMENT")
+    """Every experiment, by package; in each those with reported figures come first."""
+    found: tuple[Experiment, ...] = _all("EXPERIMENT")
+    groups = list(dict.fromkeys(one.group for one in found))
+    return tuple(
+        sorted(
+            found,
+            key=lambda one: (groups.index(one.group), not any(row.reported for row in one.rows)),
+        )
+    )
 
 
 @cache

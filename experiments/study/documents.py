@@ -7,19 +7,23 @@
 """
 
 import re
+import textwrap
 from pathlib import Path
 from typing import Any
 
 from attrs import frozen
+from rich.table import Table
 
 from experiments.benchmarks import tables as speed
 from experiments.engine.command import PROGRAM
 from experiments.engine.figures import Measured
 from experiments.engine.spec import Experiment
 from experiments.engine.store import Store, results_folder
-from experiments.engine.tables import results_table
+from experiments.engine.tables import markdown, results_table
 from experiments.study.catalogue import experiments
 from experiments.study.study import duration
+from fmnist_jax.checkpoint.checkpoint import restore_checkpoint
+from fmnist_jax.checkpoint.locate import shipped_checkpoints
 from fmnist_jax.errors import UserError, unknown_name
 from fmnist_jax.storage.files import write_bytes, writing
 
@@ -27,6 +31,12 @@ ROOT = Path(__file__).parents[2]
 
 PATTERNS = ("README.md", "CONTRIBUTING.md", "checkpoints/README.md", "docs/**/*.md")
 """Documents that may have generated parts."""
+
+CHECKPOINTS = "checkpoints"
+"""The table of the models that ship."""
+
+WIDTH = 108
+"""Characters of a line of text."""
 
 PART = re.compile(
     r"(?P<open><!-- (?P<kind>table|experiments): (?P<name>\S+) -->\n)(?P<body>.*?)(?P<close><!-- end -->)",
@@ -81,9 +91,32 @@ def table(name: str) -> str:
     if name in by_name:
         return _table(by_name[name])
     others = speed.tables()
+    if name == CHECKPOINTS:
+        return checkpoint_table()
     if name not in others:
-        raise unknown_name("table", name, [*by_name, *others])
+        raise unknown_name("table", name, [*by_name, *others, CHECKPOINTS])
     return others[name]
+
+
+def checkpoint_table() -> str:
+    """The models that ship: layers, parameters, and test accuracy of the last stage."""
+    lines = Table("name", "layers", "parameters", "test accuracy", "seed")
+    for name, path in shipped_checkpoints().items():
+        checkpoint = restore_checkpoint(path)
+        *firsts, last = checkpoint.stages
+        layers = [(stage.name, stage.model.feature_layers()) for stage in firsts]
+        layers.append((last.name, last.model.layers()))
+        sizes = [
+            f"{stage}: " + ",".join(str(layer.output[0]) for layer in these if layer.parameters)
+            for stage, these in layers
+        ]
+        parameters = sum(layer.parameters for _, these in layers for layer in these)
+        accuracy = checkpoint.metrics["stages"][last.name]["test"]["accuracy"]
+        seed = checkpoint.run["stages"][-1]["training"]["seed"]
+        lines.add_row(
+            f"`{name}`", "; ".join(sizes), f"{parameters:,}", f"{accuracy:.4f}", str(seed)
+        )
+    return markdown(lines)
 
 
 def section(group: str) -> str:
@@ -96,12 +129,14 @@ def section(group: str) -> str:
 
 def _section(experiment: Experiment) -> str:
     """An experiment's title, command, circumstances, table and notes."""
-    seeds = min(experiment.most_seeds, 5)
     parts = (
         f"### {experiment.title}",
-        f"`{PROGRAM} {experiment.name} --seeds {seeds}`: {_circumstances(experiment)}",
+        f"`{PROGRAM} {experiment.name}`: {_circumstances(experiment)}",
         _table(experiment),
-        *experiment.notes,
+        *(
+            textwrap.fill(note, WIDTH, break_long_words=False, break_on_hyphens=False)
+            for note in experiment.notes
+        ),
     )
     return "\n\n".join(parts)
 

@@ -1,7 +1,7 @@
 """The study in several processes, each on its own cores.
 
 A training step's products are small, so a second core shortens it by less than half: a process a core gets
-more done than one process on all cores (docs/benchmarks.md).
+more done than one process on all cores (docs/reports.md).
 """
 
 import multiprocessing

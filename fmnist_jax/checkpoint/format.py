@@ -162,8 +162,10 @@ def _check_files(directory: Path, expected: Mapping[str, Any], checksums: Checks
     chunks = {_chunk(name, leaf): leaf for name, leaf in expected.items()}
     known = {METADATA, ITEMS, TREE, *map(_header, expected), *chunks}
     for name in sorted(checksums.keys() ^ known):
-        problem = "not a file of a checkpoint; remove it" if name in checksums else "missing"
-        raise UserError(f"{directory / name}: {problem}; {REMEDY}")
+        problem = "not a file of a checkpoint; remove it"
+        if name in known:
+            problem = f"missing; {REMEDY}"
+        raise UserError(f"{directory / name}: {problem}")
     for name, leaf in chunks.items():
         with reading(directory / name):
             size = (directory / name).stat().st_size

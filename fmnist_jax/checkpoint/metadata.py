@@ -22,6 +22,9 @@ from fmnist_jax.storage.manifest import parse_json
 FORMAT_VERSION = 3
 """Version 1 kept its arrays in a database, version 2 one model of three kinds."""
 
+MAX_STAGES = 16
+"""More stages are refused before they are decoded."""
+
 
 @frozen
 class StageRecord:
@@ -68,12 +71,11 @@ def library_versions() -> dict[str, str]:
 
 def encode_metadata(metadata: Metadata, path: Path) -> dict[str, Any]:
     """Convert to JSON values. Raises UserError for values that JSON can't hold, NaN among them."""
-    values = encode(metadata, NAMES)
     try:
-        json.dumps(values, allow_nan=False)
+        json.dumps([metadata.metrics, metadata.run], allow_nan=False)
     except (TypeError, ValueError) as error:
         raise UserError(f"{path}: metrics and run must be finite JSON values: {error}") from error
-    return values
+    return encode(metadata, NAMES)
 
 
 def decode_metadata(content: bytes, file: Path) -> Metadata:
@@ -85,4 +87,7 @@ def decode_metadata(content: bytes, file: Path) -> Metadata:
             f"{file}: format_version is {format_value(version)}, this fmnist-jax reads "
             f"{FORMAT_VERSION}; use the fmnist-jax that wrote the checkpoint, or train again"
         )
+    stages = values.get("stages")
+    if isinstance(stages, list) and len(stages) > MAX_STAGES:
+        raise UserError(f"{file}: has {len(stages)} stages, more than the maximum of {MAX_STAGES}")
     return decode(Metadata, values, NAMES, file)

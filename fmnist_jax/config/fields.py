@@ -30,7 +30,7 @@ def as_int(value: Any) -> Any:
 
 def as_float(value: Any) -> Any:
     """Convert any library's real number to float; return ints, floats and everything else as they are."""
-    if isinstance(value, int | float) or not isinstance(value, Real):
+    if isinstance(value, int) or not isinstance(value, Real):
         return value
     return float(value)
 

@@ -1,4 +1,4 @@
-"""The two releases of Fashion-MNIST, recognised by SHA-256; docs/data.md says what they are.
+"""The two releases of Fashion-MNIST, recognised by SHA-256; see docs/data.md.
 
 Checksums cover the content alone: a byte a label or pixel, in the file's order, without an IDX header. So
 they are the same for IDX and CSV files.
@@ -107,7 +107,7 @@ def check_release(raw: RawData, files: Mapping[str, tuple[Path, Path]]) -> Relea
     test = _check_split("test", raw.test, *files["test"])
     if train != test:
         raise UserError(
-            f"{files['train'][1]}: training labels of the {train} release beside test labels of the {test} "
+            f"{files['train'][1]}: training labels of the {train} release with test labels of the {test} "
             f"release ({files['test'][1]}): take both from one release"
         )
     return train
@@ -131,7 +131,7 @@ def _check_split(split: str, content: Split, images_file: Path, labels_file: Pat
     images_release = images.release if images else _release_by_pixels(split, content)
     if images_release not in (None, labels.release):
         raise UserError(
-            f"{labels_file}: labels of the {labels.release} release beside images of the "
+            f"{labels_file}: labels of the {labels.release} release with images of the "
             f"{images_release} release ({images_file}): take both from one release"
         )
     expected = RELEASES[labels.release].sums.get((split, "images"))
@@ -158,7 +158,7 @@ def _identify(part: Part, digest: str) -> _Known | None:
 
 
 def _release_by_pixels(split: str, content: Split) -> ReleaseName | None:
-    """Return the release with these `pixel_sums`, whatever the images' order; None for test images."""
+    """Return the release with these `pixel_sums`, in any order; None for test images."""
     if split != "train":
         return None
     sums = content.images.reshape(len(content.images), -1).sum(axis=0, dtype=np.int64)

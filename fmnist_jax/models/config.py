@@ -105,7 +105,7 @@ class ConvNetConfig:
         validator=of_type(Loss, "scratch.losses.SOFTMAX_CROSS_ENTROPY"),
     )
     """What training minimises."""
-    classes: int = field(default=10, converter=as_int, validator=whole(1, MAX_UNITS))
+    classes: int = field(default=10, validator=whole(1, MAX_UNITS))
 
     def __attrs_post_init__(self) -> None:
         """Refuse kernels and poolings that don't fit their maps."""

@@ -7,13 +7,12 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, DTypeLike, Float, Key
 
-from fmnist_jax.config.checks import shown_array
+from fmnist_jax.config.fields import format_array
 from fmnist_jax.data.dataset import IMAGE_SHAPE
 from fmnist_jax.errors import UserError
 from fmnist_jax.models.config import Block, ConvNetConfig, MapSizes
 from fmnist_jax.ops.conv_block import ConvBlock, conv_block
 from fmnist_jax.ops.geometry import Geometry, Maps
-from fmnist_jax.scratch.activations import Activation
 from fmnist_jax.scratch.initializers import Initializer
 
 Images = Float[Array, "batch 28 28"]
@@ -27,22 +26,21 @@ class Convolution(nnx.Module):
         block: Block,
         sizes: MapSizes,
         inputs: int,
-        activation: Activation,
-        initializer: Initializer,
+        config: ConvNetConfig,
         key: Key[Array, ""],
         dtype: DTypeLike,
     ) -> None:
         area = block.kernel**2
-        W, b = initializer(key, area * inputs, area * block.filters, dtype, block.filters)
+        W, b = config.initializer(key, area * inputs, area * block.filters, dtype, block.filters)
         self.kernel = nnx.Param(W.reshape(block.kernel, block.kernel, inputs, block.filters))
         """(height, width, inputs, filters)."""
         self.bias = nnx.Param(b)
-        self.block, self.sizes, self.activation = block, sizes, activation
+        self.block, self.sizes, self.activation = block, sizes, config.activation
 
     def __call__(self, x: Maps) -> Maps:
         """pool(g(kernel * x + bias)); what the pooling wouldn't look at isn't computed."""
         block = self.block
-        if not x.shape[-1]:  # nothing to multiply, and no sizes to be told from it
+        if not x.shape[-1]:  # no images, so no sizes to infer
             return jnp.zeros((block.filters, self.sizes.pooled, self.sizes.pooled, 0), x.dtype)
         geometry = Geometry(block.stride, block.sides[0], self.sizes.used)
         spec = ConvBlock(geometry, self.activation.forward, block.pooling)
@@ -78,7 +76,7 @@ class ConvNet(nnx.Module):
         keys = jax.random.split(key, len(blocks) + len(sizes))
         inputs = (1, *(block.filters for block in blocks))
         self.blocks = nnx.List(
-            Convolution(block, maps, channels, config.activation, config.initializer, key, dtype)
+            Convolution(block, maps, channels, config, key, dtype)
             for block, maps, channels, key in zip(
                 blocks, config.map_sizes, inputs[:-1], keys[: len(blocks)], strict=True
             )
@@ -90,7 +88,7 @@ class ConvNet(nnx.Module):
         self.activation = config.activation
 
     def maps(self, images: Images) -> tuple[Maps, ...]:
-        """What each block makes of the images: maps (filters, height, width, batch).
+        """Compute what each block makes of the images: maps (filters, height, width, batch).
 
         Raises UserError for images of another shape or type.
         """
@@ -101,7 +99,7 @@ class ConvNet(nnx.Module):
         ):
             raise UserError(
                 f"images must be scaled, an array of floats of shape (n, 28, 28), found "
-                f"{shown_array(images)}"
+                f"{format_array(images)}"
             )
         x = jnp.transpose(images, (1, 2, 0))[None]
         maps = []
@@ -111,7 +109,7 @@ class ConvNet(nnx.Module):
         return tuple(maps)
 
     def features(self, images: Images) -> Float[Array, "batch features"]:
-        """The last maps of each image, flattened."""
+        """Compute the last maps of each image, flattened."""
         last = self.maps(images)[-1]
         return last.reshape(prod(last.shape[:-1]), last.shape[-1]).T
 

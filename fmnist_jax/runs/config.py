@@ -29,7 +29,7 @@ def _is_name(owner: Any, attribute: "attrs.Attribute[Any]", value: Any) -> None:
 
 
 def _is_model(owner: Any, attribute: "attrs.Attribute[Any]", value: Any) -> None:
-    if not hasattr(value, "build"):
+    if not hasattr(value, "build") or isinstance(value, type):
         raise must(
             attribute.name,
             "a network's configuration, such as MLPConfig() or FiveConv().network",

@@ -11,7 +11,7 @@ import numpy as np
 from attrs import field, frozen
 from jaxtyping import Float, Int
 
-from fmnist_jax.config.fields import format_array
+from fmnist_jax.config.fields import check_type, format_array
 from fmnist_jax.config.model import Variables
 from fmnist_jax.data.dataset import Dataset, Split
 from fmnist_jax.errors import UserError
@@ -120,6 +120,7 @@ def train(
     """
     hooks = hooks or Hooks()
     check_dataset(run, dataset)
+    check_fitted(run, fitted)
     splits: Splits = {name: on_device(split) for name, split in dataset.splits.items()}
     stages: list[TrainedStage] = []
     for number, stage in enumerate(run.stages):
@@ -130,7 +131,6 @@ def train(
             extraction_seconds = time.perf_counter() - started
             hooks.on_features(stage, splits)
         if number < len(fitted):
-            check_fitted(fitted[number], stage)
             trained = TrainedStage(stage, fitted[number], splits)
         else:
             features_of = fingerprint_stages([before.fitted for before in stages])
@@ -273,23 +273,40 @@ def check_dataset(run: Run, dataset: Dataset) -> None:
         )
 
 
-def check_fitted(fitted: FittedStage, stage: Stage) -> None:
-    """Raise UserError unless the fitted stage is the configured one, with arrays of the right shapes."""
-    if (fitted.model, fitted.scaling) != (stage.model, stage.scaling):
+def check_fitted(run: Run, fitted: Sequence[FittedStage]) -> None:
+    """Raise UserError unless the fitted stages are the run's first ones, each on the features before it."""
+    if len(fitted) > len(run.stages):
         raise UserError(
-            f"stage {stage.name}: was trained with another model or scaling than the run's; use those of "
-            "the fitted stage"
+            f"fitted must be at most the run's {len(run.stages)} stages, found {len(fitted)}"
         )
-    expected = jax.eval_shape(stage.model.build().init, jax.random.key(0))
+    for number, (found, stage) in enumerate(zip(fitted, run.stages, strict=False)):
+        check_type(f"fitted[{number}]", found, FittedStage, "a stage of a checkpoint")
+        expected = (stage.name, stage.model, stage.scaling)
+        if (found.name, found.model, found.scaling) != expected:
+            raise UserError(
+                f"stage {stage.name}: the fitted stage has another name, model or scaling than the "
+                "run's; use those of the fitted stage"
+            )
+        if found.features_of != fingerprint_stages(fitted[:number]):
+            raise UserError(
+                f"stage {stage.name}: was trained on the features of other stages than the fitted "
+                "ones before it; use all stages of one checkpoint"
+            )
+        _check_arrays(found)
+
+
+def _check_arrays(fitted: FittedStage) -> None:
+    """Raise UserError unless the arrays have the names, shapes and types of the stage's model."""
+    expected = jax.eval_shape(fitted.model.build().init, jax.random.key(0))
     if jax.tree.structure(fitted.variables) != jax.tree.structure(expected):
         raise UserError(
-            f"stage {stage.name}: its fitted arrays have other names than the model's; use a model "
+            f"stage {fitted.name}: its fitted arrays have other names than the model's; use a model "
             "that fits"
         )
     pairs = zip(jax.tree.leaves_with_path(expected), jax.tree.leaves(fitted.variables), strict=True)
     for (path, wanted), found in pairs:
         if (found.shape, found.dtype) != (wanted.shape, wanted.dtype):
             raise UserError(
-                f"stage {stage.name}: its fitted array {jax.tree_util.keystr(path)} is "
+                f"stage {fitted.name}: its fitted array {jax.tree_util.keystr(path)} is "
                 f"{format_array(found)}, expected {format_array(wanted)}; use a model that fits"
             )

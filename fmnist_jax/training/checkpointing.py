@@ -1,9 +1,9 @@
 """Training checkpoints: the state after an epoch on disk, from which an interrupted training resumes.
 
-Orbax's CheckpointManager keeps the last two epochs that were saved, a directory each: `EPOCH/state` holds
+Orbax's CheckpointManager keeps the last two epochs that were saved, a directory each: `EPOCH/state` has
 the arrays, `EPOCH/progress` everything else as JSON, and `EPOCH/manifest.json`, written last, the SHA-256
-of each file. A checkpoint that is half-written (it has no manifest) or damaged is ignored, and the one
-before it is used.
+of each file. A checkpoint that is half-written (without a manifest) or damaged is ignored; the one before
+it is used.
 """
 
 import shutil
@@ -59,7 +59,7 @@ class TrainingCheckpoints:
     """The checkpoints of one training.
 
     Args:
-        directory: Where they are kept; it is created when the first one is saved.
+        directory: Where they are kept; created, in a directory that exists, when the first one is saved.
         key: Identifies the configuration and the data; checkpoints with another key are ignored.
         log: Receives one line for each checkpoint that is ignored.
         stop_requested: Called after every epoch; an exception that it returns is raised once the epoch is
@@ -190,7 +190,7 @@ class TrainingCheckpoints:
 
     @cached_property
     def _manager(self) -> Any:
-        """Created when first used: it creates the directory and removes temporary ones in it.
+        """Created when first used: it removes the temporary directories that a killed process left.
 
         Checkpoints newer than `newest` were ignored; they are removed, since Orbax saves an epoch once.
         """
@@ -200,6 +200,7 @@ class TrainingCheckpoints:
         for epoch in self._epochs():
             if epoch > valid:
                 shutil.rmtree(self._path(epoch))
+        self.directory.mkdir(exist_ok=True)  # fails if the run's directory was removed
         # OCDBT: a few files for all arrays, so that syncing them takes less time.
         handler = ocp.PyTreeCheckpointHandler(
             use_ocdbt=True, use_zarr3=False, use_compression=False

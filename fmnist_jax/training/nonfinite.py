@@ -57,11 +57,14 @@ def find_nonfinite(
     wrong = np.flatnonzero(~np.isfinite(losses))
     if wrong.size:
         return Problem(f"the training loss is {losses[wrong[0]]}", int(wrong[0]))
-    for what, tree in (("weights", variables.parameters), ("statistics", variables.state)):
+    for what, tree in (
+        ("weights {} aren't", variables.parameters),
+        ("state {} isn't", variables.state),
+    ):
         for path, leaf in jax.tree.leaves_with_path(tree):
             if not np.isfinite(np.asarray(leaf)).all():
                 name = jax.tree_util.keystr(path)
-                return Problem(f"the {what} {name} aren't finite", losses.size - 1)
+                return Problem(f"the {what.format(name)} finite", losses.size - 1)
     loss = float(validation_loss)
     return None if np.isfinite(loss) else Problem(f"the validation loss is {loss}", None)
 
@@ -102,30 +105,20 @@ def find_layer_of_training(
     `state` is the one before the epoch, `key` the epoch's. None if all is finite when trained again.
     """
     order, keys = draw_epoch(key, len(data.labels), task.batch_size)
-    batches = [
-        order[first : first + task.batch_size] for first in range(0, len(order), task.batch_size)
-    ]
-    before = max(step - 1, 0)
+    run_step = jax.jit(train_step, static_argnames=("task",))
 
-    def follow(
-        state: TrainState, batch: tuple[Array, Key[Array, ""]]
-    ) -> tuple[TrainState, tuple[()]]:
-        following, _ = train_step(state, *batch, data, statistics, task)
-        return following, ()
+    def learn(parameters: Parameters, network_state: Any, *batch: Any) -> Any:
+        return task.model.value_and_grad(Variables(parameters, network_state), *batch)
 
-    if before:
-        state, _ = jax.lax.scan(follow, state, (jnp.stack(batches[:before]), keys[:before]))
-    for number in (before, step):
-        indices = batches[number]
-        inputs = draw_inputs(keys[number], data.images[indices], statistics, task)
-
-        def learn(parameters: Parameters, network_state: Any, *batch: Any) -> Any:
-            return task.model.value_and_grad(Variables(parameters, network_state), *batch)
-
-        layer = find_layer(learn, *state.variables, inputs, data.labels[indices], keys[number])
-        if layer is not None:
-            return layer
-        state, _ = follow(state, (indices, keys[number]))
+    for number in range(step + 1):
+        first = number * task.batch_size
+        indices = order[first : first + task.batch_size]
+        if number >= step - 1:
+            inputs = draw_inputs(keys[number], data.images[indices], statistics, task)
+            layer = find_layer(learn, *state.variables, inputs, data.labels[indices], keys[number])
+            if layer is not None:
+                return layer
+        state, _ = run_step(state, indices, keys[number], data, statistics, task)
     return None
 
 
@@ -180,7 +173,9 @@ def find_layer(function: Callable[..., Any], parameters: Parameters, *arguments:
     def finite(*values: Any) -> list[Array]:
         return [jnp.isfinite(value).all() for value in expose(*values)]
 
-    found = jax.jit(finite)(*jax.tree.leaves((parameters, arguments)))
+    # Run once, so compiling quickly counts for more than running fast.
+    quick = jax.jit(finite, compiler_options={"xla_backend_optimization_level": 0})
+    found = quick(*jax.tree.leaves((parameters, arguments)))
     pairs = zip(output_layers, found, strict=True)
     return next((layer for layer, is_finite in pairs if not is_finite), None)
 

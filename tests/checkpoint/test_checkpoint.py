@@ -1,17 +1,37 @@
-from dataclasses import replace
+import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
 import pytest
+from attrs import evolve
 
-from fmnist_jax.checkpoint.checkpoint import METADATA, restore_checkpoint, save_checkpoint
+from fmnist_jax.checkpoint.checkpoint import Checkpoint, restore_checkpoint, save_checkpoint
+from fmnist_jax.checkpoint.format import METADATA
+from fmnist_jax.config.model import Variables
 from fmnist_jax.data.scaling import UNIT, Z_SCORE, Scaling
 from fmnist_jax.errors import UserError
-from fmnist_jax.models.base import scratch_mlp
+from fmnist_jax.models.stages import FittedStage
 from fmnist_jax.scratch.activations import RELU, Activation
+from fmnist_jax.storage.arrays import flatten_paths
 from fmnist_jax.storage.manifest import MANIFEST
-from tests.checkpoints import CONFIG, assert_same, change_metadata, checkpoint, files, refusal, seal
+from tests.checkpoints import (
+    CONFIG,
+    TREE,
+    WEIGHTS,
+    assert_same,
+    change_metadata,
+    change_stage,
+    checkpoint,
+    files,
+    refusal,
+    seal,
+    trees,
+    with_stages,
+)
 
 
 @pytest.mark.parametrize("scaling", [Z_SCORE, UNIT])
@@ -20,18 +40,21 @@ def test_what_is_saved_is_restored_to_the_bit(tmp_path: Path, scaling: Scaling) 
     save_checkpoint(tmp_path / "runs" / "first" / "checkpoint", saved)
     restored = restore_checkpoint(tmp_path / "runs" / "first" / "checkpoint")
     assert_same(restored, saved)
-    assert restored.network is scratch_mlp(CONFIG)
+    assert restored.stages[0].model.build() is CONFIG.build()
+    device = jax.local_devices()[0]
+    assert all(leaf.devices() == {device} for leaf in jax.tree.leaves(trees(restored)))
 
 
-def test_orbax_restores_the_directory_too(original: Path) -> None:
+def test_orbax_alone_restores_the_directory_too(original: Path) -> None:
     import orbax.checkpoint as ocp
 
-    saved = checkpoint()
-    arrays = {"parameters": saved.parameters, "statistics": saved.statistics}
+    (stage,) = checkpoint().stages
+    arrays = flatten_paths({"mlp": {**stage.variables._asdict(), "statistics": stage.statistics}})
     sharding = jax.sharding.SingleDeviceSharding(jax.devices()[0])
-    target = jax.tree.map(
-        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), arrays
-    )
+    target = {
+        name: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
+        for name, leaf in arrays.items()
+    }
     with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
         found = checkpointer.restore(
             original,
@@ -41,7 +64,7 @@ def test_orbax_restores_the_directory_too(original: Path) -> None:
             ),
         )
     jax.tree.map(np.testing.assert_array_equal, found["arrays"], arrays)
-    assert found["metadata"]["model"]["kind"] == "mlp"
+    assert found["metadata"]["stages"][0]["model"]["type"] == "mlp"
 
 
 def test_no_file_tells_where_it_was_written(original: Path) -> None:
@@ -63,7 +86,7 @@ def test_damage_to_any_file_is_found_and_the_file_named(copied: Path, damage: st
             file.write_bytes(content + b"x")
         else:
             file.unlink()
-        # The manifest's own last byte is a line's end: nothing is lost with that.
+        # The manifest's own last byte is a newline: nothing is lost with that.
         if not (damage == "truncated" and file.name == MANIFEST):
             assert str(file) in refusal(copied), file
         file.write_bytes(content)
@@ -74,6 +97,8 @@ def test_a_file_or_link_too_many_is_refused(copied: Path) -> None:
     extra = copied / "arrays" / "stranger"
     extra.write_bytes(b"")
     assert str(extra) in refusal(copied)
+    seal(copied)
+    assert f"{extra}: not a file of a checkpoint" in refusal(copied)
     extra.unlink()
     extra.symlink_to(copied / METADATA)
     assert str(extra) in refusal(copied)
@@ -87,38 +112,69 @@ def test_what_is_not_a_checkpoint_is_refused(copied: Path, tmp_path: Path) -> No
     assert "no such directory" in refusal(tmp_path / "file")
 
 
+def mlp(**fields: Any) -> dict[str, Any]:
+    return {"type": "mlp", **fields}
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
         (
             {"format_version": 1},
-            "format_version is 1, this fmnist-jax reads 2; use the fmnist-jax that",
+            "format_version is 1, this fmnist-jax reads 3; use the fmnist-jax that",
+        ),
+        (
+            {"format_version": 2, "model": {"kind": "mlp"}},
+            "format_version is 2, this fmnist-jax reads 3; use the fmnist-jax that",
         ),
         ({"format_version": ...}, "format_version is None"),
-        ({"model": {"kind": "transformer", "configuration": {}}}, "unknown kind of model"),
-        ({"scaling": "log"}, "unknown scaling 'log': known are symmetric, unit, z-score"),
         ({"class_names": ...}, "class_names"),
-        ({"class_names": ["a", "b"]}, "tells 10 classes apart, and class_names has 2"),
+        ({"class_names": ["a", "b"]}, "has 10 classes and class_names has 2"),
         ({"data_checksum": ...}, "data_checksum"),
         ({"stranger": 1}, "stranger"),
         ({"metrics": 3}, "metrics"),
-        ({"model": {"kind": "mlp", "configuration": {"activations": ["exp"]}}}, "'exp'"),
-        ({"model": {"kind": "mlp", "configuration": {"layer_sizes": [784]}}}, "layer_sizes"),
-        ({"model": {"kind": "mlp", "configuration": {"layer_sizes": [5, 10]}}}, "images"),
-        (
-            {"model": {"kind": "mlp", "configuration": {"layer_sizes": [784, 4, 10]}}},
-            "parameters.2.W is unknown, parameters.2.b is unknown, "
-            "parameters.1.W is float32[4, 5], not float32[4, 10]",
-        ),
-        (
-            {"model": {"kind": "mlp", "configuration": {"layer_sizes": [784, 4, 5, 10, 10]}}},
-            "parameters.3.W is missing, parameters.3.b is missing",
-        ),
-        ({"scaling": "unit"}, "statistics.mean is unknown"),
+        ({"stages": []}, "stages must be one or more"),
+        ({"stages": ...}, "stages"),
+        ({"stages": 3}, "stages"),
+        ({"stages": [{"name": "mlp"}]}, "model"),
     ],
 )
 def test_metadata_that_does_not_fit_is_refused(copied: Path, change: dict, said: str) -> None:
     change_metadata(copied, change)
+    message = refusal(copied)
+    assert said in message
+    assert METADATA in message
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"model": {"type": "transformer"}}, "unknown model config 'transformer'"),
+        ({"model": {"layer_sizes": [784, 10]}}, "unknown model config None"),
+        ({"model": "mlp"}, "expected the fields of a ModelConfig"),
+        ({"scaling": "log"}, "unknown scaling 'log': known are symmetric, unit, z-score"),
+        ({"model": mlp(activations=["exp"])}, "'exp'"),
+        ({"model": mlp(layer_sizes=[784])}, "layer_sizes"),
+        ({"model": mlp(layer_sizes=[5, 10])}, "images"),
+        (
+            {"model": mlp(layer_sizes=[784, 4, 10])},
+            "mlp.parameters.2.W is unknown, mlp.parameters.2.b is unknown, "
+            "mlp.parameters.1.W is float32[4, 5], not float32[4, 10]",
+        ),
+        (
+            {"model": mlp(layer_sizes=[784, 4, 5, 10, 10])},
+            "mlp.parameters.3.W is missing, mlp.parameters.3.b is missing",
+        ),
+        ({"scaling": "unit"}, "mlp.statistics.mean is unknown"),
+        ({"name": "other"}, "other.parameters.0.W is missing"),
+        ({"name": "../mlp"}, "stages must be one or more, with different names"),
+        ({"name": ""}, "stages must be one or more, with different names"),
+        ({"features_of": "ab" * 32}, "trained on the features of other stages"),
+        ({"stranger": 1}, "stranger"),
+    ],
+)
+def test_a_stage_that_does_not_fit_is_refused(copied: Path, change: dict, said: str) -> None:
+    change_stage(copied, **change)
     message = refusal(copied)
     assert said in message
     assert METADATA in message
@@ -131,31 +187,126 @@ def test_metadata_that_is_no_object_or_no_json_is_refused(copied: Path) -> None:
         assert METADATA in refusal(copied)
 
 
+def uses_a_database(tree: dict) -> None:
+    tree["use_ocdbt"] = True
+
+
+def uses_zarr_3(tree: dict) -> None:
+    tree["use_zarr3"] = True
+
+
+def renames_an_array(tree: dict) -> None:
+    entry = next(iter(tree["tree_metadata"].values()))
+    entry["key_metadata"][0]["key"] = "../outside"
+
+
+def nests_an_array(tree: dict) -> None:
+    entry = next(iter(tree["tree_metadata"].values()))
+    entry["key_metadata"].append({"key": "a", "key_type": 2})
+
+
+def omits_an_array(tree: dict) -> None:
+    tree["tree_metadata"].popitem()
+
+
+def lists_nothing(tree: dict) -> None:
+    tree.clear()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        uses_a_database,
+        uses_zarr_3,
+        renames_an_array,
+        nests_an_array,
+        omits_an_array,
+        lists_nothing,
+    ],
+)
+def test_another_list_of_arrays_for_orbax_is_refused(
+    copied: Path, change: Callable[[dict], None]
+) -> None:
+    tree = json.loads((copied / TREE).read_text())
+    change(tree)
+    (copied / TREE).write_text(json.dumps(tree))
+    seal(copied)
+    assert f"{copied / TREE}: doesn't list the arrays" in refusal(copied)
+
+
+def test_arrays_that_change_after_they_were_checked_are_refused(
+    copied: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bytes that are used have the manifest's checksum, whatever happens in between."""
+    import orbax.checkpoint as ocp
+
+    restore = ocp.PyTreeCheckpointHandler.restore
+
+    def change_first(*words: Any, **named: Any) -> Any:
+        (copied / WEIGHTS / "0.0").write_bytes(np.ones((784, 4), np.float32).tobytes())
+        return restore(*words, **named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ocp.PyTreeCheckpointHandler, "restore", change_first)
+        assert f"{copied / WEIGHTS / '0.0'}: changed or truncated" in refusal(copied)
+
+    def remove_first(*words: Any, **named: Any) -> Any:
+        shutil.rmtree(copied / WEIGHTS)
+        return restore(*words, **named)
+
+    save_checkpoint(copied, checkpoint())
+    monkeypatch.setattr(ocp.PyTreeCheckpointHandler, "restore", remove_first)
+    assert f"{copied}/arrays: can't be restored" in refusal(copied)
+
+
+def with_variables(saved: Checkpoint, variables: Variables) -> Checkpoint:
+    (stage,) = saved.stages
+    return with_stages(saved, evolve(stage, variables=variables))
+
+
 def test_parameters_that_are_not_finite_are_not_saved(tmp_path: Path) -> None:
     good = checkpoint()
-    last = good.parameters[-1]
+    parameters = good.stages[0].variables.parameters
+    last = parameters[-1]
     for value in (np.nan, np.inf):
-        bad = replace(
-            good, parameters=(*good.parameters[:-1], last._replace(b=last.b.at[3].set(value)))
-        )
-        with pytest.raises(UserError, match=r"parameters\.2\.b holds values that are not finite"):
-            save_checkpoint(tmp_path / "checkpoint", bad)
+        changed = (*parameters[:-1], last._replace(b=last.b.at[3].set(value)))
+        with pytest.raises(
+            UserError, match=r"mlp\.parameters\.2\.b holds values that are not finite"
+        ):
+            save_checkpoint(tmp_path / "checkpoint", with_variables(good, Variables(changed, {})))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_could_not_be_restored_is_not_saved(tmp_path: Path) -> None:
     good = checkpoint()
     own = Activation("own", RELU.forward, RELU.backward)
-    doubled = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), good.parameters)
+    (stage,) = good.stages
+    parameters = stage.variables.parameters
+    doubled = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), parameters)
+
+    def staged(**change: Any) -> Checkpoint:
+        return with_stages(good, evolve(stage, **change))
+
     for bad, said in (
-        (replace(good, parameters=good.parameters[:-1]), r"parameters\.2\.W is missing"),
-        (replace(good, parameters=doubled), r"is float64\[784, 4\], not float32\[784, 4\]"),
-        (replace(good, class_names=("a",)), "class_names has 1"),
-        (replace(good, metrics={"accuracy": np.nan}), "finite JSON values"),
-        (replace(good, run={"path": Path("x")}), "finite JSON values"),
-        (replace(good, model=replace(CONFIG, activations=(own,))), "has no name"),
-        (replace(good, scaling=replace(UNIT, name="own")), "unknown scaling 'own'"),
-        (replace(good, model="mlp"), "unknown kind of model 'str'"),  # pyright: ignore
+        (with_variables(good, Variables(parameters[:-1], {})), r"mlp\.parameters\.2\.W is missing"),
+        (
+            with_variables(good, Variables(doubled, {})),
+            r"is float64\[784, 4\], not float32\[784, 4\]",
+        ),
+        (
+            with_variables(good, Variables(parameters, {"mean": np.zeros(3, np.float32)})),
+            r"mlp\.state\.mean is unknown",
+        ),
+        (evolve(good, class_names=("a",)), "class_names has 1"),
+        (evolve(good, metrics={"accuracy": np.nan}), "finite JSON values"),
+        (evolve(good, run={"path": Path("x")}), "finite JSON values"),
+        (staged(model=evolve(CONFIG, activations=(own,))), "has no name"),
+        (staged(scaling=Scaling("own", UNIT.fit, UNIT.apply)), "has no name"),
+        (staged(model="mlp"), "has no name"),
+        (staged(name="a/b"), "stages must be one or more"),
+        (staged(features_of="ab"), "trained on the features of other stages"),
+        (with_stages(good), "stages must be one or more"),
+        (with_stages(good, stage, stage), "stages must be one or more, with different names"),
     ):
         with pytest.raises(UserError, match=said):
             save_checkpoint(tmp_path / "checkpoint", bad)
@@ -183,3 +334,12 @@ def test_a_full_disk_gets_one_line_and_keeps_the_old_checkpoint(
     assert str(copied) in str(caught.value)
     assert_same(restore_checkpoint(copied), checkpoint())
     assert [path.name for path in copied.parent.iterdir()] == ["checkpoint"]
+
+
+def test_a_stage_is_compared_by_identity() -> None:
+    """Arrays have no truth value, so that equality of stages would be an error."""
+    (stage,) = checkpoint().stages
+    assert stage == stage
+    assert stage != FittedStage(
+        stage.name, stage.model, stage.scaling, stage.variables, stage.statistics
+    )

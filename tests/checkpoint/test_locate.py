@@ -1,4 +1,4 @@
-"""Where a checkpoint is looked for, and what is told of places that can't be read."""
+"""Where a checkpoint is searched for, and errors for places that can't be read."""
 
 import os
 import shutil
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fmnist_jax.checkpoint import locate as checkpoint_places
+from fmnist_jax.checkpoint import locate
 from fmnist_jax.checkpoint.checkpoint import (
     find_checkpoint,
     restore_checkpoint,
@@ -22,7 +22,7 @@ from fmnist_jax.storage.manifest import MANIFEST
 
 @contextmanager
 def forbidden(path: Path) -> Iterator[None]:
-    """Within, nobody may read the path, and this process isn't root."""
+    """Inside, nobody may read the path, and this process isn't root."""
     mode, root = path.stat().st_mode, os.geteuid() == 0
     path.chmod(0)
     try:
@@ -58,7 +58,8 @@ def test_find_takes_a_checkpoint_or_its_run(copied: Path, monkeypatch: pytest.Mo
 def test_find_takes_the_name_of_a_shipped_checkpoint(
     original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(checkpoint_places, "__file__", str(tmp_path / "package" / "places.py"))
+    place = tmp_path / "package" / "checkpoint" / "locate.py"
+    monkeypatch.setattr(locate, "__file__", str(place))
     monkeypatch.chdir(tmp_path)
     clone = Path(shutil.copytree(original, tmp_path / "checkpoints" / "one"))
     wheel = Path(shutil.copytree(original, tmp_path / "package" / "checkpoints" / "two"))
@@ -76,7 +77,7 @@ def test_find_takes_the_name_of_a_shipped_checkpoint(
 
 
 def test_shipped_checkpoints_are_restored() -> None:
-    """Written by earlier versions; whatever is read, they must stay readable."""
+    """Written by earlier versions; they must stay readable."""
     shipped = shipped_checkpoints()
     assert "report1-mlp" in shipped
     for path in shipped.values():

@@ -6,7 +6,7 @@ import pytest
 
 from fmnist_jax.cli.app import main
 from fmnist_jax.data import sources
-from fmnist_jax.evaluation import plots as figures
+from fmnist_jax.evaluation import plots
 from tests.once import MakeOnce, few
 
 
@@ -18,12 +18,12 @@ class Outcome(NamedTuple):
 
 @pytest.fixture
 def cli(capsys: pytest.CaptureFixture) -> Callable[..., Outcome]:
-    """Runs the command line in this process and returns exit code, output and errors."""
+    """Run the command line in this process; return exit code, output and errors."""
 
     def run(*words: object) -> Outcome:
         try:
             code = main([str(word) for word in words])
-        except SystemExit as exit_:  # tyro's own way out: --help, or words it doesn't know
+        except SystemExit as exit_:  # as tyro ends: --help
             code = exit_.code
         assert isinstance(code, int)
         captured = capsys.readouterr()
@@ -33,16 +33,16 @@ def cli(capsys: pytest.CaptureFixture) -> Callable[..., Outcome]:
 
 
 def trained(directory: Path, words: list[str]) -> None:
-    """A run made by the command line, its pictures coarse."""
+    """Train by the command line, with coarse pictures."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(sources, "draw_synthetic", few)
-        patched.setattr(figures, "DPI", 20)
+        patched.setattr(plots, "DPI", 20)
         assert main(["train", *words, "--run-dir", str(directory)]) == 0
 
 
 @pytest.fixture(scope="session")
 def run_dir(make_once: MakeOnce) -> Path:
-    """The directory of a short run on synthetic pictures, made once by the command line."""
+    """Return the directory of a short run on synthetic pictures, made once by the command line."""
     words = "--source synthetic --layer-sizes 784 16 10 --epochs 3 --batch-size 64 --tensorboard"
     return make_once("mlp", lambda directory: trained(directory, ["mlp", *words.split()]))
 
@@ -57,13 +57,13 @@ NETWORK_WORDS = (
 
 @pytest.fixture(scope="session")
 def pipeline_dir(make_once: MakeOnce) -> Path:
-    """As `run_dir`, of the pipeline, which `train` is without a network's name."""
+    """As `run_dir`, of the pipeline, which `train` trains without a network's name."""
     words = "--epochs 2 --mlp-training.epochs 3 --mlp-training.batch-size 200".split()
     return make_once("pipeline", lambda directory: trained(directory, [*NETWORK_WORDS, *words]))
 
 
 @pytest.fixture(scope="session")
-def network_dir(make_once: MakeOnce) -> Path:
+def convnet_dir(make_once: MakeOnce) -> Path:
     """As `run_dir`, of the five convolutions alone."""
-    words = ["cnn", *NETWORK_WORDS, "--epochs", "1"]
-    return make_once("cnn", lambda directory: trained(directory, words))
+    words = ["five-conv", *NETWORK_WORDS, "--epochs", "1"]
+    return make_once("five-conv", lambda directory: trained(directory, words))

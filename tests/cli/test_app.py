@@ -24,11 +24,11 @@ def test_every_command_has_help(cli: Callable, command: str):
     assert f"fmnist-jax {command}" in out
 
 
-def test_no_command_is_a_wrong_use(cli: Callable):
+def test_no_command_exits_with_2(cli: Callable):
     assert cli().code == 2
 
 
-def test_an_unknown_command_is_told_with_the_known_ones(cli: Callable):
+def test_an_unknown_command_is_refused_with_the_known_ones(cli: Callable):
     code, out, err = cli("trian")
     assert (code, out) == (2, "")
     assert err.count("\n") == 1
@@ -37,7 +37,7 @@ def test_an_unknown_command_is_told_with_the_known_ones(cli: Callable):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (("gradcheck", "--nonsense"), "--nonsense"),
         (("train", "--epochs", "1.5"), "--epochs"),
@@ -46,39 +46,39 @@ def test_an_unknown_command_is_told_with_the_known_ones(cli: Callable):
     ],
 )
 def test_options_that_do_not_fit_are_one_line_and_exit_code_2(
-    cli: Callable, words: tuple[str, ...], told: str
+    cli: Callable, words: tuple[str, ...], message: str
 ):
     code, out, err = cli(*words)
     assert (code, out) == (2, "")
     assert err.count("\n") == 1
-    assert told in err
+    assert message in err
     assert f"see fmnist-jax {words[0]}" in err
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (("gradcheck", "--activations", "swish"), "unknown activation 'swish': known are gelu"),
         (("gradcheck", "--initializer", "zero"), "unknown initializer 'zero': known are he-normal"),
         (("gradcheck", "--layer-sizes", "784"), "layer_sizes"),
         (("train", "--optimizer", "lbfgs"), "unknown optimizer 'lbfgs': known are adam"),
         (("train", "--batch-size", "0"), "batch_size"),
-        (("train", "resnet"), "unknown network 'resnet': known are backbone, cnn, lenet, mlp"),
-        (("train", "--filters", "8", "8"), "filters must be five counts"),
-        (("train", "--filters", "8", "8", "8", "8", "0"), "filters must be a count"),
-        (("train", "cnn", "--kernels", "28", "--strides", "9"), "block 2"),
-        (("train", "cnn", "--kernels", "3", "3"), "kernels must be one"),
-        (("train", "cnn", "--pooling", "median"), "unknown pooling plan 'median': known are avg"),
-        (("train", "cnn", "--initializer", "zero"), "unknown initializer 'zero'"),
+        (("train", "resnet"), "unknown network 'resnet': known are backbone, five-conv, lenet, mlp, pipeline, small-cnn"),
+        (("train", "--filters", "8", "8"), "filters must be five, one a convolution, found 2"),
+        (("train", "--filters", "8", "8", "8", "8", "0"), "filters must be a whole number from 1"),
+        (("train", "five-conv", "--kernels", "28", "--strides", "9"), "block 2"),
+        (("train", "five-conv", "--kernels", "3", "3"), "kernels must be one"),
+        (("train", "five-conv", "--pooling", "median"), "unknown pooling plan 'median': known are avg"),
+        (("train", "five-conv", "--initializer", "zero"), "unknown initializer 'zero'"),
         (("train", "lenet", "--loss", "hinge"), "unknown loss 'hinge': known are softmax-cross"),
         (("train", "backbone", "--hidden", "0"), "hidden"),
-        (("train", "--mlp.layer-sizes", "100", "10"), "256 features of the network, found 100"),
-        (("train", "--mlp.layer-sizes", "256", "9"), "10 classes of the network, found 9"),
+        (("train", "--mlp.layer-sizes", "100", "10"), "256 features of stage convnet, found 100"),
+        (("train", "--mlp.layer-sizes", "256", "9"), "10 classes of stage convnet, found 9"),
         (("train", "--extractor", "no-such-checkpoint"), "no-such-checkpoint: not found"),
-        (("train", "--extractor", "report1-mlp"), "a checkpoint of kind 'mlp'"),
+        (("train", "--extractor", "report1-mlp"), "a checkpoint with the stages mlp; name one with"),
         (("train", "--extractor", "report1-mlp", "--epochs", "3"), "leave out the options"),
-        (("train", "mlp", "--layer-sizes", "100", "10", "--source", "synthetic"), "784 pixels"),
-        (("train", "mlp", "--layer-sizes", "784", "9", "--source", "synthetic"), "10 classes"),
+        (("train", "mlp", "--layer-sizes", "100", "10", "--source", "synthetic"), "of shape (100,)"),
+        (("train", "mlp", "--layer-sizes", "784", "9", "--source", "synthetic"), "set's 10 classes"),
         (("data", "--data-dir", "no/such/place"), "no/such/place"),
         (("data", "--source", "ftp"), "unknown data source 'ftp'"),
         (("predict", "no-such-checkpoint", "shirt.png"), "no-such-checkpoint"),
@@ -86,15 +86,15 @@ def test_options_that_do_not_fit_are_one_line_and_exit_code_2(
         (("evaluate", "no-such-checkpoint"), "no-such-checkpoint"),
     ],
 )
-def test_what_the_user_can_mend_is_one_line_and_exit_code_2(
-    cli: Callable, words: tuple[str, ...], told: str, tmp_path, monkeypatch: pytest.MonkeyPatch
+def test_invalid_input_is_one_line_and_exit_code_2(
+    cli: Callable, words: tuple[str, ...], message: str, tmp_path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.chdir(tmp_path)
     code, _, err = cli(*words)
     assert code == 2
     assert err.startswith("fmnist-jax: ")
     assert err.count("\n") == 1
-    assert told in err
+    assert message in err
     assert not list(tmp_path.glob("runs/*"))
 
 
@@ -105,7 +105,7 @@ def test_debug_shows_the_traceback():
     assert "Traceback" in done.stderr
 
 
-def test_a_full_disk_is_told(cli: Callable, monkeypatch: pytest.MonkeyPatch):
+def test_a_full_disk_exits_with_2(cli: Callable, monkeypatch: pytest.MonkeyPatch):
     with Path("/dev/full").open("w") as full:
         monkeypatch.setattr(sys, "stdout", full)
         code = app.main(["--help"])
@@ -116,7 +116,7 @@ def test_a_full_disk_is_told(cli: Callable, monkeypatch: pytest.MonkeyPatch):
 
 
 @pytest.mark.parametrize("words", [["--help"], ["gradcheck", "--layer-sizes", "3", "2"]])
-def test_a_reader_that_is_gone_ends_the_command_quietly(words: list[str]):
+def test_a_closed_pipe_ends_the_command_quietly(words: list[str]):
     command = [sys.executable, "-m", "fmnist_jax", *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
@@ -138,7 +138,7 @@ def test_interruption_exits_with_130(cli: Callable, monkeypatch: pytest.MonkeyPa
     assert (code, err) == (130, "fmnist-jax: interrupted\n")
 
 
-def test_a_lack_of_memory_is_told_in_one_line(cli: Callable, monkeypatch: pytest.MonkeyPatch):
+def test_a_lack_of_memory_is_one_line(cli: Callable, monkeypatch: pytest.MonkeyPatch):
     def fail(words: object) -> int:
         raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 1 byte.\nBuffers:\n1")
 
@@ -146,12 +146,12 @@ def test_a_lack_of_memory_is_told_in_one_line(cli: Callable, monkeypatch: pytest
     assert cli("train") == (2, "", "fmnist-jax: not enough memory: ask for less\n")
 
 
-def test_any_other_runtime_error_is_ours_and_shown_whole(
+def test_any_other_runtime_error_keeps_its_traceback(
     cli: Callable, monkeypatch: pytest.MonkeyPatch
 ):
     def fail(words: object) -> int:
-        raise RuntimeError("a mistake of ours")
+        raise RuntimeError("a bug")
 
     monkeypatch.setattr(app, "run", fail)
-    with pytest.raises(RuntimeError, match="a mistake of ours"):
+    with pytest.raises(RuntimeError, match="a bug"):
         cli("train")

@@ -7,11 +7,11 @@ import pytest
 pytestmark = pytest.mark.usefixtures("few_pictures")
 
 
-def test_it_repeats_the_runs_own_figures(cli: Callable, run_dir: Path):
+def test_figures_are_those_of_the_run(cli: Callable, run_dir: Path):
     code, out, _ = cli("evaluate", run_dir, "--source", "synthetic", "--json")
     assert code == 0
     answer, result = json.loads(out), json.loads((run_dir / "result.json").read_text())
-    expected = result["test"]
+    expected = result["stages"]["mlp"]["test"]
     del expected["loss"]
     assert {name: answer[name] for name in expected} == expected
 
@@ -20,21 +20,22 @@ def test_the_table_ends_on_the_accuracy(cli: Callable, run_dir: Path):
     code, out, _ = cli("evaluate", run_dir, "--source", "synthetic", "--split", "validation")
     assert code == 0
     result = json.loads((run_dir / "result.json").read_text())
-    assert out.splitlines()[-1] == (f"Validation accuracy: {result['validation']['accuracy']:.4f}")
+    accuracy = result["stages"]["mlp"]["validation"]["accuracy"]
+    assert out.splitlines()[-1] == f"Validation accuracy: {accuracy:.4f}"
     assert "Ankle boot" in out
     assert "f1 (macro)" in out
 
 
-def test_a_pipeline_is_evaluated_as_its_mlp(cli: Callable, pipeline_dir: Path):
+def test_a_pipeline_is_evaluated_by_its_last_stage(cli: Callable, pipeline_dir: Path):
     code, out, _ = cli("evaluate", pipeline_dir, "--source", "synthetic", "--json")
     assert code == 0
-    result = json.loads((pipeline_dir / "result.json").read_text())
-    assert json.loads(out)["confusion"] == result["mlp"]["test"]["confusion"]
-    assert result["mlp"]["test"]["confusion"] != result["network"]["test"]["confusion"]
+    stages = json.loads((pipeline_dir / "result.json").read_text())["stages"]
+    assert json.loads(out)["confusion"] == stages["mlp"]["test"]["confusion"]
+    assert stages["mlp"]["test"]["confusion"] != stages["convnet"]["test"]["confusion"]
 
 
-def test_a_convolutional_network_is_evaluated(cli: Callable, network_dir: Path):
-    code, out, _ = cli("evaluate", network_dir, "--source", "synthetic", "--json")
+def test_a_convolutional_network_is_evaluated(cli: Callable, convnet_dir: Path):
+    code, out, _ = cli("evaluate", convnet_dir, "--source", "synthetic", "--json")
     assert code == 0
-    result = json.loads((network_dir / "result.json").read_text())
-    assert json.loads(out)["confusion"] == result["test"]["confusion"]
+    result = json.loads((convnet_dir / "result.json").read_text())
+    assert json.loads(out)["confusion"] == result["stages"]["convnet"]["test"]["confusion"]

@@ -27,7 +27,7 @@ with listening(lambda line: print(line, flush=True), lambda: print("left", flush
 @pytest.mark.parametrize(
     ("first", "second"), [(signal.SIGINT, signal.SIGTERM), (signal.SIGTERM, signal.SIGINT)]
 )
-def test_the_first_signal_is_told_and_the_second_ends_the_process(
+def test_the_first_signal_is_logged_and_the_second_ends_the_process(
     first: signal.Signals, second: signal.Signals
 ):
     with subprocess.Popen(
@@ -48,11 +48,11 @@ def test_afterwards_signals_are_as_they_were():
     with listening(print, print) as interruption:
         assert signal.getsignal(signal.SIGINT) is not before[0]
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
-    assert interruption.asked() is None
+    assert interruption.stop_requested() is None
     interruption.check()
 
 
-def test_another_thread_hears_nothing():
+def test_in_another_thread_nothing_is_requested():
     found: list[Interruption] = []
 
     def run() -> None:
@@ -62,7 +62,7 @@ def test_another_thread_hears_nothing():
     thread = threading.Thread(target=run)
     thread.start()
     thread.join()
-    assert found[0].asked() is None
+    assert found[0].stop_requested() is None
 
 
 @pytest.mark.usefixtures("blank_pictures")
@@ -70,10 +70,10 @@ def test_another_thread_hears_nothing():
     ("number", "code", "moment", "where"),
     [
         (signal.SIGINT, 130, "log_line", ["--run-dir", "made/run"]),
-        (signal.SIGTERM, 143, "assess_parts", []),
+        (signal.SIGTERM, 143, "assess", []),
     ],
 )
-def test_a_signal_saves_the_epoch_and_the_same_command_goes_on(
+def test_a_signal_saves_the_epoch_and_the_same_command_resumes(
     number: signal.Signals,
     code: int,
     moment: str,
@@ -113,17 +113,17 @@ def test_a_signal_saves_the_epoch_and_the_same_command_goes_on(
     assert stopped.code == code
     assert f"{number.name}: stopping once this epoch is saved" in stopped.out
     assert f"Stopped; what is done so far: {run}" in stopped.out
-    assert stopped.err == (f"To go on, give the same command again: fmnist-jax {' '.join(words)}\n")
-    lines = (run / "metrics.jsonl").read_text().count("\n")
+    assert stopped.err == f"To resume, run the same command again: fmnist-jax {' '.join(words)}\n"
+    lines = (run / "metrics_mlp.jsonl").read_text().count("\n")
     assert lines == (1 if moment == "log_line" else 3)
     again = cli(*words)
     assert again.code == 0
-    assert f"Goes on after epoch {lines}, unfinished: {run}" in again.out
+    assert f"Resumes after epoch {lines} of stage mlp: {run}" in again.out
     assert again.out.count("Epoch ") == 3 - lines
-    assert (run / "metrics.jsonl").read_bytes() == (run_dir / "metrics.jsonl").read_bytes()
+    assert (run / "metrics_mlp.jsonl").read_bytes() == (run_dir / "metrics_mlp.jsonl").read_bytes()
     left = {path.name for path in run.iterdir()}
     assert left == {path.name for path in run_dir.iterdir()} - {"tensorboard"}
     results = [json.loads((path / "result.json").read_text()) for path in (run, run_dir)]
     for result in results:
-        del result["seconds"]
+        del result["stages"]["mlp"]["seconds"]
     assert results[0] == results[1]

@@ -1,15 +1,19 @@
 import jax.numpy as jnp
+import pytest
+from attrs import evolve
 
 from fmnist_jax.cli.job import ending_line, features_line, log_line
+from fmnist_jax.config.model import Variables
 from fmnist_jax.data.scaling import Z_SCORE
-from fmnist_jax.models.base import scratch_mlp
-from fmnist_jax.runs.pipeline import Features
-from fmnist_jax.runs.run import Trained
+from fmnist_jax.models.stages import FittedStage
+from fmnist_jax.runs.config import Stage
+from fmnist_jax.runs.train import TrainedStage
 from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.config import TrainingConfig
 from fmnist_jax.training.loop import EpochRecord
 from fmnist_jax.training.step import DeviceSplit
 
+STAGE = Stage("mlp", MLPConfig(), TrainingConfig(), Z_SCORE)
 RECORD = EpochRecord(130, 0.30261, 0.89, 0.32874, 0.8811, 0.001, 0)
 
 
@@ -21,24 +25,32 @@ def test_the_log_line_is_report_1s():
     assert log_line(RECORD, TrainingConfig(patience=None)).endswith("Val Acc: 0.8811")
 
 
-def trained(best_epoch: int, patiences: list[int]) -> Trained:
+def trained(training: TrainingConfig, best_epoch: int, patiences: list[int]) -> TrainedStage:
     history = tuple(
         RECORD._replace(epoch=epoch, patience=patience)
         for epoch, patience in enumerate(patiences, start=1)
     )
-    return Trained(scratch_mlp(MLPConfig()), (), Z_SCORE, {}, history, best_epoch, 1.0)
+    stage = evolve(STAGE, training=training)
+    fitted = FittedStage("mlp", stage.model, stage.scaling, Variables((), {}), {})
+    return TrainedStage(stage, fitted, {}, history, best_epoch, 1.0)
 
 
-def test_the_last_line_is_report_1s():
-    stopped = trained(2, [0, 0, 1, 2])
-    assert ending_line(stopped, TrainingConfig(patience=2)) == (
-        "Early stopping at epoch 4 (best epoch: 2)"
-    )
-    assert ending_line(stopped, TrainingConfig(epochs=4, patience=None)) == (
-        "Stopped after epoch 4, the last one (best epoch: 2)"
-    )
+@pytest.mark.parametrize(
+    ("training", "line"),
+    [
+        (TrainingConfig(patience=2), "Early stopping at epoch 4 (best epoch: 2)"),
+        (TrainingConfig(epochs=4, patience=None), "Stopped after epoch 4, the last one (best epoch: 2)"),
+        (TrainingConfig(epochs=4, patience=3), "Stopped after epoch 4, the last one (best epoch: 2)"),
+    ],
+)
+def test_the_last_line_is_report_1s(training: TrainingConfig, line: str):
+    assert ending_line(trained(training, 2, [0, 0, 1, 2])) == line
 
 
 def test_the_features_line_has_every_shape():
-    features = Features(*(DeviceSplit(jnp.zeros((n, 12)), jnp.zeros(n)) for n in (48, 12, 10)))
-    assert features_line(features) == "Features: train (48, 12), validation (12, 12), test (10, 12)"
+    counts = {"train": 48, "validation": 12, "test": 10}
+    splits = {
+        name: DeviceSplit(jnp.zeros((count, 12)), jnp.zeros(count, jnp.int32))
+        for name, count in counts.items()
+    }
+    assert features_line(splits) == "Features: train (48, 12), validation (12, 12), test (10, 12)"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from fmnist_jax.cli import train
+from fmnist_jax.runs.presets import PRESETS
 
 
 def test_the_table_ends_on_the_sums(cli: Callable):
@@ -19,22 +19,31 @@ def test_the_table_ends_on_the_sums(cli: Callable):
 
 
 @pytest.mark.parametrize(
-    ("words", "kind", "parameters"),
+    ("words", "stages", "parameters"),
     [
-        (("mlp", "--layer-sizes", 784, 16, 10), "mlp", 12_730),
-        (("cnn",), "cnn", 2_103_562),
-        (("cnn", *"--filters 16 16 16 16 16 --hidden 32 --kernels 3".split()), "cnn", 10_314),
-        (("small-cnn",), "cnn", 44_426),
-        (("backbone",), "cnn", 1_736_410),
+        (("mlp", "--layer-sizes", 784, 16, 10), ["mlp"], 12_730),
+        (("five-conv",), ["convnet"], 2_103_562),
+        (
+            ("five-conv", *"--filters 16 16 16 16 16 --hidden 32 --kernels 3".split()),
+            ["convnet"],
+            10_314,
+        ),
+        (("small-cnn",), ["convnet"], 44_426),
+        (("lenet", "--hidden", 7), ["convnet"], 5_459),
+        (("backbone",), ["convnet"], 1_736_410),
         # 160 + 4,640 + 18,496 + 73,856 + 295,168, then [256, 20, 10]
-        (("pipeline", *"--filters 16 32 64 128 256 --hidden 20".split()), "pipeline", 397_670),
+        (
+            ("pipeline", *"--filters 16 32 64 128 256 --hidden 20".split()),
+            ["convnet", "mlp"],
+            397_670,
+        ),
     ],
 )
-def test_json(cli: Callable, words: tuple[object, ...], kind: str, parameters: int):
+def test_json(cli: Callable, words: tuple[object, ...], stages: list[str], parameters: int):
     code, out, _ = cli("summary", *words, "--json")
     assert code == 0
     answer = json.loads(out)
-    assert answer["kind"] == kind
+    assert answer["stages"] == stages
     assert answer["total"]["parameters"] == parameters
     for name, total in answer["total"].items():
         assert total == sum(layer[name] for layer in answer["layers"])
@@ -44,15 +53,26 @@ def test_a_pipeline_ends_on_the_mlp(cli: Callable):
     code, out, _ = cli("summary", "pipeline", "--json")
     assert code == 0
     names = [layer["name"] for layer in json.loads(out)["layers"]]
-    assert names[-3:] == ["block 5: convolution 3x3", "MLP: dense 1", "MLP: dense 2"]
+    assert names[-3:] == ["block 5: convolution 3x3", "mlp: dense 1", "mlp: dense 2"]
 
 
-@pytest.mark.parametrize("name", train.NETWORKS)
+@pytest.mark.parametrize("name", PRESETS)
 def test_every_network_has_help(cli: Callable, name: str):
     code, out, _ = cli("summary", name, "--help")
     assert code == 0
     assert f"fmnist-jax summary {name}" in out
     assert "--json" in out
+    assert "Print the figures as JSON." in " ".join(out.replace("\u2502", " ").split())
+    assert "Count the parameters of" in out
+    assert "Train " not in out.partition("options")[0]
+
+
+def test_the_checkpoint_of_a_pipeline(cli: Callable, pipeline_dir: Path):
+    code, out, _ = cli("summary", pipeline_dir, "--json")
+    assert code == 0
+    answer = json.loads(out)
+    assert answer["stages"] == ["convnet", "mlp"]
+    assert [layer["output"] for layer in answer["layers"][-2:]] == [[8], [10]]
 
 
 def test_a_checkpoint_or_its_run(cli: Callable, run_dir: Path):
@@ -64,17 +84,17 @@ def test_a_checkpoint_or_its_run(cli: Callable, run_dir: Path):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (("lenett",), "lenett: not found"),
-        (("lenett",), "or a network: mlp, cnn, pipeline, small-cnn, lenet, backbone"),
+        (("lenett",), "or a network: backbone, five-conv, lenet, mlp, pipeline, small-cnn, smallest"),
         ((), "NETWORK|CHECKPOINT"),
-        (("cnn", "--filters", "16"), "filters must be five counts"),
+        (("five-conv", "--filters", "16"), "filters must be five, one a convolution, found 1"),
         (("lenet", "--filters", "16"), "--filters"),
     ],
 )
-def test_what_cannot_be_counted(cli: Callable, words: tuple[str, ...], told: str):
+def test_invalid_words_are_refused_in_one_line(cli: Callable, words: tuple[str, ...], message: str):
     code, out, err = cli("summary", *words)
     assert (code, out) == (2, "")
     assert err.count("\n") == 1
-    assert told in err
+    assert message in err

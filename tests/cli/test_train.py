@@ -1,4 +1,3 @@
-import dataclasses
 import json
 import shutil
 import sys
@@ -7,19 +6,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from attrs import evolve
 from PIL import Image
 
-from fmnist_jax.cli import train as train_command
-from fmnist_jax.cli.train import FeatureMLP
+from fmnist_jax.cli import job
 from fmnist_jax.config.codec import decode
 from fmnist_jax.data import sources
-from fmnist_jax.errors import UserError
-from fmnist_jax.models.architectures import LENET
-from fmnist_jax.runs import run as runs
-from fmnist_jax.runs.lock import held
-from fmnist_jax.runs.pipeline import PipelineRun
-from fmnist_jax.runs.run import NAMES, CNNRun, MLPRun
+from fmnist_jax.runs.config import NAMES, Run
+from fmnist_jax.runs.lock import lock
+from fmnist_jax.runs.presets import PRESETS, lenet
+from fmnist_jax.scratch.initializers import uniform_fan_in
 from fmnist_jax.scratch.losses import SOFTMAX_TWICE
+from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.loop import EpochRecord
 from tests.once import drawn
 
@@ -28,26 +26,24 @@ pytestmark = pytest.mark.usefixtures("few_pictures")
 
 def test_a_run_leaves_configuration_history_result_pictures_and_checkpoint(run_dir: Path):
     configuration = decode(
-        MLPRun, json.loads((run_dir / "configuration.json").read_text()), NAMES, run_dir
+        Run, json.loads((run_dir / "configuration.json").read_text()), NAMES, run_dir
     )
-    assert configuration.model.layer_sizes == (784, 16, 10)
-    assert configuration.training.epochs == 3
-    lines = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
-    assert [line["epoch"] for line in lines] == [1, 2, 3]
-    assert set(lines[0]) == set(EpochRecord._fields)
-    result = json.loads((run_dir / "result.json").read_text())
-    assert result["best_epoch"] == 3
+    (stage,) = configuration.stages
+    assert (stage.name, stage.model.input_shape) == ("mlp", (784,))
+    assert stage.training.epochs == 3
+    history = lines(run_dir / "metrics_mlp.jsonl")
+    assert [line["epoch"] for line in history] == [1, 2, 3]
+    assert set(history[0]) == set(EpochRecord._fields)
+    result = read_result(run_dir)["mlp"]
+    assert (result["best_epoch"], result["stopped_epoch"]) == (3, 3)
     assert np.sum(result["test"]["confusion"]) == 400
-    assert result["validation"]["loss"] == pytest.approx(lines[2]["validation_loss"], rel=1e-5)
-    pictures = sorted(path.stem for path in (run_dir / "pictures").iterdir())
-    assert pictures == [
-        "confusion_matrix", "first_layer_weights", "learning_curves", "mistakes", "predictions",
-    ]  # fmt: skip
-    for path in (run_dir / "pictures").iterdir():
-        with Image.open(path) as picture:
-            picture.load()
-    assert list((run_dir / "tensorboard").glob("events.*"))
-    assert (run_dir / "checkpoint").is_dir()
+    assert result["validation"]["loss"] == pytest.approx(history[2]["validation_loss"], rel=1e-5)
+    assert pictures(run_dir) == COMMON | {"learning_curves_mlp"}
+    assert list((run_dir / "tensorboard/mlp").glob("events.*"))
+    assert {path.name for path in run_dir.iterdir()} == {
+        "checkpoint", "configuration.json", "metrics_mlp.jsonl", "origin.json", "pictures",
+        "result.json", "tensorboard",
+    }  # fmt: skip
 
 
 @pytest.mark.usefixtures("blank_pictures")
@@ -57,11 +53,12 @@ def test_the_output_ends_on_the_test_accuracy_and_shows_restored_predictions(
     words = "--source synthetic --layer-sizes 784 16 10 --epochs 1 --batch-size 64".split()
     code, out, _ = cli("train", "mlp", *words, "--run-dir", tmp_path / "run")
     assert code == 0
-    lines = out.splitlines()
-    result = json.loads((tmp_path / "run/result.json").read_text())
-    assert lines[-1] == f"Test accuracy: {result['test']['accuracy']:.4f}"
-    assert sum(line.startswith("Epoch 1/1 |") for line in lines) == 1
-    assert sum("predicted" in line and "correct" in line for line in lines) == 5
+    printed = out.splitlines()
+    result = read_result(tmp_path / "run")["mlp"]
+    assert printed[-1] == f"Test accuracy: {result['test']['accuracy']:.4f}"
+    assert sum(line.startswith("Epoch 1/1 |") for line in printed) == 1
+    assert "Stopped after epoch 1, the last one (best epoch: 1)" in printed
+    assert sum("predicted" in line and "correct" in line for line in printed) == 5
 
 
 @pytest.mark.usefixtures("blank_pictures")
@@ -79,43 +76,45 @@ def test_json_is_all_that_goes_to_standard_output(cli: Callable, tmp_path: Path)
 def test_the_same_command_gives_the_same_history(cli: Callable, run_dir: Path, tmp_path: Path):
     words = "--source synthetic --layer-sizes 784 16 10 --epochs 3 --batch-size 64".split()
     assert cli("train", "mlp", *words, "--run-dir", tmp_path / "again").code == 0
-    again = (tmp_path / "again/metrics.jsonl").read_bytes()
-    assert again == (run_dir / "metrics.jsonl").read_bytes()
+    again = (tmp_path / "again/metrics_mlp.jsonl").read_bytes()
+    assert again == (run_dir / "metrics_mlp.jsonl").read_bytes()
 
 
-def test_a_finished_run_is_told_and_nothing_is_trained(
+def test_a_finished_run_is_logged_and_nothing_is_trained(
     cli: Callable, run_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     run_dir = shutil.copytree(run_dir, tmp_path / "run")
-    monkeypatch.setattr(runs, "train", lambda *words: pytest.fail("trained"))
+    monkeypatch.setattr(job, "train", lambda *words: pytest.fail("trained"))
     before = {path: path.stat().st_mtime_ns for path in run_dir.rglob("*")}
     words = "--source synthetic --layer-sizes 784 16 10 --epochs 3 --batch-size 64".split()
     code, out, _ = cli("train", "mlp", *words, "--run-dir", run_dir)
     assert code == 0
     result = json.loads((run_dir / "result.json").read_text())
+    accuracy = result["stages"]["mlp"]["test"]["accuracy"]
     assert f"Finished already, nothing is trained: {run_dir}" in out
-    assert out.splitlines()[-1] == f"Test accuracy: {result['test']['accuracy']:.4f}"
+    assert out.splitlines()[-1] == f"Test accuracy: {accuracy:.4f}"
     code, out, _ = cli("train", "mlp", *words, "--run-dir", run_dir, "--json")
     assert code == 0
     assert json.loads(out) == {"run_dir": str(run_dir), **result}
     assert {path: path.stat().st_mtime_ns for path in run_dir.rglob("*")} == before
     code, _, err = cli("train", "mlp", *words, "--seed", "1", "--run-dir", run_dir)
     assert code == 2
-    assert "its run has training.seed 0, not 1; name a new directory" in err
+    assert "its run has stages.0.training.seed 0, not 1; name a new directory" in err
 
 
 def test_a_second_process_leaves_the_run_to_the_first(cli: Callable, tmp_path: Path):
-    with held(tmp_path):
+    with lock(tmp_path):
         words = ["--source", "synthetic", "--run-dir", tmp_path]
         code, _, err = cli("train", "mlp", *words)
     assert code == 2
     assert err == (
-        f"fmnist-jax: {tmp_path}: another process is at this run; wait for it, or name another one\n"
+        f"fmnist-jax: {tmp_path}: another process works on this run; wait for it, or name another "
+        "directory\n"
     )
     assert [path.name for path in tmp_path.iterdir()] == [".lock"]
 
 
-def test_a_directory_with_something_in_it_is_left_alone(cli: Callable, tmp_path: Path):
+def test_a_directory_with_something_in_it_is_left_unchanged(cli: Callable, tmp_path: Path):
     (tmp_path / "mine.txt").write_text("mine")
     code, _, err = cli("train", "--source", "synthetic", "--run-dir", tmp_path)
     assert code == 2
@@ -143,6 +142,10 @@ def test_a_diverging_run_stops_with_advice(cli: Callable, tmp_path: Path):
     assert not (tmp_path / "run").exists()
 
 
+def read_result(run_dir: Path) -> dict:
+    return json.loads((run_dir / "result.json").read_text())["stages"]
+
+
 def pictures(run_dir: Path) -> set[str]:
     for path in (run_dir / "pictures").iterdir():
         with Image.open(path) as picture:
@@ -150,8 +153,8 @@ def pictures(run_dir: Path) -> set[str]:
     return {path.stem for path in (run_dir / "pictures").iterdir()}
 
 
-COMMON = {"confusion_matrix", "mistakes", "predictions"}
-CONVOLUTIONAL = {"first_layer_filters", *(f"feature_maps_{number}" for number in (1, 2, 3))}
+COMMON = {"confusion_matrix", "first_layer", "mistakes", "predictions"}
+CONVOLUTIONAL = {*(f"feature_maps_{number}" for number in (1, 2, 3))}
 
 
 def lines(file: Path) -> list[dict]:
@@ -160,87 +163,86 @@ def lines(file: Path) -> list[dict]:
 
 def test_the_pipeline_leaves_figures_of_both(pipeline_dir: Path):
     configuration = decode(
-        PipelineRun, json.loads((pipeline_dir / "configuration.json").read_text()), NAMES, ""
+        Run, json.loads((pipeline_dir / "configuration.json").read_text()), NAMES, ""
     )
-    assert configuration.model.network.features == 4
-    assert configuration.model.mlp.layer_sizes == (4, 8, 10)
-    assert (configuration.network_training.epochs, configuration.mlp_training.epochs) == (2, 3)
-    result = json.loads((pipeline_dir / "result.json").read_text())
-    for part, epochs in (("network", 2), ("mlp", 3)):
-        history = lines(pipeline_dir / f"metrics_{part}.jsonl")
+    convnet, mlp = configuration.stages
+    assert (convnet.name, convnet.model.features) == ("convnet", 4)
+    assert mlp.model == MLPConfig((4, 8, 10), initializer=uniform_fan_in)
+    assert (convnet.training.epochs, mlp.training.epochs) == (2, 3)
+    results = read_result(pipeline_dir)
+    assert list(results) == ["convnet", "mlp"]
+    for name, epochs in (("convnet", 2), ("mlp", 3)):
+        history, result = lines(pipeline_dir / f"metrics_{name}.jsonl"), results[name]
         assert [line["epoch"] for line in history] == list(range(1, epochs + 1))
-        assert result[part]["stopped_epoch"] == epochs
-        best = history[result[part]["best_epoch"] - 1]
-        assert result[part]["validation"]["loss"] == pytest.approx(
-            best["validation_loss"], rel=1e-4
-        )
+        assert result["stopped_epoch"] == epochs
+        best = history[result["best_epoch"] - 1]
+        assert result["validation"]["loss"] == pytest.approx(best["validation_loss"], rel=1e-4)
         for split, count in (("train", 800), ("validation", 400), ("test", 400)):
-            assert np.sum(result[part][split]["confusion"]) == count
-    curves = {"learning_curves_network", "learning_curves_mlp"}
+            assert np.sum(result[split]["confusion"]) == count
+    assert "extraction_seconds" not in results["convnet"]
+    assert results["mlp"]["extraction_seconds"] >= 0
+    curves = {"learning_curves_convnet", "learning_curves_mlp"}
     assert pictures(pipeline_dir) == COMMON | CONVOLUTIONAL | curves
 
 
-def test_a_convolutional_network_leaves_its_filters_and_maps(network_dir: Path):
-    assert pictures(network_dir) == COMMON | CONVOLUTIONAL | {"learning_curves"}
-    assert len(lines(network_dir / "metrics.jsonl")) == 1
+def test_a_convolutional_network_leaves_its_filters_and_maps(convnet_dir: Path):
+    assert pictures(convnet_dir) == COMMON | CONVOLUTIONAL | {"learning_curves_convnet"}
+    assert len(lines(convnet_dir / "metrics_convnet.jsonl")) == 1
 
 
 @pytest.mark.usefixtures("blank_pictures")
 def test_a_stored_network_gets_an_mlp_and_isnt_trained_again(
-    cli: Callable, network_dir: Path, tmp_path: Path
+    cli: Callable, convnet_dir: Path, tmp_path: Path
 ):
     words = "--source synthetic --validation-fraction 0.3333 --mlp.layer-sizes 4 6 10".split()
     words += "--mlp-training.epochs 1 --mlp-training.batch-size 200".split()
-    code, out, _ = cli("train", "--extractor", network_dir, *words, "--run-dir", tmp_path / "run")
+    code, out, _ = cli("train", "--extractor", convnet_dir, *words, "--run-dir", tmp_path / "run")
     assert code == 0
     assert out.count("Epoch 1/1 |") == 1
     assert "Features: train (800, 4), validation (400, 4), test (400, 4)" in out
-    stored = json.loads((network_dir / "result.json").read_text())
-    result = json.loads((tmp_path / "run/result.json").read_text())
-    assert result["network"]["test"] == stored["test"]
-    assert "best_epoch" not in result["network"]
-    last, itself = out.splitlines()[-1], out.splitlines()[-2]
-    assert itself == f"Test accuracy of the network itself: {stored['test']['accuracy']:.4f}"
+    stored = read_result(convnet_dir)["convnet"]
+    result = read_result(tmp_path / "run")
+    assert result["convnet"]["test"] == stored["test"]
+    assert "best_epoch" not in result["convnet"]
+    itself, last = out.splitlines()[-2:]
+    assert itself == f"Test accuracy of stage convnet: {stored['test']['accuracy']:.4f}"
     assert last == f"Test accuracy: {result['mlp']['test']['accuracy']:.4f}"
     assert pictures(tmp_path / "run") == COMMON | CONVOLUTIONAL | {"learning_curves_mlp"}
-    assert not (tmp_path / "run/metrics_network.jsonl").exists()
+    assert not (tmp_path / "run/metrics_convnet.jsonl").exists()
     configuration = json.loads((tmp_path / "run/configuration.json").read_text())
-    assert configuration["network_training"]["optimizer"] == "momentum"
+    assert configuration["stages"][0]["training"]["optimizer"] == "momentum"
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
-        (["--mlp.layer-sizes", "5", "10"], "begin with the 4 features of the network, found 5"),
+        (["--mlp.layer-sizes", "5", "10"], "must take the 4 features of stage convnet, found 5 inputs"),
         (["--filters", "1", "1", "1", "1", "1"], "leave out the options"),
         (["--scaling", "unit"], "leave out the options"),
         (["--split-seed", "1"], "split_seed must be 0, as for the network in"),
     ],
 )
-def test_what_a_stored_network_does_not_fit_is_told(
-    cli: Callable, network_dir: Path, tmp_path: Path, words: list[str], told: str
+def test_options_that_do_not_fit_the_extractor_are_refused(
+    cli: Callable, convnet_dir: Path, tmp_path: Path, words: list[str], message: str
 ):
     data = ["--source", "synthetic", "--validation-fraction", "0.3333"]
     run_dir = ["--run-dir", tmp_path / "run"]
-    code, _, err = cli("train", "--extractor", network_dir, *data, *words, *run_dir)
+    code, _, err = cli("train", "--extractor", convnet_dir, *data, *words, *run_dir)
     assert code == 2
-    assert told in err
+    assert message in err
     assert err.count("\n") == 1
     assert not (tmp_path / "run").exists()
 
 
-def test_a_network_that_learned_from_other_images_is_no_extractor(
-    cli: Callable, network_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_network_that_was_trained_on_other_images_is_no_extractor(
+    cli: Callable, convnet_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    real = train_command.restore_network
-    monkeypatch.setattr(
-        train_command, "restore_network", lambda *words: (*real(*words)[:2], "of others")
-    )
+    monkeypatch.setattr(sources, "draw_synthetic", lambda: drawn(1200, 300))
     data = ["--source", "synthetic", "--validation-fraction", "0.3333"]
     run_dir = ["--run-dir", tmp_path / "run"]
-    code, _, err = cli("train", "--extractor", network_dir, *data, *run_dir)
+    code, _, err = cli("train", "--extractor", convnet_dir, *data, *run_dir)
     assert code == 2
-    assert "learned from other images than" in err
+    assert "--extractor: was trained on other images than synthetic" in err
     assert err.count("\n") == 1
     assert not (tmp_path / "run").exists()
 
@@ -248,7 +250,7 @@ def test_a_network_that_learned_from_other_images_is_no_extractor(
 def test_a_pipelines_checkpoint_is_no_extractor(cli: Callable, pipeline_dir: Path):
     code, _, err = cli("train", "--extractor", pipeline_dir, "--source", "synthetic")
     assert code == 2
-    assert "a checkpoint of kind 'pipeline'; name one of kind 'cnn'" in err
+    assert "a checkpoint with the stages convnet, mlp; name one with a single convolutional" in err
 
 
 @pytest.mark.usefixtures("blank_pictures")
@@ -260,14 +262,33 @@ def test_a_named_network_with_the_loss_that_report_3_used(
     words += ["--loss", "softmax-twice", "--json"]
     code, out, _ = cli("train", "lenet", *words, "--run-dir", tmp_path / "run")
     assert code == 0
-    assert json.loads(out)["train"]["loss"] > 1.461  # log(1 + 9/e): below that, it's the right loss
+    loss = json.loads(out)["stages"]["convnet"]["train"]["loss"]
+    assert loss > 1.461  # log(1 + 9/e): below that, it's the right loss
     configuration = json.loads((tmp_path / "run/configuration.json").read_text())
-    run = decode(CNNRun, {**configuration, "data": {}}, NAMES, "")
-    assert run.model == dataclasses.replace(LENET, loss=SOFTMAX_TWICE)
-    assert run.training.batch_size == 100
+    (stage,) = decode(Run, {**configuration, "data": {}}, NAMES, "").stages
+    assert stage.model == evolve(lenet.MODEL, loss=SOFTMAX_TWICE)
+    assert stage.training.batch_size == 100
 
 
-def test_no_layer_sizes_at_all_are_not_the_default_ones():
-    assert FeatureMLP().on(LENET, 8).layer_sizes == (400, 8, 10)
-    with pytest.raises(UserError, match=r"layer_sizes must be two or more counts .* found \(\)"):
-        FeatureMLP(layer_sizes=()).on(LENET, 8)
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_network_has_help(cli: Callable, name: str):
+    code, out, _ = cli("train", name, "--help")
+    assert code == 0
+    assert f"fmnist-jax train {name}" in out
+    options = ["--run-dir", "--tensorboard", "--epochs", "--min-delta", "--source"]
+    for option in [*options, "--mlp-training.min-delta"] if name == "pipeline" else options:
+        assert option in out
+
+
+def test_a_run_of_an_older_version_is_refused_with_the_remedy(
+    cli: Callable, run_dir: Path, tmp_path: Path
+):
+    run_dir = shutil.copytree(run_dir, tmp_path / "run")
+    (run_dir / "result.json").unlink()
+    stored = {"model": {"layer_sizes": [784, 16, 10]}, "training": {}, "data": {}}
+    (run_dir / "configuration.json").write_text(json.dumps(stored))
+    code, _, err = cli("train", "mlp", "--source", "synthetic", "--run-dir", run_dir)
+    assert code == 2
+    assert "configuration.json: written by fmnist-jax 0.1, expected the field 'stages'" in err
+    assert "name a new directory for this run" in err
+    assert err.count("\n") == 1

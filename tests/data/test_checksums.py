@@ -94,17 +94,17 @@ def test_early_images_are_verified_once_their_checksums_are_known(
 @pytest.mark.usefixtures("small_is_known")
 def test_mixed_releases_are_refused(small: RawData, early: RawData) -> None:
     cases = {
-        r"train-labels: labels of the early release beside images of the official .*train-images": (
+        r"train-labels: labels of the early release with images of the official .*train-images": (
             made_of(small, early)
         ),
-        # Recognised by pixel sums, since the checksums of early images aren't known.
-        r"train-labels: labels of the official release beside images of the early .*train-images": (
+        # Recognised by pixel sums, as the checksums of early images aren't known.
+        r"train-labels: labels of the official release with images of the early .*train-images": (
             made_of(early, small)
         ),
-        r"train-labels: training labels .*early release beside test labels .*official .*test-labels": (
+        r"train-labels: training labels .*early release with test labels .*official .*test-labels": (
             raw_data(early.train, small.test, "mixed", None)
         ),
-        r"test-labels: labels of the early release beside images of the official .*test-images": (
+        r"test-labels: labels of the early release with images of the official .*test-images": (
             raw_data(early.train, Split(small.test.images, early.test.labels), "mixed", None)
         ),
     }
@@ -180,7 +180,5 @@ def test_the_real_labels_of_the_early_release(real_data_dir: Path, small: RawDat
     files = find_idx_files(real_data_dir)
     if files is not None:
         official = read_idx_files(files, verify=False)
-        with pytest.raises(
-            UserError, match="labels of the early release beside images of the offi"
-        ):
+        with pytest.raises(UserError, match="labels of the early release with images of the offi"):
             check_release(made_of(official, raw), FILES)

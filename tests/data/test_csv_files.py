@@ -240,7 +240,7 @@ def test_verifies_the_content_in_the_order_of_a_release(
     with pytest.raises(UserError, match=r"found the train images.*swapped"):
         read_directory(csv_dir, verify=True)
     test.write_text(csv_text(*small.test))
-    with pytest.raises(UserError, match=r"early release beside test labels of the official"):
+    with pytest.raises(UserError, match=r"early release with test labels of the official"):
         read_directory(csv_dir, verify=True)
     test.write_text(csv_text(*early.test))
     assert release_of(read_directory(csv_dir, verify=True)) == "early"

@@ -195,13 +195,13 @@ def test_swapped_training_and_test_files(idx_dir: Path) -> None:
 
 
 @pytest.mark.usefixtures("small_is_known")
-def test_labels_of_the_early_release_beside_official_images(
+def test_labels_of_the_early_release_with_official_images(
     idx_dir: Path, early: RawData, idx_bytes: Callable[[np.ndarray], bytes]
 ) -> None:
     (idx_dir / "train-labels-idx1-ubyte").write_bytes(idx_bytes(early.train.labels))
     with pytest.raises(
         UserError,
-        match=r"train-labels-idx1-ubyte: labels of the early release beside images of the",
+        match=r"train-labels-idx1-ubyte: labels of the early release with images of the",
     ):
         read_directory(idx_dir, verify=True)
     read_directory(idx_dir, verify=False)

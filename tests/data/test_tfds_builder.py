@@ -116,7 +116,7 @@ def test_damaged_records_are_refused_and_removed(tmp_path: Path, fill: Fill) -> 
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    """Serves files and says nothing."""
+    """Serves files and logs nothing."""
 
     def log_message(self, format: str, *args: object) -> None:
         pass

@@ -1,3 +1,4 @@
+import json
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -33,7 +34,8 @@ def test_the_list_has_every_experiment_program_and_command(capsys: pytest.Captur
 def test_one_experiment_is_run_by_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ):
-    figures = dict.fromkeys(COLUMNS, 85.0)
+    curves = {"validation_loss": [0.5, 0.4], "validation_accuracy": [0.8, 0.9]}
+    figures = dict.fromkeys(COLUMNS, 85.0) | {"best_epoch": 2, "history": curves}
     monkeypatch.setattr(
         runner, "measure",
         lambda run, dataset, *_: {
@@ -51,6 +53,8 @@ def test_one_experiment_is_run_by_its_name(
     assert "| 10 epochs | train accuracy " in capsys.readouterr().out
     assert main(["claims", "--quick"]) == 0
     assert "not run" in capsys.readouterr().out
+    assert main(["claims", "--quick", "--json"]) == 0
+    assert {claim["report"] for claim in json.loads(capsys.readouterr().out)} == {1, 2, 3, 4}
 
 
 @pytest.mark.parametrize(

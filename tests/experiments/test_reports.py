@@ -4,6 +4,7 @@ import importlib
 import json
 import re
 from statistics import fmean
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from experiments.engine.spec import Experiment
 from experiments.engine.store import RESULTS, Store
 from experiments.reports.report1 import tuned_selection
 from experiments.reports.reported import REPORTED
-from experiments.study.catalogue import experiments, find, programs
+from experiments.study.catalogue import experiments, programs
 from fmnist_jax.config.codec import name_of
 from fmnist_jax.data import checksums
 from fmnist_jax.scratch.initializers import INITIALIZERS
@@ -22,17 +23,16 @@ from fmnist_jax.scratch.losses import SOFTMAX_CROSS_ENTROPY, SOFTMAX_TWICE
 ALL = pytest.mark.parametrize("experiment", experiments(), ids=lambda one: one.name)
 
 
-def rows_of(name: str):
-    return find(name).rows  # pyright: ignore[reportAttributeAccessIssue]
+BY_NAME = {one.name: one for one in experiments()}
 
 
-def read(experiment: Experiment) -> dict:
-    return Store(experiment, RESULTS, checksums.CHECKSUM).read()
+def rows_of(name: str) -> tuple[Any, ...]:
+    return BY_NAME[name].rows
 
 
 def means(name: str, column: str) -> dict[str, float]:
     """A column's mean over seeds, by row."""
-    stored = read(find(name))  # pyright: ignore[reportArgumentType]
+    stored = Store(BY_NAME[name], RESULTS, checksums.CHECKSUM).read()
     return {
         row: fmean(figure(run, column) for run in values["runs"].values())
         for row, values in stored.items()

@@ -1,22 +1,21 @@
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 import pytest
+from attrs import evolve
 
 from fmnist_jax.checkpoint.checkpoint import Checkpoint, save_checkpoint
+from fmnist_jax.config.model import Model
 from fmnist_jax.data.dataset import CLASS_NAMES
 from fmnist_jax.data.scaling import SYMMETRIC, Z_SCORE
 from fmnist_jax.errors import UserError
 from fmnist_jax.inference.classifier import CHUNK, Classifier
-from fmnist_jax.models.architectures import FiveConv
-from fmnist_jax.models.base import Model, scratch_mlp
-from fmnist_jax.models.kinds import KINDS, Kind
-from fmnist_jax.models.pipeline_model import PipelineConfig, pipeline_model
+from fmnist_jax.models.five_conv import FiveConv
+from fmnist_jax.models.stages import FittedStage, logits
 from fmnist_jax.scratch.mlp import MLPConfig
 from tests.compiling import quick_jit
 
@@ -27,12 +26,16 @@ def images_of(count: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (count, 28, 28)).astype(np.uint8)
 
 
-def trained() -> Checkpoint:
-    return Checkpoint(
-        model=CONFIG,
-        scaling=Z_SCORE,
-        parameters=scratch_mlp(CONFIG).init(jax.random.key(3)),
+def trained(model: Any = CONFIG) -> Checkpoint:
+    stage = FittedStage(
+        "mlp",
+        model,
+        Z_SCORE,
+        variables=model.build().init(jax.random.key(3)),
         statistics=Z_SCORE.fit(images_of(30, seed=1)),
+    )
+    return Checkpoint(
+        stages=(stage,),
         class_names=CLASS_NAMES,
         metrics={},
         run={},
@@ -42,9 +45,10 @@ def trained() -> Checkpoint:
 
 def reference(checkpoint: Checkpoint, images: np.ndarray) -> np.ndarray:
     """The same in NumPy, float64."""
-    mean, deviation = (np.float64(checkpoint.statistics[name]) for name in checkpoint.statistics)
+    (stage,) = checkpoint.stages
+    mean, deviation = (np.float64(stage.statistics[name]) for name in stage.statistics)
     A = ((images / 255 - mean) / (deviation + 1e-8)).reshape(len(images), 784)
-    hidden, output = jax.tree.map(np.float64, checkpoint.parameters)
+    hidden, output = jax.tree.map(np.float64, stage.variables.parameters)
     Z = np.maximum(A @ hidden.W + hidden.b, 0) @ output.W + output.b
     exponentials = np.exp(Z - Z.max(axis=1, keepdims=True))
     return exponentials / exponentials.sum(axis=1, keepdims=True)
@@ -84,40 +88,49 @@ def test_a_restored_checkpoint_classifies_alike(tmp_path: Path) -> None:
         Classifier.from_checkpoint(tmp_path / "nowhere")
 
 
-def test_a_pipeline_classifies_by_its_networks_features() -> None:
+def test_a_later_stage_classifies_by_the_features_of_the_one_before() -> None:
     network = FiveConv(filters=(1, 1, 2, 2, 3), kernels=(3, 1, 1, 1, 1), hidden=4).network
-    config = PipelineConfig(network, MLPConfig((3, 4, 10)))
-    model = pipeline_model(config)
-    parameters = model.init(jax.random.key(0))
-    checkpoint = replace(
-        trained(), model=config, parameters=parameters, scaling=SYMMETRIC, statistics={}
-    )
+    mlp = MLPConfig((3, 4, 10))
+    first = FittedStage("convnet", network, SYMMETRIC, network.build().init(jax.random.key(0)), {})
+    statistics = Z_SCORE.fit(np.random.default_rng(2).random((30, 3), np.float32))
+    last = FittedStage("mlp", mlp, Z_SCORE, mlp.build().init(jax.random.key(1)), statistics)
+    checkpoint = evolve(trained(), stages=(first, last))
     images = images_of(5)
-    logits = quick_jit(model.apply)(parameters, images / np.float32(127.5) - 1)
-    expected = jax.nn.softmax(logits, axis=-1)
+    features = quick_jit(network.build().features)(first.variables, images / np.float32(127.5) - 1)
+    found = mlp.build().apply(last.variables, Z_SCORE.apply(statistics, features))
+    np.testing.assert_allclose(logits((first, last), images), found, rtol=1e-3, atol=1e-6)
     np.testing.assert_allclose(
-        Classifier(checkpoint).probabilities(images), expected, rtol=1e-3, atol=1e-6
+        Classifier(checkpoint).probabilities(images),
+        jax.nn.softmax(found, axis=-1),
+        rtol=1e-3,
+        atol=1e-6,
     )
 
 
-def test_many_batch_sizes_take_few_programs(monkeypatch: pytest.MonkeyPatch) -> None:
-    traced = []
-    network = scratch_mlp(CONFIG)
+def test_many_batch_sizes_take_few_programs() -> None:
+    traced: list[int] = []
+    network = CONFIG.build()
 
-    def apply(parameters, inputs):
+    def apply(variables, inputs):
         traced.append(inputs.shape[0])
-        return network.apply(parameters, inputs)
+        return network.apply(variables, inputs)
 
-    counting: Model = network._replace(apply=apply)
-    monkeypatch.setitem(KINDS, "mlp", Kind(MLPConfig, lambda config: counting))
-    classifier = Classifier(trained())
+    class Counting:
+        """An MLP's configuration whose network notes for how many images it is traced."""
+
+        model = network._replace(apply=apply)
+
+        def build(self) -> Model:
+            return self.model
+
+    classifier = Classifier(trained(Counting()))
     for count in (1, 2, 3, 5, 6, 7, 8, 100, 128, 1000, 1024, 1025, 2500, 4000, 1, 77):
         assert classifier.probabilities(images_of(count)).shape == (count, 10)
     assert sorted(traced) == sorted(set(traced))
     assert set(traced) <= {1 << exponent for exponent in range(11)}
     # New weights in the same network need no new program.
     traced.clear()
-    Classifier(trained()).probabilities(images_of(1000))
+    Classifier(trained(Counting())).probabilities(images_of(1000))
     assert traced == []
 
 

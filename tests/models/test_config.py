@@ -148,7 +148,7 @@ def test_integers_of_numpy_become_ints() -> None:
     config = ConvNetConfig(
         (Block(np.int64(4), np.uint8(3), np.int32(1), np.int64(1)),),  # pyright: ignore[reportArgumentType]
         hidden=np.array([8]),  # pyright: ignore[reportArgumentType]
-        classes=np.int64(7),  # pyright: ignore[reportArgumentType]
+        classes=7,
     )
     assert config == ConvNetConfig((Block(4, 3, 1, 1),), hidden=(8,), classes=7)
     block = config.blocks[0]

@@ -3,6 +3,7 @@
 import itertools
 from typing import NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -101,9 +102,8 @@ def test_value_and_both_gradients_are_those_of_lax(case: Case) -> None:
         found = value_and_gradients(convolution, case, *arrays)
         expected = value_and_gradients(by_lax, case, *arrays)
 
-    for name, a, b in zip(("y", "dx", "dkernel"), found, expected, strict=True):
-        assert (a.shape, a.dtype) == (b.shape, b.dtype), name
-        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12, err_msg=name)
+    chex.assert_trees_all_equal_shapes_and_dtypes(found, expected)
+    chex.assert_trees_all_close(found, expected, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -126,9 +126,8 @@ def test_float32_stays_float32_and_differs_by_rounding_alone(case: Case) -> None
         found = value_and_gradients(convolution, case, *arrays)
         expected = value_and_gradients(by_lax, case, *arrays)
 
-    for name, a, b in zip(("y", "dx", "dkernel"), found, expected, strict=True):
-        assert a.dtype == jnp.float32
-        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4, err_msg=name)
+    chex.assert_type(list(found), jnp.float32)
+    chex.assert_trees_all_close(found, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_the_formula_tap_by_tap() -> None:
@@ -191,8 +190,9 @@ def test_vmap() -> None:
     with jax.default_matmul_precision("highest"):
         together = jax.vmap(gradients)(xs, kernels)
         for seed in range(2):
-            for a, b in zip(together, gradients(xs[seed], kernels[seed]), strict=True):
-                np.testing.assert_allclose(a[seed], b, rtol=1e-4, atol=1e-4)
+            one = jax.tree.map(lambda leaf, seed=seed: leaf[seed], together)
+            alone = gradients(xs[seed], kernels[seed])
+            chex.assert_trees_all_close(one, alone, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("case", WINDOWED, ids=lambda case: "-".join(map(str, case)))
@@ -203,10 +203,8 @@ def test_windows_and_their_gradients_are_those_of_lax(case: Case) -> None:
         found = value_and_gradients(convolution_windows, case, *arrays)
         expected = value_and_gradients(windows_by_lax, case, *arrays)
 
-    assert jax.tree.structure(found) == jax.tree.structure(expected)
-    for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
-        assert (a.shape, a.dtype) == (b.shape, b.dtype)
-        np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-11)
+    chex.assert_trees_all_equal_shapes_and_dtypes(found, expected)
+    chex.assert_trees_all_close(found, expected, rtol=1e-11, atol=1e-11)
 
 
 PLATFORMS = pytest.mark.parametrize(

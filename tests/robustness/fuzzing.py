@@ -49,8 +49,8 @@ def seeds(reader: str) -> list[bytes]:
         modes = [picture.convert(mode) for mode in ("L", "P", "RGBA", "1", "LA")]
         modes.append(Image.fromarray(IMAGES[0] * np.uint16(257)))
         return [saved(lambda file, image=image: image.save(file, format="PNG")) for image in modes]
-    from fmnist_jax.checkpoint.arrays import METADATA
     from fmnist_jax.checkpoint.checkpoint import save_checkpoint
+    from fmnist_jax.checkpoint.format import METADATA
     from tests.checkpoints import checkpoint
 
     with tempfile.TemporaryDirectory() as folder:
@@ -102,8 +102,8 @@ def png_reader(path: Path) -> Callable[[bytes], None]:
 
 def checkpoint_reader(path: Path) -> Callable[[bytes], None]:
     """Restores a checkpoint with the input as its metadata."""
-    from fmnist_jax.checkpoint.arrays import METADATA
     from fmnist_jax.checkpoint.checkpoint import restore_checkpoint, save_checkpoint
+    from fmnist_jax.checkpoint.format import METADATA
     from tests.checkpoints import checkpoint, seal
 
     save_checkpoint(path, checkpoint())

@@ -1,5 +1,5 @@
-"""Trainings killed at drawn moments, until the same command has finished them; then held against one
-that was left alone.
+"""Trainings killed at random moments, until the same command has finished them; then compared with one that
+was left alone.
 
     python -m tests.robustness.kill --points 200
 
@@ -33,11 +33,11 @@ from tests.robustness.kill_process import Ended, Moment, fork
 
 
 class DifferentEndError(Exception):
-    """A run that didn't go on, or not to the same end."""
+    """A run that didn't resume, or not to the same end."""
 
 
 def chains(name: str, points: int, rng: np.random.Generator, scratch: Path) -> Iterator[Ended]:
-    """Kill processes of the job at `points` moments, and see to it that each run ends as one left alone."""
+    """Kill processes of the job at `points` moments, and check that each run ends as an undisturbed one."""
     expected: dict[str, Any] = {}
     alone, killed = Ended(0, "", 0, 0.0), 0
     # Number 0 compiles, 1 is timed; both are left alone.

@@ -6,17 +6,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from experiments.engine import runner as protocol
-from experiments.engine.measure import with_trainings
-from experiments.engine.runner import Experiment, Row
+from experiments.engine import runner, store
+from experiments.engine.spec import Experiment, Row
 from fmnist_jax.cli import app, job, train  # noqa: F401 - what a process of the command line imports
 from fmnist_jax.data import checksums
+from fmnist_jax.data.scaling import Z_SCORE
 from fmnist_jax.models import functional  # noqa: F401 - and a network's
-from fmnist_jax.models.architectures import FiveConv
-from fmnist_jax.runs.pipeline import PipelineRun
-from fmnist_jax.runs.run import MLPRun
+from fmnist_jax.models.five_conv import FiveConv
+from fmnist_jax.runs.config import Run, Stage
+from fmnist_jax.runs.presets.pipeline import pipeline
 from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.config import TrainingConfig
 from fmnist_jax.training.optimizers import adam, momentum
@@ -32,21 +30,18 @@ PIPELINE = (
 
 TRAINING = TrainingConfig(epochs=8, batch_size=10, optimizer=adam, patience=None)
 EXPERIMENT = Experiment(
-    name="killed",
-    title="Killed and gone on with",
+    module="experiments.killed",
+    title="Killed and resumed",
     rows=(
-        Row("mlp", MLPRun(model=MLPConfig((784, 12, 10), dropout=0.1), training=TRAINING)),
+        Row(
+            "mlp",
+            Run((Stage("mlp", MLPConfig((784, 12, 10), dropout=0.1), TRAINING, Z_SCORE),)),
+        ),
         Row(
             "pipeline",
-            with_trainings(
-                PipelineRun.of(
-                    FiveConv(filters=(2, 2, 3, 3, 4), kernels=(3, 1, 1, 1, 1), hidden=8)
-                ),
-                epochs=3,
-                batch_size=40,
-                optimizer=momentum,
-                seed=0,
-            ),
+            pipeline(
+                FiveConv(filters=(2, 2, 3, 3, 4), kernels=(3, 1, 1, 1, 1), hidden=8)
+            ).with_training(epochs=3, batch_size=40, optimizer=momentum, seed=0),
         ),
     ),
     columns=("seconds",),
@@ -60,17 +55,17 @@ def command(words: Sequence[str]) -> Callable[[Path], int]:
 
 def experiment(folder: Path) -> int:
     """`python -m experiments.killed`, on drawn pictures, its results in the folder."""
-    protocol.RESULTS = folder / "results"
+    store.RESULTS = folder / "results"
     checksums.CHECKSUM = "of drawn pictures"
-    load = protocol.load_dataset
+    load = runner.load_dataset
 
     def loaded(*words: Any) -> Any:
         dataset = load(*words)
         checksums.CHECKSUM = dataset.checksum
         return dataset
 
-    protocol.load_dataset = loaded
-    protocol.main(EXPERIMENT, ["--seeds", "1", "--source", "synthetic"])
+    runner.load_dataset = loaded
+    runner.main(EXPERIMENT, ["--seeds", "1", "--source", "synthetic"])
     return 0
 
 
@@ -82,8 +77,9 @@ JOBS: dict[str, Callable[[Path], int]] = {
 
 
 def outcome(folder: Path) -> dict[str, Any]:
-    """All that a finished run left and that must be the same: every bit but the clock's."""
+    """All that a finished run left and that must be equal: every bit except for clock times."""
     from fmnist_jax.checkpoint.checkpoint import restore_checkpoint
+    from tests.checkpoints import leaves
 
     left: dict[str, Any] = {}
     for file in sorted(folder.rglob("*")):
@@ -96,18 +92,15 @@ def outcome(folder: Path) -> dict[str, Any]:
         elif name.endswith(".json"):
             left[name] = without_clock(json.loads(file.read_text("utf-8")))
     if (folder / "run/checkpoint").exists():
-        import jax
-
         checkpoint = restore_checkpoint(folder / "run/checkpoint")
-        leaves = jax.tree.leaves((checkpoint.parameters, checkpoint.statistics))
-        bits = b"".join(np.asarray(leaf).tobytes() for leaf in leaves)
+        bits = b"".join(leaf.tobytes() for leaf in leaves(checkpoint))
         left["weights"] = hashlib.sha256(bits).hexdigest()
         left["metrics"] = without_clock(dict(checkpoint.metrics))
     return json.loads(json.dumps(left))
 
 
 def without_clock(values: Any) -> Any:
-    """JSON without what a clock says."""
+    """JSON without clock times."""
     if not isinstance(values, dict):
         return values
     return {

@@ -77,7 +77,8 @@ def kind(name: str) -> str:
     """A file's name without what differs from run to run."""
     name = re.sub(r"[0-9a-f]{16,}", "*", name)
     name = re.sub(r"/(arrays|d|ocdbt[^/]*)/.*", "/...", name)
-    return re.sub(r"^\W*(run|results)/", "", re.sub(r"_[12]\.npz", ".npz", name))
+    name = re.sub(r"/\d+(?=[/.]|$)", "/N", name)
+    return re.sub(r"^\W*(run|results)/", "", name)
 
 
 class Ended(NamedTuple):

@@ -1,13 +1,13 @@
-"""Whether memory stays flat over long work, measured (Linux):
+"""Measures whether memory stays constant over long work (Linux):
 
     python -m tests.robustness.long_runs epochs --count 200
     python -m tests.robustness.long_runs rows --count 500 --configurations 10
 
-`epochs` trains one MLP on synthetic pictures, a snapshot after each epoch; `rows` runs so many rows
-of an experiment, small ones, as the studies do: each configuration with several seeds, in one
-process. Prints the resident memory by tenths of the way, and how much it grew after the first
-tenth, in which programs are compiled; of `rows`, after each configuration had its turn. Exits with
-1 where it grew by more than 5 %.
+`epochs` trains one MLP on synthetic pictures, a training checkpoint after each epoch; `rows` runs that
+many small rows of an experiment, as the studies do: each configuration with several seeds, in one
+process. Prints the resident memory at each tenth of the way, and how much it grew after the first
+tenth, in which programs are compiled; for `rows`, after each configuration was run once. Exits with
+1 if it grew by more than 5 %.
 """
 
 import argparse
@@ -15,15 +15,16 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
-from experiments.engine.runner import Experiment, Options, Row, run
+from experiments.engine.runner import Options, run
+from experiments.engine.spec import Experiment, Row
 from fmnist_jax.data.loading import DataConfig, load_dataset
-from fmnist_jax.runs import run as runs
-from fmnist_jax.runs.run import MLPRun
+from fmnist_jax.data.scaling import Z_SCORE
+from fmnist_jax.runs.config import Run, Stage
+from fmnist_jax.runs.train import Hooks, train
 from fmnist_jax.scratch.mlp import MLPConfig
-from fmnist_jax.training.checkpointing import Snapshots
+from fmnist_jax.training.checkpointing import TrainingCheckpoints
 from fmnist_jax.training.config import TrainingConfig
 from tests.robustness.memory import resident
 
@@ -36,20 +37,24 @@ SYNTHETIC = DataConfig(source="synthetic")
 def epochs(count: int, note: Callable[[], None]) -> None:
     """One training of so many epochs."""
     training = TrainingConfig(epochs=count, batch_size=64, patience=None)
-    configured = MLPRun(MLPConfig((784, 32, 10), dropout=0.2), training, data=SYNTHETIC)
-    dataset = load_dataset(SYNTHETIC, print)
-    snapshots = Snapshots(Path("state"), "long run", print)
-    runs.train(configured, dataset, lambda state, record: note(), snapshots)
+    model = MLPConfig((784, 32, 10), dropout=0.2)
+    configured = Run((Stage("mlp", model, training, Z_SCORE),), SYNTHETIC)
+    checkpoints = TrainingCheckpoints(Path("state"), "long run", print)
+    hooks = Hooks(on_epoch=lambda stage, record: note(), checkpoints={"mlp": checkpoints})
+    train(configured, load_dataset(SYNTHETIC, print), hooks)
 
 
 def rows(count: int, configurations: int, note: Callable[[], None]) -> None:
-    """So many rows of an experiment, this many of them unlike one another."""
-    first = MLPRun(MLPConfig((784, 8, 10)), TrainingConfig(batch_size=200), data=SYNTHETIC)
+    """That many rows of an experiment, of so many different configurations."""
+    training = TrainingConfig(batch_size=200)
     table = tuple(
-        Row(f"{units} units", replace(first, model=MLPConfig((784, units, 10))))
+        Row(
+            f"{units} units",
+            Run((Stage("mlp", MLPConfig((784, units, 10)), training, Z_SCORE),), SYNTHETIC),
+        )
         for units in range(8, 8 + configurations)
     )
-    experiment = Experiment("long_run", "Long run", table, ("test_accuracy",))
+    experiment = Experiment("experiments.long_run", "Long run", table, ("test_accuracy",))
     options = Options(seeds=-(-count // configurations), quick=True, data=SYNTHETIC)
 
     def log(line: str) -> None:
@@ -60,7 +65,7 @@ def rows(count: int, configurations: int, note: Callable[[], None]) -> None:
 
 
 def main() -> int:
-    """Run as the command line says and tell what memory it took."""
+    """Run as the command line says and print the memory used."""
     parser = argparse.ArgumentParser(description="Whether memory stays flat over long work.")
     parser.add_argument("work", choices=("epochs", "rows"))
     parser.add_argument("--count", type=int, default=200)

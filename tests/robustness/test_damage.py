@@ -1,9 +1,10 @@
-"""Damage to a checkpoint, drawn: found before use, the file named, the newest good one offered."""
+"""Random damage to a checkpoint: found before use, the file named, the newest valid one offered."""
 
 import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,12 +14,14 @@ from fmnist_jax.cli.app import main
 from fmnist_jax.storage.manifest import MANIFEST
 from tests.checkpoints import (
     IMAGES,
+    WEIGHTS,
     checkpoint,
     files,
     leaves,
     metadata,
     refusal,
     seal,
+    stages_json,
     write_metadata,
 )
 
@@ -130,7 +133,7 @@ def test_damage_to_every_file_is_found_and_the_good_one_named(
         # A damaged manifest may as well say wrong things of another file.
         assert message.startswith(f"{bad}/"), message
         assert str(bad / name) in message or MANIFEST in name.parts or damage is swap, message
-        assert message.endswith(f"; the newest good checkpoint near by is {good}")
+        assert message.endswith(f"; the newest valid checkpoint nearby is {good}")
         shutil.rmtree(bad)
         shutil.copytree(original, bad)
     for found, saved in zip(leaves(restore_checkpoint(bad)), leaves(checkpoint()), strict=True):
@@ -144,10 +147,10 @@ def test_the_newest_good_one_is_offered(original: Path, bad: Path, good: Path) -
     old = Path(shutil.copytree(original, bad.parent.parent / "old" / "checkpoint"))
     write_metadata(old, {**metadata(old), "format_version": 1})
     (bad / "arrays" / "_METADATA").unlink()
-    assert refusal(bad).endswith(f"near by is {good}")
+    assert refusal(bad).endswith(f"nearby is {good}")
     newer = Path(shutil.copytree(original, bad.with_name(".checkpoint.previous")))
     os.utime(newer / MANIFEST)
-    assert refusal(bad).endswith(f"near by is {newer}")
+    assert refusal(bad).endswith(f"nearby is {newer}")
     shutil.rmtree(newer)
     shutil.rmtree(good)
     assert refusal(bad).endswith("report1-mlp")  # which ships
@@ -157,30 +160,30 @@ def test_another_version_or_configuration_gets_the_good_one_named(bad: Path, goo
     values = metadata(bad)
     for change in (
         {"format_version": 1},
-        {"model": {"kind": "mlp", "configuration": {"layer_sizes": [784, 5, 10]}}},
-        {"scaling": "unit"},
+        {"stages": stages_json(bad, {"model": {"type": "mlp", "layer_sizes": [784, 5, 10]}})},
+        {"stages": stages_json(bad, {"scaling": "unit"})},
     ):
         write_metadata(bad, {**values, **change})
         message = refusal(bad)
         assert message.startswith(f"{bad}/metadata/metadata: ")
-        assert message.endswith(f"near by is {good}")
+        assert message.endswith(f"nearby is {good}")
 
 
 def test_a_checkpoint_that_is_replaced_while_it_is_read_is_one_or_the_other(
     original: Path, bad: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The writer renames directories under a reader that has read half of the old one."""
-    from fmnist_jax.checkpoint import checkpoint as module
+    import orbax.checkpoint as ocp
 
-    read, calls = module.read_verified, []
+    restore, calls = ocp.PyTreeCheckpointHandler.restore, []
 
-    def replace_first(*arguments: object) -> bytes:
-        calls.append(arguments)
+    def replace_first(*words: Any, **named: Any) -> Any:
+        calls.append(words)
         if len(calls) <= 2:
             save_checkpoint(bad, checkpoint(seed=len(calls)))
-        return read(*arguments)  # pyright: ignore[reportArgumentType]
+        return restore(*words, **named)
 
-    monkeypatch.setattr(module, "read_verified", replace_first)
+    monkeypatch.setattr(ocp.PyTreeCheckpointHandler, "restore", replace_first)
     found = restore_checkpoint(bad)
     assert len(calls) == 3
     assert found.run["seed"] == 2
@@ -189,7 +192,7 @@ def test_a_checkpoint_that_is_replaced_while_it_is_read_is_one_or_the_other(
 
 
 @pytest.mark.parametrize("command", ["predict", "evaluate"])
-@pytest.mark.parametrize("name", [MANIFEST, "metadata/metadata", "arrays/parameters.0.W/0.0"])
+@pytest.mark.parametrize("name", [MANIFEST, "metadata/metadata", f"{WEIGHTS}/0.0"])
 def test_the_command_line_says_it_in_one_line(
     bad: Path, good: Path, tmp_path: Path, capsys: pytest.CaptureFixture, command: str, name: str
 ) -> None:
@@ -202,7 +205,7 @@ def test_the_command_line_says_it_in_one_line(
         out, err = capsys.readouterr()
         assert out == ""
         assert err.startswith(f"fmnist-jax: {bad}/")
-        assert err.endswith(f"near by is {good}\n")
+        assert err.endswith(f"nearby is {good}\n")
         assert err.count("\n") == 1
         (bad / name).write_bytes(whole)
     seal(bad)

@@ -1,11 +1,10 @@
-"""Saved on 1, 2, 4 or 8 devices, restored on any of these: the same predictions, training goes on."""
+"""Saved on 1, 2, 4 or 8 devices, restored on any of these: the same predictions, training resumes."""
 
 import itertools
 import os
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,17 +13,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from attrs import evolve
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from fmnist_jax.checkpoint.checkpoint import restore_checkpoint, save_checkpoint
+from fmnist_jax.config.model import Variables
 from fmnist_jax.inference.classifier import Classifier
-from fmnist_jax.models.base import scratch_mlp
+from fmnist_jax.models.stages import FittedStage
 from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.config import TrainingConfig
-from fmnist_jax.training.loop import fit, start
+from fmnist_jax.training.loop import fit, make_task, start
 from fmnist_jax.training.optimizers import momentum
-from fmnist_jax.training.step import DeviceSplit
-from tests.checkpoints import checkpoint
+from fmnist_jax.training.step import DeviceSplit, TrainingData
+from tests.checkpoints import checkpoint, leaves, with_stages
 
 ROOT = Path(__file__).parents[2]
 COUNTS = (1, 2, 4, 8)
@@ -46,35 +47,38 @@ def sharded(leaf: Any, count: int) -> Any:
 
 
 def save(folder: Path) -> None:
-    """In a process with eight devices: parameters spread over one, two, four and eight of these."""
-    saved = checkpoint(config=MLP)
+    """In a process with eight devices: variables spread over one, two, four and eight of these."""
+    saved = checkpoint(MLP)
+    (stage,) = saved.stages
     for count in COUNTS:
-        parameters = jax.tree.map(partial(sharded, count=count), saved.parameters)
-        assert {len(leaf.sharding.device_set) for leaf in jax.tree.leaves(parameters)} == {count}
-        save_checkpoint(folder / str(count), replace(saved, parameters=parameters))
+        variables = jax.tree.map(partial(sharded, count=count), stage.variables)
+        assert {len(leaf.sharding.device_set) for leaf in jax.tree.leaves(variables)} == {count}
+        spread = with_stages(saved, evolve(stage, variables=variables))
+        save_checkpoint(folder / str(count), spread)
 
 
 def restore(folder: Path) -> None:
-    """In a process with so many devices: predictions, and training gone on with, of all saved."""
+    """In a process with so many devices: predictions, and resumed training, of all saved."""
     count = len(jax.devices())
     for saved in COUNTS:
         restored = restore_checkpoint(folder / str(saved))
         arrays: dict[str, Any] = {"probabilities": Classifier(restored).probabilities(IMAGES)}
-        trained = jax.tree.leaves(go_on(restored.parameters, restored.statistics, count))
+        trained = jax.tree.leaves(train_on(restored.stages[0], count))
         arrays |= {str(index): np.asarray(leaf) for index, leaf in enumerate(trained)}
         np.savez(folder / f"{saved}-{count}.npz", **arrays)
 
 
-def go_on(parameters: Any, statistics: Any, count: int) -> Any:
-    """The parameters after two epochs from those given, all arrays spread over so many devices."""
+def train_on(stage: FittedStage, count: int) -> Variables:
+    """The variables two epochs after those of the stage, all arrays spread over so many devices."""
     place = partial(sharded, count=count)
-    model = scratch_mlp(MLP)
+    task = make_task(MLP.build(), stage.scaling, TRAINING, len(IMAGES))
     split = jax.tree.map(place, DeviceSplit(*map(jnp.asarray, (IMAGES, LABELS))))
-    state = start(model, TRAINING, 4)
-    state = state._replace(train=state.train._replace(parameters=jax.tree.map(place, parameters)))
-    statistics = jax.tree.map(place, statistics)
-    *_, (last, _) = fit(model, TRAINING, split, split, checkpoint().scaling, statistics, state)
-    return last.train.parameters
+    state = start(task, TRAINING)
+    variables = jax.tree.map(place, stage.variables)
+    state = state._replace(train=state.train._replace(variables=variables))
+    data = TrainingData(split, split, jax.tree.map(place, stage.statistics))
+    *_, (last, _) = fit(task, TRAINING, data, state)
+    return last.train.variables
 
 
 def on_devices(counts: tuple[int, ...], function: Callable[[Path], None], folder: Path) -> None:
@@ -106,7 +110,7 @@ def on_devices(counts: tuple[int, ...], function: Callable[[Path], None], folder
 
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[int, int], Any]:
-    """By devices that saved and devices that restored: predictions and trained parameters."""
+    """By devices that saved and devices that restored: predictions and trained variables."""
     folder = tmp_path_factory.mktemp("devices")
     on_devices(COUNTS[-1:], save, folder)
     on_devices(COUNTS, restore, folder)
@@ -123,9 +127,9 @@ def test_predictions_are_equal_to_rounding(outcomes: dict[tuple[int, int], Any])
         )
 
 
-def test_training_goes_on_equal_to_rounding(outcomes: dict[tuple[int, int], Any]) -> None:
+def test_training_resumes_equal_to_rounding(outcomes: dict[tuple[int, int], Any]) -> None:
     expected = outcomes[1, 1]
-    first = np.asarray(checkpoint(config=MLP).parameters[0].W)
+    first = leaves(checkpoint(MLP))[0]
     assert np.abs(expected["0"] - first).max() > 1e-3  # it did train
     for pair, found in outcomes.items():
         for name in "0123":

@@ -14,8 +14,8 @@ import pytest
 from fmnist_jax.cli import job
 from fmnist_jax.cli.app import main
 from fmnist_jax.runs import directory as run_directory
-from fmnist_jax.runs import history as run_history
-from fmnist_jax.training.checkpointing import SHARE, Snapshots
+from fmnist_jax.runs import pictures
+from fmnist_jax.training.checkpointing import MAX_SAVE_TIME_FRACTION, TrainingCheckpoints
 from tests.blank_pictures import draw_blank
 
 WORDS = "train mlp --source synthetic --layer-sizes 784 16 10 --epochs 4 --batch-size 64".split()
@@ -35,9 +35,9 @@ def files_up_to(size: int) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def every_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "fmnist_jax.training.checkpointing.SHARE", float("inf")
+        "fmnist_jax.training.checkpointing.MAX_SAVE_TIME_FRACTION", float("inf")
     )  # every epoch is saved
-    assert SHARE < 1
+    assert MAX_SAVE_TIME_FRACTION < 1
 
 
 pytestmark = pytest.mark.usefixtures("few_pictures", "blank_pictures")
@@ -45,7 +45,7 @@ pytestmark = pytest.mark.usefixtures("few_pictures", "blank_pictures")
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory, few_pictures: None) -> dict[str, Any]:
-    """What a run leaves that nothing disturbed."""
+    """What an undisturbed run leaves."""
     directory = tmp_path_factory.mktemp("alone") / "run"
     with pytest.MonkeyPatch.context() as patched:
         draw_blank(patched.setattr)
@@ -55,11 +55,11 @@ def alone(tmp_path_factory: pytest.TempPathFactory, few_pictures: None) -> dict[
 
 def left(directory: Path) -> dict[str, Any]:
     result = json.loads((directory / "result.json").read_text())
-    del result["seconds"]
+    del result["stages"]["mlp"]["seconds"]
     return {
         "names": sorted(path.name for path in directory.iterdir()),
         "pictures": sorted(path.name for path in (directory / "pictures").iterdir()),
-        "metrics": (directory / "metrics.jsonl").read_bytes(),
+        "metrics": (directory / "metrics_mlp.jsonl").read_bytes(),
         "result": result,
     }
 
@@ -67,11 +67,11 @@ def left(directory: Path) -> dict[str, Any]:
 def at_call(
     monkeypatch: pytest.MonkeyPatch, where: Any, name: str, call: int, around: Callable[[], Any]
 ) -> None:
-    """The `call`-th call of a function is made within `around`."""
+    """From the `call`-th on, calls of a function are made inside `around`."""
     function, calls = getattr(where, name), iter(range(1, 1000))
 
     def wrapped(*words: Any, **named: Any) -> Any:
-        if next(calls) != call:
+        if next(calls) < call:
             return function(*words, **named)
         with around():
             return function(*words, **named)
@@ -80,10 +80,10 @@ def at_call(
 
 
 REFUSED = {
-    "snapshot": (Snapshots, "save", 3, 50_000, "unfinished/state_1.npz"),
-    "line": (run_history, "_append", 3, 450, "metrics.jsonl"),
+    "training checkpoint": (TrainingCheckpoints, "save", 3, 50_000, "unfinished/mlp"),
+    "line": (os, "write", 3, 450, "metrics_mlp.jsonl"),
     "checkpoint": (run_directory, "save_checkpoint", 1, 3_000, "checkpoint"),
-    "picture": (run_directory, "write_pictures", 1, 50, "pictures/"),
+    "picture": (pictures, "write_pictures", 1, 50, "pictures/"),
     "result": (run_directory, "finish", 1, 1_000, "run"),
 }
 """Function, call, bytes that a file may have, and what the error names."""
@@ -97,7 +97,7 @@ def one_line(capsys: pytest.CaptureFixture, directory: Path) -> str:
 
 
 @pytest.mark.parametrize("what", REFUSED)
-def test_what_a_full_disk_refuses_is_told_and_nothing_done_is_lost(
+def test_what_a_full_disk_refuses_is_reported_and_nothing_done_is_lost(
     what: str,
     alone: dict[str, Any],
     tmp_path: Path,
@@ -105,22 +105,24 @@ def test_what_a_full_disk_refuses_is_told_and_nothing_done_is_lost(
     capsys: pytest.CaptureFixture,
 ):
     directory = tmp_path / "run"
-    where, name, call, size, told = REFUSED[what]
+    where, name, call, size, named = REFUSED[what]
     with monkeypatch.context() as patched:
         at_call(patched, where, name, call, lambda: files_up_to(size))
         assert main([*WORDS, "--run-dir", str(directory)]) == 2
-    assert told in one_line(capsys, directory)
+    assert named in one_line(capsys, directory)
     assert not (directory / "result.json").exists()
     if what == "line":
-        assert (directory / "metrics.jsonl").stat().st_size == 450  # half a line: the disk was full
+        assert (
+            directory / "metrics_mlp.jsonl"
+        ).stat().st_size == 450  # half a line: the disk was full
     assert main([*WORDS, "--run-dir", str(directory)]) == 0
     out = str(capsys.readouterr().out)
-    assert "Goes on after epoch" in out
-    assert out.count("Epoch ") == (2 if what in ("snapshot", "line") else 0)
+    assert "Resumes after epoch" in out
+    assert out.count("Epoch ") == (2 if what in ("training checkpoint", "line") else 0)
     assert left(directory) == alone
 
 
-def test_a_directory_that_vanishes_is_told_and_stays_away(
+def test_a_directory_that_vanishes_is_reported_and_not_created_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ):
     directory = tmp_path / "run"
@@ -137,7 +139,7 @@ def test_a_directory_that_vanishes_is_told_and_stays_away(
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere: give the tests a user")
-def test_a_directory_that_becomes_read_only_is_told(
+def test_a_directory_that_becomes_read_only_is_reported(
     alone: dict[str, Any],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -147,20 +149,20 @@ def test_a_directory_that_becomes_read_only_is_told(
 
     @contextmanager
     def read_only() -> Iterator[None]:
-        (directory / "unfinished").chmod(0o555)
+        (directory / "unfinished" / "mlp").chmod(0o555)
         yield
 
     with monkeypatch.context() as patched:
         at_call(patched, job, "log_line", 2, read_only)
         assert main([*WORDS, "--run-dir", str(directory)]) == 2
     assert "Permission denied" in one_line(capsys, directory)
-    (directory / "unfinished").chmod(0o755)
+    (directory / "unfinished" / "mlp").chmod(0o755)
     assert main([*WORDS, "--run-dir", str(directory)]) == 0
     assert left(directory) == alone
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere: give the tests a user")
-def test_a_read_only_place_for_a_run_is_told_before_anything_is_trained(
+def test_a_read_only_place_for_a_run_is_reported_before_anything_is_trained(
     tmp_path: Path, capsys: pytest.CaptureFixture
 ):
     tmp_path.chmod(0o555)

@@ -14,24 +14,27 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from fmnist_jax.checkpoint import arrays as checkpoint_arrays
-from fmnist_jax.checkpoint.arrays import METADATA
+from fmnist_jax.checkpoint import format as checkpoint_format
 from fmnist_jax.checkpoint.checkpoint import restore_checkpoint, save_checkpoint
+from fmnist_jax.checkpoint.format import METADATA
 from fmnist_jax.errors import UserError
 from fmnist_jax.storage.manifest import MANIFEST
 from tests.checkpoints import (
     HEADER,
+    TREE,
+    WEIGHTS,
     change_header,
     checkpoint,
     files,
     metadata,
     refusal,
     seal,
+    stages_json,
     write_metadata,
 )
 from tests.robustness.memory import STATUS, peak
 
-CHUNK = "arrays/parameters.0.W/0.0"
+CHUNK = f"{WEIGHTS}/0.0"
 NOTHING_ELSE = (".zarray", "0", "0.0", "0.0.0")
 
 
@@ -88,7 +91,7 @@ def no_chunk(path: Path) -> None:
 
 
 def one_array_more(path: Path) -> None:
-    shutil.copytree(path / "arrays/parameters.0.W", path / "arrays/x\x1b[2J\n")
+    shutil.copytree(path / WEIGHTS, path / "arrays/x\x1b[2J\n")
 
 
 def a_long_header(path: Path) -> None:
@@ -115,12 +118,51 @@ def says(**change: Any) -> Callable[[Path], None]:
     return lambda path: write_metadata(path, {**metadata(path), **change})
 
 
-def model(kind: str = "mlp", **configuration: Any) -> Callable[[Path], None]:
-    return says(model={"kind": kind, "configuration": configuration})
+def stage(**change: Any) -> Callable[[Path], None]:
+    return lambda path: write_metadata(
+        path, {**metadata(path), "stages": stages_json(path, change)}
+    )
+
+
+def model(type: str = "mlp", **configuration: Any) -> Callable[[Path], None]:
+    return stage(model={"type": type, **configuration})
+
+
+def stages(*models: dict[str, Any]) -> Callable[[Path], None]:
+    return says(
+        stages=[
+            {"name": f"s{number}", "model": model, "scaling": "z-score", "features_of": "ab"}
+            for number, model in enumerate(models)
+        ]
+    )
+
+
+def tree(**change: Any) -> Callable[[Path], None]:
+    """Change the list of arrays that Orbax reads."""
+
+    def alter(path: Path) -> None:
+        values = json.loads((path / TREE).read_text())
+        (path / TREE).write_text(json.dumps({**values, **change}))
+
+    return alter
 
 
 def text(content: str) -> Callable[[Path], None]:
     return lambda path: write_metadata(path, content)
+
+
+def a_list_of_a_megabyte(path: Path) -> None:
+    (path / TREE).write_text((path / TREE).read_text() + " " * (2 << 20))
+
+
+def a_deep_list(path: Path) -> None:
+    (path / TREE).write_text("[" * 400_000)
+
+
+def a_database(path: Path) -> None:
+    """Which Orbax would read in place of the arrays that were checked."""
+    tree(use_ocdbt=True)(path)
+    (path / "arrays/manifest.ocdbt").write_bytes(b"x" * 1000)
 
 
 BLOCK = {"filters": 1 << 14, "kernel": 28, "pooling": "none"}
@@ -146,31 +188,53 @@ HOSTILE: dict[str, Callable[[Path], None]] = {
             a_header_that_is_no_object,
             not_a_number,
             infinite,
+            a_list_of_a_megabyte,
+            a_deep_list,
+            a_database,
         )
     },
     "a model of terabytes": model(layer_sizes=[784, 1 << 20, 1 << 20, 10]),
-    "a network of terabytes": model("cnn", blocks=[BLOCK] * 3),
+    "a network of terabytes": model("convnet", blocks=[BLOCK] * 3),
     "a hundred thousand layers": model(layer_sizes=[784] + [1] * 100_000 + [10]),
-    "a thousand blocks": model("cnn", blocks=[{"filters": 1, "pooling": "none"}] * 1000),
+    "a thousand blocks": model("convnet", blocks=[{"filters": 1, "pooling": "none"}] * 1000),
     "a huge size": model(layer_sizes=[784, 10**4000, 10]),
-    "a dropout that is no number": text('{"format_version": 2, "model": {"dropout": NaN}}'),
-    "an infinite size": text('{"format_version": 2, "model": {"layer_sizes": [1e999]}}'),
-    "deep metadata": text('{"format_version": 2, "run": ' + "[" * 200_000),
-    "deep and closed": text('{"format_version": 2, "run": ' + '{"a":' * 9000 + "1" + "}" * 9001),
+    "a dropout that is no number": text(
+        '{"format_version": 3, "stages": [{"model": {"dropout": NaN}}]}'
+    ),
+    "an infinite size": text(
+        '{"format_version": 3, "stages": [{"model": {"layer_sizes": [1e999]}}]}'
+    ),
+    "deep metadata": text('{"format_version": 3, "run": ' + "[" * 200_000),
+    "deep and closed": text('{"format_version": 3, "run": ' + '{"a":' * 9000 + "1" + "}" * 9001),
     "a class name that moves the cursor": says(class_names=["\x1b[2J"] + ["a"] * 9),
     "a class name of a megabyte": says(class_names=["a" * 1_000_000] + ["a"] * 9),
     "a hundred thousand class names": says(class_names=["a"] * 100_000),
-    "a kind by its module": model("os.system"),
+    "a type by its module": model("os.system"),
+    "ten thousand stages": stages(*[{"type": "mlp", "layer_sizes": [784, 10]}] * 10_000),
+    "features of gigabytes": stages(
+        {
+            "type": "convnet",
+            "blocks": [{"filters": 1 << 14, "kernel": 1, "pooling": "none"}],
+            "hidden": [1],
+        },
+        {"type": "mlp", "layer_sizes": [1, 10]},
+    ),
+    "a stage out of the folder": stage(name="../../outside"),
+    "a stage in a folder of its own": stage(name="mlp/x"),
+    "a stage whose name moves the cursor": stage(name="\x1b[2J"),
+    "a database by its list": tree(use_ocdbt=True),
+    "another Zarr by its list": tree(use_zarr3=True),
+    "a list of nothing": tree(tree_metadata={}),
     "an activation by its module": model(layer_sizes=[784, 4, 10], activations=["os.system"]),
     "an initializer that is code": model(initializer="__import__('os').getcwd()"),
-    "a scaling out of the folder": says(scaling="../../etc/passwd"),
+    "a scaling out of the folder": stage(scaling="../../etc/passwd"),
     "an unknown field": says(__class__="os.system"),
 }
 """What is done to a good checkpoint, before its manifest is made to fit."""
 
 
 def restore_each(folders: list[str]) -> None:
-    """In a process of its own: MiB of memory that refusing each one took, as JSON."""
+    """In a separate process: MiB of memory that refusing each one took, as JSON."""
     with pytest.raises(UserError):  # imports and first allocations aren't the checkpoints'
         restore_checkpoint(folders[0])
     costs = {}
@@ -191,12 +255,12 @@ def test_hostile_checkpoints_are_refused_in_bounded_memory(original: Path, tmp_p
             seal(folder)
         folders.append(folder)
     sparse = tmp_path / "a_sparse_chunk"
-    sums = json.loads((sparse / MANIFEST).read_text())["sha256"]
+    checksums = json.loads((sparse / MANIFEST).read_text())["sha256"]
     zeros = subprocess.run(
         ["sha256sum", sparse / CHUNK], capture_output=True, text=True, check=True
     )
-    sums[CHUNK] = zeros.stdout.split()[0]
-    (sparse / MANIFEST).write_text(json.dumps({"sha256": sums}))
+    checksums[CHUNK] = zeros.stdout.split()[0]
+    (sparse / MANIFEST).write_text(json.dumps({"sha256": checksums}))
     command = [sys.executable, "-c", PROGRAM, *folders]
     done = subprocess.run(
         command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=900
@@ -217,18 +281,18 @@ PROGRAM = (
 @pytest.mark.parametrize("name", ["../outside", "/etc/passwd", "arrays/../../outside", "a\0b", ""])
 def test_a_manifest_cannot_name_files_outside(copied: Path, name: str) -> None:
     (copied.parent / "outside").write_text("secret")
-    sums = json.loads((copied / MANIFEST).read_text())["sha256"]
+    checksums = json.loads((copied / MANIFEST).read_text())["sha256"]
     for change in ({name: "0" * 64}, {name: ["0" * 64]}, {name: None}):
-        (copied / MANIFEST).write_text(json.dumps({"sha256": {**sums, **change}}))
-        assert "missing, though the manifest has it" in refusal(copied)
+        (copied / MANIFEST).write_text(json.dumps({"sha256": {**checksums, **change}}))
+        assert "missing, though the manifest lists it" in refusal(copied)
     # In the place of a file that is needed.
     (copied / METADATA).unlink()
-    renamed = {name if file == METADATA else file: digest for file, digest in sums.items()}
+    renamed = {name if file == METADATA else file: digest for file, digest in checksums.items()}
     (copied / MANIFEST).write_text(json.dumps({"sha256": renamed}))
-    assert "missing, though the manifest has it" in refusal(copied)
+    assert "missing, though the manifest lists it" in refusal(copied)
 
 
-@pytest.mark.parametrize("name", [METADATA, CHUNK, "arrays", "arrays/parameters.0.W", MANIFEST])
+@pytest.mark.parametrize("name", [METADATA, CHUNK, "arrays", WEIGHTS, TREE, MANIFEST])
 def test_a_link_is_refused(copied: Path, name: str) -> None:
     outside = copied.parent / "outside"
     (copied / name).rename(outside)
@@ -249,16 +313,16 @@ def test_more_files_than_a_checkpoint_has_are_refused(copied: Path) -> None:
 
 
 def test_a_model_too_large_is_not_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoint_arrays, "MAX_BYTES", 19_000)
+    monkeypatch.setattr(checkpoint_format, "MAX_BYTES", 19_000)
     with pytest.raises(
-        UserError, match=r"the model's arrays take 19\d\d\d bytes, more than the 19000"
+        UserError, match=r"the model's arrays take 19\d\d\d bytes, more than the maximum of 19000"
     ):
         save_checkpoint(tmp_path / "checkpoint", checkpoint())
     assert not (tmp_path / "checkpoint").exists()
 
 
-def test_a_good_one_has_no_other_files_than_are_told(original: Path) -> None:
+def test_a_valid_one_has_no_other_files(original: Path) -> None:
     """Nothing that a reader would have to unpack, and nothing that is code."""
     names = {file.relative_to(original).as_posix() for file in files(original)}
     others = {name for name in names if name.rpartition("/")[2] not in NOTHING_ELSE}
-    assert others == {MANIFEST, METADATA, "_CHECKPOINT_METADATA", "arrays/_METADATA"}
+    assert others == {MANIFEST, METADATA, "_CHECKPOINT_METADATA", TREE}

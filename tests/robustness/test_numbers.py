@@ -1,20 +1,20 @@
-"""Float32 at its edges: extreme logits, NaN, one-class batches, what is left over, dead pixels."""
+"""Float32 at its edges: extreme logits, NaN, one-class batches, incomplete batches, dead pixels."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from fmnist_jax.config.model import Variables
 from fmnist_jax.data.dataset import Split
 from fmnist_jax.data.scaling import SCALINGS, UNIT, Z_SCORE, Scaling
-from fmnist_jax.models.base import scratch_mlp
 from fmnist_jax.ops.pooling import POOLINGS, Pooling
 from fmnist_jax.scratch import losses as losses_module
 from fmnist_jax.scratch.activations import ACTIVATIONS, Activation
 from fmnist_jax.scratch.losses import LOSSES, SOFTMAX_CROSS_ENTROPY, Loss
 from fmnist_jax.scratch.mlp import MLPConfig
-from fmnist_jax.training.config import TrainingConfig, optimizer_of
-from fmnist_jax.training.loop import start
+from fmnist_jax.training.config import TrainingConfig
+from fmnist_jax.training.loop import make_task, start
 from fmnist_jax.training.optimizers import sgd
 from fmnist_jax.training.step import DeviceSplit, evaluate, train_epoch
 
@@ -108,7 +108,7 @@ def test_no_pooling_hides_nan(pooling: Pooling) -> None:
     assert not np.isnan(pooled[..., 0]).any()
 
 
-MODEL = scratch_mlp(MLPConfig((784, 6, 10)))
+MODEL = MLPConfig((784, 6, 10)).build()
 
 
 def split(count: int, classes: int = 10) -> Split:
@@ -116,9 +116,9 @@ def split(count: int, classes: int = 10) -> Split:
     return Split(images, (np.arange(count) % classes).astype(np.int32))
 
 
-def losses_of(parameters: object, data: Split, scaling: Scaling, statistics: dict) -> np.ndarray:
+def losses_of(variables: Variables, data: Split, scaling: Scaling, statistics: dict) -> np.ndarray:
     """Of every image, in float64 from the logits on."""
-    logits = MODEL.apply(parameters, scaling.apply(statistics, data.images))
+    logits = MODEL.apply(variables, scaling.apply(statistics, data.images))
     return loss_reference(np.asarray(logits, np.float64), data.labels, twice=False)
 
 
@@ -126,12 +126,11 @@ def losses_of(parameters: object, data: Split, scaling: Scaling, statistics: dic
 def test_a_split_of_any_size_is_measured_whole(count: int) -> None:
     """Batches of inference hold 100."""
     data = split(count)
-    parameters = MODEL.init(jax.random.key(0))
-    loss, correct = evaluate(
-        parameters, DeviceSplit(*map(jnp.asarray, data)), {}, model=MODEL, scaling=UNIT
-    )
-    np.testing.assert_allclose(loss, losses_of(parameters, data, UNIT, {}).mean(), rtol=1e-5)
-    logits = MODEL.apply(parameters, UNIT.apply({}, data.images))
+    variables = MODEL.init(jax.random.key(0))
+    task = make_task(MODEL, UNIT, TrainingConfig(), 1)
+    loss, correct = evaluate(variables, DeviceSplit(*map(jnp.asarray, data)), {}, task)
+    np.testing.assert_allclose(loss, losses_of(variables, data, UNIT, {}).mean(), rtol=1e-5)
+    logits = MODEL.apply(variables, UNIT.apply({}, data.images))
     assert int(correct) == int((np.asarray(logits).argmax(axis=1) == data.labels).sum())
 
 
@@ -141,18 +140,11 @@ def test_every_image_counts_once_whatever_is_left_over(count: int, classes: int)
     data = split(count, classes)
     config = TrainingConfig(epochs=1, batch_size=8, optimizer=sgd, learning_rate=1e-30)
     steps = -(-count // 8)
-    state = start(MODEL, config, steps).train
-    expected = losses_of(state.parameters, data, UNIT, {})
-    _, metrics = train_epoch(
-        state,
-        jax.random.key(1),
-        DeviceSplit(*map(jnp.asarray, data)),
-        {},
-        model=MODEL,
-        scaling=UNIT,
-        optimizer=optimizer_of(config, steps),
-        batch_size=8,
-    )
+    task = make_task(MODEL, UNIT, config, count)
+    state = start(task, config).train
+    expected = losses_of(state.variables, data, UNIT, {})
+    device_split = DeviceSplit(*map(jnp.asarray, data))
+    _, metrics = train_epoch(state, jax.random.key(1), device_split, {}, task)
     assert metrics.loss_sum.shape == (steps,)
     np.testing.assert_allclose(metrics.loss_sum.sum(), expected.sum(), rtol=1e-5)
 
@@ -181,15 +173,13 @@ def test_a_training_on_one_image_stays_finite(scaling: Scaling) -> None:
     """One image, one class, one black picture: whatever a user's own folder holds."""
     data = Split(np.zeros((1, 28, 28), np.uint8), np.zeros(1, np.int32))
     config = TrainingConfig(epochs=1, batch_size=8, optimizer=sgd, learning_rate=0.1)
+    task = make_task(MODEL, scaling, config, 1)
     state, metrics = train_epoch(
-        start(MODEL, config, 1).train,
+        start(task, config).train,
         jax.random.key(1),
         DeviceSplit(*map(jnp.asarray, data)),
         scaling.fit(data.images),
-        model=MODEL,
-        scaling=scaling,
-        optimizer=optimizer_of(config, 1),
-        batch_size=8,
+        task,
     )
-    for leaf in jax.tree.leaves((state.parameters, metrics)):
+    for leaf in jax.tree.leaves((state.variables, metrics)):
         assert np.isfinite(leaf).all()

@@ -1,4 +1,4 @@
-"""Checkpoints between two Pythons with their own versions of JAX, both ways:
+"""Checkpoints between two Pythons with their own versions of JAX, in both directions:
 
     python -m tests.robustness.versions --other /path/to/another/python
 
@@ -20,22 +20,20 @@ import numpy as np
 from fmnist_jax.checkpoint.checkpoint import Checkpoint, restore_checkpoint, save_checkpoint
 from fmnist_jax.data.scaling import UNIT
 from fmnist_jax.inference.classifier import Classifier
-from fmnist_jax.models.architectures import FiveConv
-from fmnist_jax.models.base import scratch_mlp
-from fmnist_jax.models.pipeline_model import PipelineConfig
+from fmnist_jax.models.five_conv import FiveConv
 from fmnist_jax.scratch.initializers import he_uniform
 from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.config import TrainingConfig
-from fmnist_jax.training.loop import fit, start
+from fmnist_jax.training.loop import fit, make_task, start
 from fmnist_jax.training.optimizers import adam
-from fmnist_jax.training.step import DeviceSplit
-from tests.checkpoints import checkpoint
+from fmnist_jax.training.step import DeviceSplit, TrainingData
+from tests.checkpoints import checkpoint, leaves
 
 ROOT = Path(__file__).parents[2]
 
 MLP = MLPConfig((784, 32, 10), initializer=he_uniform)
 NETWORK = FiveConv(filters=(4, 4, 8, 8, 16), hidden=16, initializer=he_uniform).network
-PIPELINE = PipelineConfig(NETWORK, MLPConfig((NETWORK.features, 16, 10), initializer=he_uniform))
+PIPELINE = (NETWORK, MLPConfig((NETWORK.features, 16, 10), initializer=he_uniform))
 TRAINING = TrainingConfig(epochs=2, batch_size=50, optimizer=adam, learning_rate=0.001)
 
 IMAGES = np.random.default_rng(1).integers(0, 256, (200, 28, 28)).astype(np.uint8)
@@ -46,39 +44,38 @@ def models() -> dict[str, Checkpoint]:
     """An untrained model of each kind."""
     return {
         "mlp": checkpoint(MLP),
-        "cnn": checkpoint(NETWORK, UNIT),
+        "convnet": checkpoint(NETWORK, UNIT),
         "pipeline": checkpoint(PIPELINE, UNIT),
     }
 
 
 def results(saved: Checkpoint) -> dict[str, Any]:
-    """Weights, what the model predicts, and of an MLP the weights two epochs on."""
-    leaves = jax.tree.leaves((saved.parameters, saved.statistics))
-    found: dict[str, Any] = {
-        f"exact-{index}": np.asarray(leaf) for index, leaf in enumerate(leaves)
-    }
+    """Weights, predictions, and of an MLP the weights after two more epochs."""
+    found: dict[str, Any] = {f"exact-{index}": leaf for index, leaf in enumerate(leaves(saved))}
     found["predictions"] = Classifier(saved).probabilities(IMAGES)
-    if isinstance(saved.model, MLPConfig):
-        model = scratch_mlp(saved.model)
-        state = start(model, TRAINING, 4)
-        begun: Any = jax.tree.map(jax.numpy.array, saved.parameters)
-        state = state._replace(train=state.train._replace(parameters=begun))
+    first, *others = saved.stages
+    if first.model == MLP and not others:
+        task = make_task(MLP.build(), first.scaling, TRAINING, len(IMAGES))
+        state = start(task, TRAINING)
+        variables: Any = jax.tree.map(jax.numpy.array, first.variables)
+        state = state._replace(train=state.train._replace(variables=variables))
         split = DeviceSplit(jax.numpy.asarray(IMAGES), jax.numpy.asarray(LABELS))
-        *_, (last, _) = fit(model, TRAINING, split, split, saved.scaling, saved.statistics, state)
-        trained = jax.tree.leaves(last.train.parameters)
+        data = TrainingData(split, split, first.statistics)
+        *_, (last, _) = fit(task, TRAINING, data, state)
+        trained = jax.tree.leaves(last.train.variables)
         found |= {f"trained-{index}": np.asarray(leaf) for index, leaf in enumerate(trained)}
     return found
 
 
 def save(folder: Path) -> None:
-    """Save each model, and beside it what it gives here."""
+    """Save each model, and next to it what it gives here."""
     for name, saved in models().items():
         save_checkpoint(folder / name, saved)
         np.savez(folder / f"{name}.npz", **results(saved))
 
 
 def check(folder: Path) -> None:
-    """Restore what `save` left; raises AssertionError where it gives something else here."""
+    """Restore what `save` left; raises AssertionError if it gives something else here."""
     for name in models():
         found, expected = (
             results(restore_checkpoint(folder / name)),

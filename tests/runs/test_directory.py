@@ -7,164 +7,174 @@ import numpy as np
 import pytest
 
 from fmnist_jax.config.codec import decode
+from fmnist_jax.config.model import Variables
 from fmnist_jax.errors import UserError
-from fmnist_jax.runs.directory import finish, opened
-from fmnist_jax.runs.lock import Origin
-from fmnist_jax.runs.parts import Run
-from fmnist_jax.runs.pipeline import PipelineRun
-from fmnist_jax.runs.run import NAMES, CNNRun, MLPRun
+from fmnist_jax.runs.config import NAMES, Run
+from fmnist_jax.runs.directory import Output, finish, open_run
+from fmnist_jax.runs.presets import PRESETS
+from fmnist_jax.runs.presets.base import default_run
 from fmnist_jax.training.early_stopping import EarlyStopping
-from fmnist_jax.training.loop import EpochRecord, FitState
+from fmnist_jax.training.loop import FitState
 from fmnist_jax.training.step import TrainState
-
-ORIGIN = Origin("of the images")
-RECORD = EpochRecord(1, 0.5, 0.8, 0.6, 0.75, 0.001, 0)
+from tests.runs.small import ORIGIN, RECORD, RUN, TWO_STAGES
 
 
-def test_configuration_and_a_line_an_epoch(tmp_path: Path):
-    with opened(tmp_path / "new/run", MLPRun(), ORIGIN) as (directory, write, *_):
-        write(RECORD)
-        lines = (directory / "metrics.jsonl").read_text().splitlines()
+def test_configuration_origin_and_a_line_an_epoch(tmp_path: Path):
+    with open_run(RUN, ORIGIN, Output(tmp_path / "new/run")) as handle:
+        handle.write["mlp"](RECORD)
+        lines = (handle.path / "metrics_mlp.jsonl").read_text().splitlines()
         assert [json.loads(line) for line in lines] == [RECORD._asdict()]
-        write(RECORD._replace(epoch=2))
-    assert directory == tmp_path / "new/run"
-    assert len((directory / "metrics.jsonl").read_text().splitlines()) == 2
-    values = json.loads((directory / "configuration.json").read_text())
-    assert decode(MLPRun, values, NAMES, directory) == MLPRun()
+        handle.write["mlp"](RECORD._replace(epoch=2))
+    assert handle.path == tmp_path / "new/run"
+    assert not handle.finished
+    assert (handle.path / "metrics_mlp.jsonl").read_text().count("\n") == 2
+    values = json.loads((handle.path / "configuration.json").read_text())
+    assert decode(Run, values, NAMES, handle.path) == RUN
+    origin = json.loads((handle.path / "origin.json").read_text())
+    assert origin == {"data_checksum": "of the images", "fitted": None, "jax": ORIGIN.jax}
 
 
-def test_runs_begun_in_one_second_get_directories_of_their_own(
+def test_runs_started_in_one_second_get_their_own_directories(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.chdir(tmp_path)
     with ExitStack() as stack:
         for _ in range(3):
-            _, write, *_ = stack.enter_context(opened(None, MLPRun(), ORIGIN))
-            write(RECORD)
+            stack.enter_context(open_run(RUN, ORIGIN, Output())).write["mlp"](RECORD)
     assert len(list((tmp_path / "runs").iterdir())) == 3
 
 
 def test_a_directory_with_something_in_it_is_refused(tmp_path: Path):
     (tmp_path / "mine.txt").touch()
-    with pytest.raises(UserError, match="isn't empty"), opened(tmp_path, MLPRun(), ORIGIN):
+    with (
+        pytest.raises(UserError, match="isn't empty: name a new directory for this run"),
+        open_run(RUN, ORIGIN, Output(tmp_path)),
+    ):
         pass
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
-def test_what_fails_before_the_first_epoch_leaves_nothing(tmp_path: Path):
-    with pytest.raises(KeyboardInterrupt), opened(tmp_path / "run", MLPRun(), ORIGIN):
+def test_a_failure_before_the_first_epoch_leaves_nothing(tmp_path: Path):
+    with pytest.raises(KeyboardInterrupt), open_run(RUN, ORIGIN, Output(tmp_path / "run")):
         raise KeyboardInterrupt
     assert not (tmp_path / "run").exists()
 
 
 def test_an_empty_directory_that_was_there_stays(tmp_path: Path):
-    with pytest.raises(KeyboardInterrupt), opened(tmp_path, MLPRun(), ORIGIN):
+    with pytest.raises(KeyboardInterrupt), open_run(RUN, ORIGIN, Output(tmp_path)):
         raise KeyboardInterrupt
     assert list(tmp_path.iterdir()) == []
 
 
 def interrupted_after_one_epoch(directory: Path) -> None:
-    with opened(directory, MLPRun(), ORIGIN) as (_, write, *_):
-        write(RECORD)
+    with open_run(RUN, ORIGIN, Output(directory)) as handle:
+        handle.write["mlp"](RECORD)
         raise KeyboardInterrupt
 
 
-def test_what_fails_later_keeps_the_epochs_done(tmp_path: Path):
+def test_a_later_failure_keeps_the_epochs_done(tmp_path: Path):
     with pytest.raises(KeyboardInterrupt):
         interrupted_after_one_epoch(tmp_path / "run")
-    assert (tmp_path / "run/metrics.jsonl").read_text().count("\n") == 1
+    assert (tmp_path / "run/metrics_mlp.jsonl").read_text().count("\n") == 1
 
 
-def test_tensorboard_gets_every_figure(tmp_path: Path):
-    with opened(tmp_path / "run", MLPRun(), ORIGIN, tensorboard=True) as (directory, write, *_):
-        write(RECORD)
-    (events,) = (directory / "tensorboard").iterdir()
-    for name in EpochRecord._fields[1:]:
-        assert name.encode() in events.read_bytes()
-
-
-def test_tensorboard_without_its_extra_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_tensorboard_without_its_extra_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
     with (
         pytest.raises(UserError, match=r"fmnist-jax\[tensorboard\]"),
-        opened(tmp_path / "run", MLPRun(), ORIGIN, tensorboard=True),
+        open_run(RUN, ORIGIN, Output(tmp_path / "run", tensorboard=True)),
     ):
         pass
     assert not (tmp_path / "run").exists()
 
 
-def test_a_pipeline_has_a_history_for_each_part(tmp_path: Path):
-    with opened(tmp_path / "run", PipelineRun(), ORIGIN, tensorboard=True) as (
-        directory,
-        write,
-        *_,
-    ):
-        write(RECORD, "network")
-        write(RECORD._replace(epoch=7), "mlp")
-        write(RECORD._replace(epoch=8), "mlp")
-    counts = [
-        (path.name, path.read_text().count("\n")) for path in directory.glob("metrics*.jsonl")
-    ]
-    assert sorted(counts) == [("metrics_mlp.jsonl", 2), ("metrics_network.jsonl", 1)]
-    assert {path.name for path in (directory / "tensorboard").iterdir()} == {"mlp", "network"}
-    values = json.loads((directory / "configuration.json").read_text())
-    assert decode(PipelineRun, values, NAMES, directory) == PipelineRun()
+def test_each_stage_has_a_history(tmp_path: Path):
+    output = Output(tmp_path / "run", tensorboard=True)
+    with open_run(TWO_STAGES, ORIGIN, output) as handle:
+        assert list(handle.write) == list(handle.checkpoints) == ["first", "second"]
+        handle.write["first"](RECORD)
+        handle.write["second"](RECORD._replace(epoch=7))
+        handle.write["second"](RECORD._replace(epoch=8))
+    counts = [(path.name, path.read_text().count("\n")) for path in handle.path.glob("*.jsonl")]
+    assert sorted(counts) == [("metrics_first.jsonl", 1), ("metrics_second.jsonl", 2)]
+    names = {path.name for path in (handle.path / "tensorboard").iterdir()}
+    assert names == {"first", "second"}
+    values = json.loads((handle.path / "configuration.json").read_text())
+    assert decode(Run, values, NAMES, handle.path) == TWO_STAGES
 
 
-def test_a_part_that_is_not_trained_has_no_history(tmp_path: Path):
-    with opened(tmp_path / "run", PipelineRun(), ORIGIN, trained=["mlp"]) as (directory, write, *_):
-        write(RECORD, "mlp")
-    assert [path.name for path in directory.glob("metrics*")] == ["metrics_mlp.jsonl"]
+def test_a_stage_that_was_trained_before_has_no_history(tmp_path: Path):
+    with open_run(TWO_STAGES, ORIGIN, Output(tmp_path / "run"), fitted=1) as handle:
+        assert list(handle.write) == list(handle.checkpoints) == ["second"]
+        handle.write["second"](RECORD)
+    assert [path.name for path in handle.path.glob("metrics*")] == ["metrics_second.jsonl"]
 
 
 @pytest.mark.parametrize(
-    ("run", "kind"), [(MLPRun(), "mlp"), (CNNRun(), "cnn"), (PipelineRun(), "pipeline")]
+    ("name", "start"), [("mlp", "mlp-2"), ("lenet", "convnet-2"), ("pipeline", "convnet-mlp-2")]
 )
-def test_directories_are_named_by_what_is_trained(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run, kind: str
+def test_directories_are_named_by_their_stages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, start: str
 ):
     monkeypatch.chdir(tmp_path)
-    with opened(None, run, ORIGIN) as (directory, *_):
-        assert directory.name.startswith(f"{kind}-2")
+    with open_run(default_run(PRESETS[name]), ORIGIN, Output()) as handle:
+        assert handle.path.name.startswith(start)
 
 
-def test_what_a_finished_run_would_have_gone_on_from_goes(tmp_path: Path):
-    with opened(tmp_path / "run", MLPRun(), ORIGIN) as (directory, write, *_):
-        write(RECORD)
-        (directory / "checkpoint").mkdir()
-        (directory / "checkpoint/manifest.json").write_text('{"sha256": {}}')
-        finish(directory, {"seconds": 1})
-    names = {"configuration.json", "origin.json", "metrics.jsonl", "result.json", "checkpoint"}
-    assert {path.name for path in directory.iterdir()} == names
+def test_finishing_removes_what_the_run_would_have_resumed_from(tmp_path: Path):
+    output = Output(tmp_path / "run")
+    with open_run(RUN, ORIGIN, output) as handle:
+        handle.write["mlp"](RECORD)
+        (handle.path / "checkpoint").mkdir()
+        (handle.path / "checkpoint/manifest.json").write_text('{"sha256": {}}')
+        finish(handle.path, {"stages": {}})
+    names = {"configuration.json", "origin.json", "metrics_mlp.jsonl", "result.json", "checkpoint"}
+    assert {path.name for path in handle.path.iterdir()} == names
     # Killed before it could remove them.
-    (directory / "unfinished").mkdir()
-    (directory / ".lock").touch()
-    with opened(directory, MLPRun(), ORIGIN) as again:
+    (handle.path / "unfinished").mkdir()
+    (handle.path / ".lock").touch()
+    with open_run(RUN, ORIGIN, output) as again:
         assert again.finished
-    assert {path.name for path in directory.iterdir()} == names
+    assert {path.name for path in handle.path.iterdir()} == names
 
 
 def test_lines_after_the_last_saved_epoch_are_written_again(tmp_path: Path):
-    def begun(epochs: int) -> list[EpochRecord]:
-        return [RECORD._replace(epoch=epoch) for epoch in range(1, epochs + 1)]
-
-    state = FitState(TrainState((np.ones(3),), ()), (np.ones(3),), EarlyStopping(0.6, 1, 1), 2)
-    with opened(tmp_path / "run", MLPRun(), ORIGIN, tensorboard=True) as (
-        directory,
-        write,
-        kept,
-        _,
-    ):
-        for record in begun(3):
-            write(record)
-        kept[""].save(state, begun(2), 1.0)
-    with (directory / "metrics.jsonl").open("a") as file:
+    output = Output(tmp_path / "run", tensorboard=True)
+    variables = Variables((np.ones(3, np.float32),), {})
+    state = FitState(TrainState(variables, ()), variables, EarlyStopping(0.6, 1, 1), 2)
+    records = [RECORD._replace(epoch=epoch) for epoch in (1, 2, 3)]
+    with open_run(RUN, ORIGIN, output) as handle:
+        for record in records:
+            handle.write["mlp"](record)
+        handle.checkpoints["mlp"].save(state, records[:2], 1.0)
+    metrics = handle.path / "metrics_mlp.jsonl"
+    with metrics.open("a") as file:
         file.write('{"epoch": 4, "train_l')
-    with opened(tmp_path / "run", MLPRun(), ORIGIN, tensorboard=True) as (_, write, kept, _):
-        kept_lines = (directory / "metrics.jsonl").read_text().splitlines()
-        assert [json.loads(line)["epoch"] for line in kept_lines] == [1, 2]
-        assert kept[""].newest is not None
-        write(RECORD._replace(epoch=3))
-    again = (directory / "metrics.jsonl").read_text().splitlines()
-    assert [json.loads(line)["epoch"] for line in again] == [1, 2, 3]
-    assert len(list((directory / "tensorboard").glob("events.*"))) == 1
+    with open_run(RUN, ORIGIN, output) as again:
+        lines = [json.loads(line)["epoch"] for line in metrics.read_text().splitlines()]
+        assert lines == [1, 2]
+        newest = again.checkpoints["mlp"].newest
+        assert newest is not None
+        assert newest.history == tuple(records[:2])
+        again.write["mlp"](records[2])
+    lines = [json.loads(line)["epoch"] for line in metrics.read_text().splitlines()]
+    assert lines == [1, 2, 3]
+    assert len(list((handle.path / "tensorboard/mlp").glob("events.*"))) == 1
+
+
+def test_a_training_checkpoint_of_another_stage_is_not_used(tmp_path: Path):
+    variables = Variables((np.ones(3, np.float32),), {})
+    state = FitState(TrainState(variables, ()), variables, EarlyStopping(0.6, 1, 0), 1)
+    lines: list[str] = []
+    output = Output(tmp_path / "run", log=lines.append)
+    with open_run(TWO_STAGES, ORIGIN, output) as handle:
+        handle.write["first"](RECORD)
+        handle.checkpoints["first"].save(state, [RECORD], 1.0)
+    unfinished = handle.path / "unfinished"
+    (unfinished / "first").rename(unfinished / "second")
+    with open_run(TWO_STAGES, ORIGIN, output) as again:
+        assert [checkpoints.newest for checkpoints in again.checkpoints.values()] == [None, None]
+    assert len(lines) == 1
+    assert "another run" in lines[0]

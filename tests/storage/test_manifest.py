@@ -11,9 +11,9 @@ from fmnist_jax.errors import UserError
 from fmnist_jax.storage import manifest
 from fmnist_jax.storage.manifest import (
     MAX_DEPTH,
+    current_directory,
     is_sealed,
     parse_json,
-    present,
     read_verified,
     sealed_directory,
     verify,
@@ -29,8 +29,8 @@ def write(path: Path, text: str) -> None:
 
 
 def read(path: Path) -> str:
-    verify(present(path), LARGEST)
-    return (present(path) / "folder" / "file").read_text()
+    verify(current_directory(path), LARGEST)
+    return (current_directory(path) / "folder" / "file").read_text()
 
 
 def test_a_directory_is_sealed_and_replaced(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_a_process_killed_at_any_step_leaves_a_whole_directory(
         killed = Killed(steps)
         with monkeypatch.context() as patch:
             patch.setattr(manifest.shutil, "rmtree", killed(shutil.rmtree))
-            patch.setattr(manifest, "_seal", killed(manifest._seal))
+            patch.setattr(manifest, "seal", killed(manifest.seal))
             patch.setattr(Path, "rename", killed(Path.rename))
             write(path, "new")
         found.append(read(path))
@@ -164,15 +164,15 @@ def test_nothing_but_a_sealed_directory_is_replaced(tmp_path: Path) -> None:
 
 def test_what_is_read_has_the_checksum_though_it_was_altered_since_verified(tmp_path: Path) -> None:
     write(tmp_path / "directory", "good")
-    sums = verify(tmp_path / "directory", LARGEST)
-    assert read_verified(tmp_path / "directory", "folder/file", sums, 4) == b"good"
+    checksums = verify(tmp_path / "directory", LARGEST)
+    assert read_verified(tmp_path / "directory", "folder/file", checksums, 4) == b"good"
     with pytest.raises(UserError, match="folder/file: holds more than 3 bytes"):
-        read_verified(tmp_path / "directory", "folder/file", sums, 3)
+        read_verified(tmp_path / "directory", "folder/file", checksums, 3)
     with pytest.raises(UserError, match="folder/other: missing"):
-        read_verified(tmp_path / "directory", "folder/other", sums, 4)
+        read_verified(tmp_path / "directory", "folder/other", checksums, 4)
     (tmp_path / "directory" / "folder" / "file").write_text("evil")
-    with pytest.raises(UserError, match="folder/file: altered"):
-        read_verified(tmp_path / "directory", "folder/file", sums, 4)
+    with pytest.raises(UserError, match="folder/file: changed"):
+        read_verified(tmp_path / "directory", "folder/file", checksums, 4)
 
 
 def test_a_directory_that_would_take_long_to_read_is_refused_unread(
@@ -182,7 +182,9 @@ def test_a_directory_that_would_take_long_to_read_is_refused_unread(
     write(path, "text")
     with (path / "folder" / "sparse").open("wb") as file:
         file.truncate(1 << 43)
-    with pytest.raises(UserError, match=r"holds 8796093022[0-9]* bytes, more than the 1048576"):
+    with pytest.raises(
+        UserError, match=r"holds 8796093022[0-9]* bytes, more than the maximum of 1048576"
+    ):
         verify(path, LARGEST)
     (path / "folder" / "sparse").unlink()
     deep = path.joinpath(*"d" * MAX_DEPTH)

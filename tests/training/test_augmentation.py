@@ -1,26 +1,24 @@
-from dataclasses import replace
-
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
 
+from fmnist_jax.config.model import Model
 from fmnist_jax.data.scaling import UNIT
-from fmnist_jax.errors import UserError
-from fmnist_jax.models.base import Model, scratch_mlp
-from fmnist_jax.runs.pipeline import PipelineRun
 from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.augmentation import (
     AUGMENTATIONS,
-    MOVED,
-    mirrored,
-    mirrored_and_moved,
-    unchanged,
+    MAX_SHIFT,
+    Augmentation,
+    flip,
+    flip_and_shift,
+    no_augmentation,
 )
 from fmnist_jax.training.config import TrainingConfig
-from fmnist_jax.training.loop import fit
-from fmnist_jax.training.step import DeviceSplit, TrainState, train_epoch
+from fmnist_jax.training.loop import EpochRecord, fit, make_task
+from fmnist_jax.training.step import DeviceSplit, Task, TrainingData, TrainState, train_epoch
 
 IMAGES = jnp.asarray(np.random.default_rng(0).integers(1, 256, (200, 6, 7), np.uint8))
 
@@ -29,111 +27,99 @@ IMAGES = jnp.asarray(np.random.default_rng(0).integers(1, 256, (200, 6, 7), np.u
 def test_shape_and_type_stay_and_equal_keys_give_equal_images(name: str):
     augment = jax.jit(AUGMENTATIONS[name])
     first = augment(jax.random.key(3), IMAGES)
-    assert (first.shape, first.dtype) == (IMAGES.shape, IMAGES.dtype)
+    chex.assert_trees_all_equal_shapes_and_dtypes(first, IMAGES)
     np.testing.assert_array_equal(first, augment(jax.random.key(3), IMAGES))
     other = augment(jax.random.key(4), IMAGES)
     assert bool((first != other).any()) == (name != "none")
 
 
-def test_about_half_of_the_images_are_mirrored_left_for_right_and_no_other_changes():
-    found = np.asarray(mirrored(jax.random.key(0), IMAGES))
+def test_about_half_of_the_images_are_flipped_left_to_right_and_no_other_changes():
+    found = np.asarray(flip(jax.random.key(0), IMAGES))
     kept = (found == IMAGES).all((1, 2))
-    turned = (found == IMAGES[:, :, ::-1]).all((1, 2))
-    assert (kept ^ turned).all()
-    assert 70 <= turned.sum() <= 130
+    flipped = (found == IMAGES[:, :, ::-1]).all((1, 2))
+    assert (kept ^ flipped).all()
+    assert 70 <= flipped.sum() <= 130
 
 
-def test_moved_images_are_windows_of_the_padded_ones_and_every_move_occurs():
-    found = np.asarray(mirrored_and_moved(jax.random.key(0), IMAGES))
+def test_shifted_images_are_windows_of_the_padded_ones_and_every_shift_occurs():
+    found = np.asarray(flip_and_shift(jax.random.key(0), IMAGES))
     height, width = IMAGES.shape[1:]
-    moves = set()
+    shifts = set()
     for number, image in enumerate(found):
         places = {
-            (turned, row, column)
-            for turned in (False, True)
-            for row in range(2 * MOVED + 1)
-            for column in range(2 * MOVED + 1)
+            (flipped, row, column)
+            for flipped in (False, True)
+            for row in range(2 * MAX_SHIFT + 1)
+            for column in range(2 * MAX_SHIFT + 1)
             if (
-                np.pad(IMAGES[number, :, ::-1] if turned else IMAGES[number], MOVED)[
+                np.pad(IMAGES[number, :, ::-1] if flipped else IMAGES[number], MAX_SHIFT)[
                     row : row + height, column : column + width
                 ]
                 == image
             ).all()
         }
         assert len(places) == 1, number
-        moves |= places
-    assert {move[1:] for move in moves} == {
-        (row, column) for row in range(2 * MOVED + 1) for column in range(2 * MOVED + 1)
+        shifts |= places
+    assert {shift[1:] for shift in shifts} == {
+        (row, column) for row in range(2 * MAX_SHIFT + 1) for column in range(2 * MAX_SHIFT + 1)
     }
 
 
-def seeing(seen: list) -> Model:
-    """A model that keeps what its gradient is asked for."""
-    model = scratch_mlp(MLPConfig((16, 10)))
+def recording_model(seen: list) -> Model:
+    """A model that records the batches of which its gradient is computed."""
+    model = MLPConfig((16, 10)).build()
 
-    def value_and_grad(parameters, inputs, labels, key):
+    def value_and_grad(variables, inputs, labels, key):
         jax.debug.callback(
             lambda *arrays: seen.append(jax.tree.map(np.asarray, arrays)), inputs, labels
         )
         logits = jnp.zeros((len(labels), 10))
-        return (jnp.zeros(()), logits), jax.tree.map(jnp.zeros_like, parameters)
+        zeros = jax.tree.map(jnp.zeros_like, variables.parameters)
+        return (jnp.zeros(()), (logits, variables.state)), zeros
 
     return model._replace(value_and_grad=value_and_grad)
 
 
-def test_a_step_learns_from_changed_images_whose_labels_are_their_own():
+def test_a_step_learns_from_changed_images_with_their_own_labels():
     images = jnp.arange(9 * 16, dtype=jnp.uint8).reshape(9, 4, 4)
     data = DeviceSplit(images, jnp.arange(9, dtype=jnp.int32))
     seen: list = []
-    model, optimizer = seeing(seen), optax.sgd(0.1)
-    parameters = model.init(jax.random.key(0))
+    task = Task(recording_model(seen), UNIT, optax.sgd(0.1), batch_size=4, augmentation=flip)
+    variables = task.model.init(jax.random.key(0))
     for epoch in range(2):
-        train_epoch(
-            TrainState(jax.tree.map(jnp.copy, parameters), optimizer.init(parameters)),
-            jax.random.key(epoch),
-            data,
-            {},
-            model=model,
-            scaling=UNIT,
-            optimizer=optimizer,
-            batch_size=4,
-            augmentation=mirrored,
+        state = TrainState(
+            jax.tree.map(jnp.copy, variables), task.optimizer.init(variables.parameters)
         )
+        train_epoch(state, jax.random.key(epoch), data, {}, task)
     jax.effects_barrier()
-    turned = []
+    flipped = []
     for inputs, labels in seen:
         for image, label in zip(np.rint(inputs * 255).reshape(-1, 4, 4), labels, strict=True):
             own = np.asarray(images[int(label)])
-            turned.append((image == own[:, ::-1]).all())
-            assert turned[-1] or (image == own).all()
-    assert len(turned) == 18
-    assert 0 < sum(turned) < 18
+            flipped.append((image == own[:, ::-1]).all())
+            assert flipped[-1] or (image == own).all()
+    assert len(flipped) == 18
+    assert 0 < sum(flipped) < 18
 
 
-def histories(augmentation) -> list:
+def history_with(augmentation: Augmentation) -> list[EpochRecord]:
     rng = np.random.default_rng(0)
     split = DeviceSplit(
         jnp.asarray(rng.integers(0, 256, (20, 4, 4), np.uint8)),
         jnp.asarray(rng.integers(0, 10, 20, np.int32)),
     )
-    model = scratch_mlp(MLPConfig((16, 10)))
     config = TrainingConfig(epochs=3, batch_size=8, learning_rate=0.1, augmentation=augmentation)
-    return [record for _, record in fit(model, config, split, split, UNIT, {})]
+    task = make_task(MLPConfig((16, 10)).build(), UNIT, config, 20)
+    return [record for _, record in fit(task, config, TrainingData(split, split, {}))]
 
 
-def test_training_takes_its_configurations_augmentation():
-    plain = histories(unchanged)
-    changed = histories(mirrored)
-    assert changed == histories(mirrored)
+def test_training_uses_the_configured_augmentation():
+    plain = history_with(no_augmentation)
+    changed = history_with(flip)
+    assert changed == history_with(flip)
     assert [record.train_loss for record in changed] != [record.train_loss for record in plain]
 
 
-def test_features_are_no_images_so_nothing_may_change_them():
-    run = PipelineRun()
-    with pytest.raises(UserError, match="mlp_training: augmentation must be none"):
-        replace(run, mlp_training=replace(run.mlp_training, augmentation=mirrored))
-
-
-def test_a_name_is_no_augmentation():
-    with pytest.raises(UserError, match="augmentation must be a function"):
-        TrainingConfig(augmentation="mirror")  # pyright: ignore[reportArgumentType]
+def test_names_are_those_of_command_lines_and_stored_runs():
+    expected = {"none": no_augmentation, "mirror": flip, "mirror-move": flip_and_shift}
+    assert expected == AUGMENTATIONS

@@ -1,9 +1,10 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from attrs import evolve
 
 from fmnist_jax.errors import UserError
-from fmnist_jax.training.config import TrainingConfig, optimizer_of
+from fmnist_jax.training.config import TrainingConfig, build_optimizer
 from fmnist_jax.training.optimizers import SCHEDULES
 
 
@@ -11,7 +12,7 @@ def test_the_schedule_counts_epochs_not_steps():
     config = TrainingConfig(
         schedule=SCHEDULES["inverse-time"], learning_rate=1.0, decay_rate=1.0, epochs=3
     )
-    optimizer = optimizer_of(config, steps_per_epoch=2)
+    optimizer = build_optimizer(config, steps_per_epoch=2)
     weights = jnp.float32(0.0)
     state = optimizer.init(weights)
     changes = []
@@ -21,34 +22,53 @@ def test_the_schedule_counts_epochs_not_steps():
     assert changes == pytest.approx([1, 1, 1 / 2, 1 / 2, 1 / 3, 1 / 3])
 
 
-def test_configurations_that_differ_in_the_seed_share_one_optimizer_and_so_one_compilation():
-    assert optimizer_of(TrainingConfig(seed=1), 10) is optimizer_of(TrainingConfig(seed=2), 10)
-    assert optimizer_of(TrainingConfig(), 10) is not optimizer_of(TrainingConfig(), 11)
+@pytest.mark.parametrize(
+    "change", [{"seed": 1}, {"patience": None}, {"monitor": "accuracy"}, {"min_delta": 0.1}]
+)
+def test_settings_outside_the_update_rule_share_one_optimizer_and_so_one_compilation(change: dict):
+    config = TrainingConfig()
+    assert build_optimizer(evolve(config, **change), 10) is build_optimizer(config, 10)
+
+
+def test_settings_of_the_update_rule_have_optimizers_of_their_own():
+    config = TrainingConfig()
+    assert build_optimizer(config, 10) is not build_optimizer(config, 11)
+    assert build_optimizer(evolve(config, learning_rate=0.5), 10) is not build_optimizer(config, 10)
 
 
 @pytest.mark.parametrize(
-    ("settings", "field"),
+    ("settings", "message"),
     [
-        ({"epochs": 0}, "epochs"),
+        ({"epochs": 0}, "epochs must be a whole number of at least 1, found 0"),
+        ({"epochs": None}, "epochs must be a whole number of at least 1, found None"),
         ({"batch_size": 0}, "batch_size"),
+        ({"batch_size": 1.5}, "batch_size must be a whole number of at least 1, found 1.5"),
         ({"patience": 0}, "patience"),
+        ({"patience": "5"}, "patience must be a whole number of at least 1, found '5'"),
         ({"learning_rate": -1.0}, "learning_rate"),
         ({"learning_rate": float("nan")}, "learning_rate"),
+        (
+            {"learning_rate": "0.1"},
+            r"learning_rate must be a finite number from 0 to 1e\+30, found '0.1'",
+        ),
+        ({"learning_rate": 1.1e30}, r"from 0 to 1e\+30, found 1.1e\+30"),
         ({"decay_rate": float("inf")}, "decay_rate"),
+        ({"decay_rate": None}, r"decay_rate must be a finite number from 0 to 1e\+30, found None"),
         ({"seed": -1}, "seed"),
-        ({"monitor": "f1"}, "unknown monitor 'f1': known are accuracy, loss"),
-        ({"learning_rate": "0.1"}, "learning_rate must be a number from 0 to 1e.30, found '0.1'"),
-        ({"decay_rate": None}, "decay_rate must be a number from 0 to 1e.30, found None"),
+        ({"seed": 2**32}, "seed must be a whole number from 0 to 4294967295, found 4294967296"),
         ({"seed": 1.5}, "seed must be a whole number from 0 to .*, found 1.5"),
         ({"seed": None}, "seed must be a whole number from 0 to .*, found None"),
-        ({"batch_size": 1.5}, "batch_size must be a count of at least 1, found 1.5"),
-        ({"epochs": None}, "epochs must be a count of at least 1, found None"),
-        ({"patience": "5"}, "patience must be a count of at least 1, found '5'"),
-        ({"optimizer": "adam"}, "optimizer must be a function"),
+        ({"monitor": "f1"}, "unknown monitor 'f1': known are accuracy, loss"),
+        ({"optimizer": "adam"}, "optimizer must be a function, such as training.optimizers.adam"),
+        ({"schedule": "cosine"}, "schedule must be a function, such as training.optimizers.cosine"),
+        ({"augmentation": "mirror"}, "augmentation must be a function, .* found 'mirror'"),
+        ({"min_delta": -1e-9}, "min_delta must be a finite number from 0 to .*, found -1e-09"),
+        ({"min_delta": float("nan")}, "min_delta"),
+        ({"min_delta": None}, "min_delta must be a finite number from 0 to .*, found None"),
     ],
 )
-def test_impossible_settings_are_refused_by_name(settings: dict, field: str):
-    with pytest.raises(UserError, match=field):
+def test_invalid_settings_are_refused_by_name(settings: dict, message: str):
+    with pytest.raises(UserError, match=message):
         TrainingConfig(**settings)
 
 
@@ -57,10 +77,10 @@ def test_numbers_of_numpy_become_pythons():
         epochs=np.int64(3),  # pyright: ignore[reportArgumentType]
         learning_rate=np.float32(0.5),  # pyright: ignore[reportArgumentType]
         seed=np.uint32(7),  # pyright: ignore[reportArgumentType]
+        min_delta=np.float64(0.25),
     )
-    assert given == TrainingConfig(epochs=3, learning_rate=0.5, seed=7)
-    assert [type(value) for value in (given.epochs, given.learning_rate, given.seed)] == [
-        int, float, int,
-    ]  # fmt: skip
-    # What is stored keeps its spelling: an int stays an int.
+    assert given == TrainingConfig(epochs=3, learning_rate=0.5, seed=7, min_delta=0.25)
+    values = (given.epochs, given.learning_rate, given.seed, given.min_delta)
+    assert [type(value) for value in values] == [int, float, int, float]
+    # Stored values keep their spelling: an int stays an int.
     assert type(TrainingConfig(learning_rate=1).learning_rate) is int

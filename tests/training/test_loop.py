@@ -1,149 +1,222 @@
 import itertools
-from dataclasses import replace
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from attrs import evolve
 
+from fmnist_jax.config.model import Model, Variables
 from fmnist_jax.data.scaling import UNIT
-from fmnist_jax.errors import UserError
-from fmnist_jax.models.base import Model, scratch_mlp
+from fmnist_jax.errors import DivergedError
 from fmnist_jax.scratch import mlp
 from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.config import TrainingConfig
 from fmnist_jax.training.early_stopping import EarlyStopping
-from fmnist_jax.training.loop import EpochRecord, FitState, finished, fit, start
+from fmnist_jax.training.loop import (
+    EpochOutcome,
+    EpochRecord,
+    FitState,
+    advance,
+    fit,
+    is_finished,
+    make_task,
+    start,
+)
 from fmnist_jax.training.optimizers import momentum
-from fmnist_jax.training.step import DeviceSplit
+from fmnist_jax.training.step import StepMetrics, TrainingData, TrainState
+from tests.patterns import noisy_patterns
+from tests.stateful import RunningMean
 
-MODEL = scratch_mlp(MLPConfig((16, 12, 10), dropout=0.2))
+CONFIGURED = MLPConfig((16, 12, 10), dropout=0.2)
+MODEL = CONFIGURED.build()
 CONFIG = TrainingConfig(epochs=4, batch_size=16, learning_rate=0.05, patience=None)
+DATA = TrainingData(noisy_patterns(300, 1), noisy_patterns(100, 2), {})
 
 
-def made(count: int, seed: int) -> DeviceSplit:
-    """Ten noisy patterns of 4x4 pixels."""
-    rng = np.random.default_rng(seed)
-    patterns = np.random.default_rng(99).integers(0, 200, (10, 4, 4))
-    labels = rng.integers(0, 10, count, np.int32)
-    images = (patterns[labels] + rng.integers(0, 56, (count, 4, 4))).astype(np.uint8)
-    return DeviceSplit(jnp.asarray(images), jnp.asarray(labels))
-
-
-TRAIN, VALIDATION = made(300, 1), made(100, 2)
-
-
-def fitted(
+def trained(
     config: TrainingConfig = CONFIG, model: Model = MODEL, state: FitState | None = None
 ) -> tuple[FitState, list[EpochRecord]]:
-    steps = list(fit(model, config, TRAIN, VALIDATION, UNIT, {}, state))
+    task = make_task(model, UNIT, config, len(DATA.train.labels))
+    steps = list(fit(task, config, DATA, state))
     return steps[-1][0], [record for _, record in steps]
 
 
-def same_bits(one, other) -> bool:
-    return all(
-        np.array_equal(a, b)
-        for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True)
-    )
-
-
 def test_it_learns():
-    _, records = fitted(replace(CONFIG, epochs=30, optimizer=momentum, learning_rate=0.05))
+    _, records = trained(evolve(CONFIG, epochs=30, optimizer=momentum, learning_rate=0.05))
     assert [record.epoch for record in records] == list(range(1, 31))
     assert records[-1].validation_accuracy > 0.9
     assert records[-1].validation_loss < 0.5 * records[0].validation_loss
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not():
-    (one, records), (same, again) = fitted(), fitted()
-    other, _ = fitted(replace(CONFIG, seed=1))
+    (one, records), (same, again) = trained(), trained()
+    other, _ = trained(evolve(CONFIG, seed=1))
     assert records == again
-    assert same_bits(one, same)
-    assert not same_bits(one.best_parameters, other.best_parameters)
+    chex.assert_trees_all_equal(one, same)
+    with pytest.raises(AssertionError):
+        chex.assert_trees_all_equal(one.best, other.best)
 
 
-def test_continuing_from_a_state_gives_the_bits_of_a_run_left_alone():
-    whole, records = fitted()
-    halfway = next(itertools.islice(fit(MODEL, CONFIG, TRAIN, VALIDATION, UNIT, {}), 1, None))[0]
+@pytest.mark.parametrize("model", [MODEL, RunningMean().build()], ids=["mlp", "with state"])
+def test_resuming_from_a_state_gives_the_bits_of_an_uninterrupted_training(model: Model):
+    whole, records = trained(model=model)
+    task = make_task(model, UNIT, CONFIG, len(DATA.train.labels))
+    halfway = next(itertools.islice(fit(task, CONFIG, DATA), 1, None))[0]
     kept = jax.tree.map(np.array, halfway)
-    continued, rest = fitted(state=kept)
+    resumed, rest = trained(model=model, state=kept)
     assert rest == records[2:]
-    assert same_bits(continued, whole)
+    chex.assert_trees_all_equal(resumed, whole)
 
 
-def overfitting(monitor: str, patience: int | None) -> tuple[FitState, list[EpochRecord]]:
-    config = replace(
-        CONFIG, epochs=60, optimizer=momentum, learning_rate=0.2, monitor=monitor, patience=patience
-    )
-    return fitted(config)
+def test_the_state_of_the_network_is_carried_and_kept_with_the_best_epoch():
+    state, records = trained(model=RunningMean().build())
+    steps = 19  # 300 images, 16 a step
+    assert state.train.variables.state["steps"].item() == 4 * steps
+    assert state.best.state["steps"].item() == state.stopping.best_epoch * steps
+    assert records[-1].validation_loss < records[0].validation_loss
 
 
-def test_it_stops_when_patience_runs_out_and_keeps_the_best_weights():
-    state, records = overfitting("loss", 3)
+OVERFITTING = evolve(CONFIG, epochs=60, optimizer=momentum, learning_rate=0.2)
+PATIENT = evolve(OVERFITTING, patience=3)
+
+
+def test_it_stops_when_patience_runs_out_and_keeps_the_best_variables():
+    state, records = trained(PATIENT)
     losses = [record.validation_loss for record in records]
     best = int(np.argmin(losses)) + 1
     assert len(records) < 60
     assert (state.stopping.best_epoch, len(records)) == (best, best + 3)
     assert [record.patience for record in records[-4:]] == [0, 1, 2, 3]
-    logits = MODEL.apply(state.best_parameters, UNIT.apply({}, VALIDATION.images))
-    loss = MODEL.losses(logits, VALIDATION.labels).mean()
+    logits = MODEL.apply(state.best, UNIT.apply({}, DATA.validation.images))
+    loss = MODEL.losses(logits, DATA.validation.labels).mean()
     np.testing.assert_allclose(loss, losses[best - 1], rtol=1e-5)
 
 
-def test_it_can_watch_accuracy_instead():
-    state, records = overfitting("accuracy", 3)
+def test_it_can_monitor_accuracy_instead():
+    state, records = trained(evolve(PATIENT, monitor="accuracy"))
     accuracies = [record.validation_accuracy for record in records]
     assert state.stopping.best_epoch == int(np.argmax(accuracies)) + 1
     assert len(records) == state.stopping.best_epoch + 3
 
 
 def test_without_patience_every_epoch_is_run():
-    assert len(overfitting("loss", None)[1]) == 60
+    assert len(trained(OVERFITTING)[1]) == 60
 
 
-def test_finished():
-    state = FitState(start(MODEL, CONFIG, 1).train, (), EarlyStopping(waited=5), epoch=3)
-    assert finished(state, replace(CONFIG, patience=5))
-    assert not finished(state, replace(CONFIG, patience=6))
-    assert finished(state._replace(epoch=4), CONFIG)
+def test_small_improvements_do_not_count():
+    _, any_improvement = trained(OVERFITTING)
+    state, records = trained(evolve(PATIENT, min_delta=0.05))
+    best, waited = any_improvement[0].validation_loss, 0
+    for record, found in zip(any_improvement, records, strict=False):
+        improved = record.epoch == 1 or best - record.validation_loss >= 0.05
+        best, waited = (record.validation_loss, 0) if improved else (best, waited + 1)
+        assert found == record._replace(patience=waited)
+    assert (waited, state.stopping.best_value) == (3, best)
 
 
-def test_the_loop_does_not_know_who_wrote_the_gradient():
-    config = MLPConfig((16, 12, 10), dropout=0.2)
+def after_losses(config: TrainingConfig, losses: list[float]) -> list[int]:
+    """Return each epoch's patience after these validation losses."""
+    task = make_task(MODEL, UNIT, config, 300)
+    state, patience = start(task, config), []
+    metrics = StepMetrics(jnp.ones(1), jnp.ones(1, jnp.int32))
+    for loss in losses:
+        correct = jnp.int32(100 - 100 * loss)
+        outcome = EpochOutcome(state.train, metrics, jnp.float32(loss), correct)
+        state, record = advance(state, outcome, config, DATA)
+        patience.append(record.patience)
+    return patience
 
-    def objective(parameters, inputs, labels, key):
-        return mlp.objective(parameters, inputs.reshape(len(labels), -1), labels, config, key)
 
-    autodiff = MODEL._replace(value_and_grad=jax.value_and_grad(objective, has_aux=True))
-    _, by_hand = fitted()
-    _, by_autodiff = fitted(model=autodiff)
+@pytest.mark.parametrize(
+    ("min_delta", "patience"), [(0.0, [0, 0, 0, 1]), (0.25, [0, 1, 0, 1]), (0.375, [0, 1, 2, 3])]
+)
+@pytest.mark.parametrize("monitor", ["loss", "accuracy"])
+def test_min_delta_of_either_figure(monitor: str, min_delta: float, patience: list[int]):
+    config = evolve(CONFIG, monitor=monitor, min_delta=min_delta)
+    assert after_losses(config, [0.5, 0.375, 0.25, 0.25]) == patience
+
+
+def test_training_ends_with_the_last_epoch_or_with_patience():
+    state = FitState(
+        TrainState(Variables((), {}), ()), Variables((), {}), EarlyStopping(0, 1, 5), 3
+    )
+    assert is_finished(state, evolve(CONFIG, patience=5))
+    assert not is_finished(state, evolve(CONFIG, patience=6))
+    assert is_finished(state._replace(epoch=4), CONFIG)
+
+
+def test_the_loop_does_not_depend_on_who_wrote_the_gradient():
+    def objective(parameters, state, inputs, labels, key):
+        rows = inputs.reshape(len(labels), -1)
+        loss, logits = mlp.objective(parameters, rows, labels, CONFIGURED, key)
+        return loss, (logits, state)
+
+    def autodiff(variables, inputs, labels, key):
+        return jax.value_and_grad(objective, has_aux=True)(*variables, inputs, labels, key)
+
+    _, by_hand = trained()
+    _, by_autodiff = trained(model=MODEL._replace(value_and_grad=autodiff))
     for one, other in zip(by_hand, by_autodiff, strict=True):
         assert one == pytest.approx(other, abs=1e-5)
 
 
-def test_a_loss_that_is_not_finite_stops_with_epoch_step_and_advice():
+def test_epochs_seeds_and_settings_of_early_stopping_share_one_program():
+    chex.clear_trace_counter()
+    model = MODEL._replace(
+        apply=chex.assert_max_traces(MODEL.apply, n=1),  # of `evaluate`
+        # Of `train_epoch`: once for the full batches, once for the one that is left over.
+        value_and_grad=chex.assert_max_traces(MODEL.value_and_grad, n=2),
+    )
+    for change in (
+        {"seed": 1},
+        {"patience": 2},
+        {"monitor": "accuracy"},
+        {"min_delta": 0.1},
+    ):
+        trained(evolve(CONFIG, epochs=2, **change), model)
+    with pytest.raises(AssertionError, match="traced > 2 times"):
+        trained(evolve(CONFIG, epochs=2, learning_rate=0.1), model)
+
+
+def test_a_loss_that_is_not_finite_stops_with_epoch_step_and_remedy():
     broken = MODEL._replace(
         losses=lambda logits, labels: jnp.where(labels == 3, jnp.nan, jnp.zeros(len(labels)))
     )
-    with pytest.raises(UserError, match=r"loss is nan in epoch 1, step \d+ of 19.*learning_rate"):
-        fitted(model=broken)
+    with pytest.raises(
+        DivergedError, match=r"loss is nan in epoch 1, step \d+ of 19.*learning_rate"
+    ):
+        trained(model=broken)
 
 
 def test_a_validation_loss_that_is_not_finite_stops_too():
-    # Training sees the losses of 16 images or fewer, validation those of 100.
+    # Training computes the losses of 16 images or fewer, validation those of 100.
     broken = MODEL._replace(
         losses=lambda logits, labels: jnp.full(len(labels), jnp.nan if len(labels) > 16 else 1.0)
     )
-    with pytest.raises(UserError, match="validation loss is nan after epoch 1"):
-        fitted(model=broken)
+    with pytest.raises(DivergedError, match="validation loss is nan after epoch 1"):
+        trained(model=broken)
 
 
 def test_weights_that_are_not_finite_after_the_last_step_stop_too():
-    def value_and_grad(parameters, inputs, labels, key):
-        value, gradients = MODEL.value_and_grad(parameters, inputs, labels, key)
+    def value_and_grad(variables, inputs, labels, key):
+        value, (first, last) = MODEL.value_and_grad(variables, inputs, labels, key)
         # Only the last batch, of 300 % 16 images, breaks one bias.
         wrong = jnp.nan if len(labels) == 300 % 16 else 0.0
-        return value, (gradients[0], gradients[1]._replace(b=gradients[1].b + wrong))
+        return value, (first, last._replace(b=last.b + wrong))
 
-    with pytest.raises(UserError, match=r"weights \[1\]\.b .* epoch 1, step 19 of 19"):
-        fitted(model=MODEL._replace(value_and_grad=value_and_grad))
+    with pytest.raises(DivergedError, match=r"weights \[1\]\.b .* epoch 1, step 19 of 19"):
+        trained(model=MODEL._replace(value_and_grad=value_and_grad))
+
+
+def test_a_state_that_is_not_finite_stops_too():
+    stateful = RunningMean().build()
+
+    def value_and_grad(variables, inputs, labels, key):
+        (loss, (logits, state)), gradients = stateful.value_and_grad(variables, inputs, labels, key)
+        return (loss, (logits, {**state, "mean": state["mean"] * jnp.inf})), gradients
+
+    # With the batch's mean, training doesn't use the state, so its losses stay finite.
+    with pytest.raises(DivergedError, match=r"state \['mean'\] isn't finite in epoch 1, step 19"):
+        trained(model=stateful._replace(value_and_grad=value_and_grad))

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fmnist_jax.training.config import TrainingConfig, learning_rate_of
+from fmnist_jax.training.config import TrainingConfig, learning_rate_at
 from fmnist_jax.training.optimizers import OPTIMIZERS, SCHEDULES, adam, adamw, momentum, sgd
 
 
@@ -13,7 +13,7 @@ def rates(schedule: str, epochs: int, decay_rate: float = 0.0) -> list[float]:
     config = TrainingConfig(
         schedule=SCHEDULES[schedule], learning_rate=0.1, epochs=epochs, decay_rate=decay_rate
     )
-    return [float(learning_rate_of(config, jnp.int32(epoch))) for epoch in range(epochs)]
+    return [float(learning_rate_at(config, jnp.int32(epoch))) for epoch in range(epochs)]
 
 
 def test_constant_stays():
@@ -33,7 +33,7 @@ def test_cosine_starts_at_the_learning_rate_and_falls():
 
 
 def step(name: str, gradients: list[float]) -> np.ndarray:
-    """Where one weight of 1 is after steps with these gradients, learning rate 0.1."""
+    """Return a weight of 1 after steps with these gradients and the learning rate 0.1."""
     optimizer = OPTIMIZERS[name](lambda count: jnp.float32(0.1))
     weights = jnp.float32(1.0)
     state = optimizer.init(weights)

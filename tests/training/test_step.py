@@ -1,80 +1,71 @@
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
 
+from fmnist_jax.config.model import Model, Variables
 from fmnist_jax.data.scaling import UNIT, Z_SCORE
-from fmnist_jax.models.base import Model, scratch_mlp
 from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.step import (
     EVALUATION_BATCH,
     DeviceSplit,
+    StepMetrics,
+    Task,
     TrainState,
     evaluate,
+    predict_features,
     predict_logits,
     train_epoch,
 )
+from tests.stateful import MOMENTUM, RunningMean
 
-MODEL = scratch_mlp(MLPConfig((16, 8, 10)))
+MODEL = MLPConfig((16, 8, 10)).build()
 OPTIMIZER = optax.sgd(0.1)
 
 
-def made(count: int, seed: int = 0) -> DeviceSplit:
+def random_split(count: int, seed: int = 0) -> DeviceSplit:
     rng = np.random.default_rng(seed)
     images = rng.integers(0, 256, (count, 4, 4), np.uint8)
     return DeviceSplit(jnp.asarray(images), jnp.asarray(rng.integers(0, 10, count, np.int32)))
 
 
-def started(model: Model = MODEL) -> TrainState:
-    parameters = model.init(jax.random.key(0))
-    return TrainState(parameters, OPTIMIZER.init(parameters))
+def first_state(model: Model = MODEL) -> TrainState:
+    variables = model.init(jax.random.key(0))
+    return TrainState(variables, OPTIMIZER.init(variables.parameters))
 
 
-def trained(data: DeviceSplit, batch_size: int, seed: int = 1):
-    return train_epoch(
-        started(),
-        jax.random.key(seed),
-        data,
-        {},
-        model=MODEL,
-        scaling=UNIT,
-        optimizer=OPTIMIZER,
-        batch_size=batch_size,
-    )
+def trained(
+    data: DeviceSplit, batch_size: int, seed: int = 1, model: Model = MODEL
+) -> tuple[TrainState, StepMetrics]:
+    task = Task(model, UNIT, OPTIMIZER, batch_size)
+    return train_epoch(first_state(model), jax.random.key(seed), data, {}, task)
 
 
-def counting_model(seen: list) -> Model:
-    """A model whose gradient tells which images it was given."""
+def recording_model(seen: list) -> Model:
+    """A model whose gradient records the images that it was given."""
 
-    def value_and_grad(parameters, inputs, labels, key):
+    def value_and_grad(variables, inputs, labels, key):
         logits = jnp.zeros((len(labels), 10))
         jax.debug.callback(
             lambda numbers, rows: seen.append((numbers.tolist(), rows.tolist())),
             labels,
             inputs[:, 0],
         )
-        return (jnp.zeros(()), logits), jax.tree.map(jnp.zeros_like, parameters)
+        zeros = jax.tree.map(jnp.zeros_like, variables.parameters)
+        return (jnp.zeros(()), (logits, variables.state)), zeros
 
     return MODEL._replace(value_and_grad=value_and_grad)
 
 
 @pytest.mark.parametrize(("count", "batch_size"), [(12, 4), (13, 4), (3, 8), (1, 1), (9, 8)])
-def test_every_image_is_seen_once_with_its_own_label(count: int, batch_size: int):
+def test_every_image_is_used_once_with_its_own_label(count: int, batch_size: int):
     seen: list = []
     data = DeviceSplit(
         jnp.arange(count, dtype=jnp.uint8)[:, None], jnp.arange(count, dtype=jnp.int32)
     )
-    _, metrics = train_epoch(
-        started(),
-        jax.random.key(0),
-        data,
-        {},
-        model=counting_model(seen),
-        scaling=UNIT,
-        optimizer=OPTIMIZER,
-        batch_size=batch_size,
-    )
+    _, metrics = trained(data, batch_size, model=recording_model(seen))
     jax.block_until_ready(metrics)
     jax.effects_barrier()
     labels = [label for numbers, _ in seen for label in numbers]
@@ -85,42 +76,80 @@ def test_every_image_is_seen_once_with_its_own_label(count: int, batch_size: int
 
 
 def test_the_order_depends_on_the_key_alone():
-    data = made(64)
+    data = random_split(64)
     (one, _), (same, _), (other, _) = trained(data, 8), trained(data, 8), trained(data, 8, seed=2)
-    np.testing.assert_array_equal(one.parameters[0].W, same.parameters[0].W)
-    assert (one.parameters[0].W != other.parameters[0].W).any()
+    chex.assert_trees_all_equal(one, same)
+    assert (one.variables.parameters[0].W != other.variables.parameters[0].W).any()
 
 
 def test_an_epoch_of_one_batch_is_one_step_of_gradient_descent():
-    data = made(20)
+    data = random_split(20)
     state, metrics = trained(data, 20)
-    parameters = started().parameters
+    variables = first_state().variables
     inputs = UNIT.apply({}, data.images)
-    (loss, logits), gradients = MODEL.value_and_grad(
-        parameters, inputs, data.labels, jax.random.key(0)
+    (loss, (logits, _)), gradients = MODEL.value_and_grad(
+        variables, inputs, data.labels, jax.random.key(0)
     )
-    expected = jax.tree.map(lambda p, g: p - 0.1 * g, parameters, gradients)
-    for leaf, wanted in zip(
-        jax.tree.leaves(state.parameters), jax.tree.leaves(expected), strict=True
-    ):
-        np.testing.assert_allclose(leaf, wanted, rtol=1e-5, atol=1e-6)
+    expected = jax.tree.map(lambda p, g: p - 0.1 * g, variables.parameters, gradients)
+    chex.assert_trees_all_close(state.variables.parameters, expected, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(metrics.loss_sum, [20 * loss], rtol=1e-5)
     np.testing.assert_array_equal(metrics.correct, [(logits.argmax(-1) == data.labels).sum()])
 
 
-@pytest.mark.parametrize("count", [1, 999, EVALUATION_BATCH, 2 * EVALUATION_BATCH + 1])
+@pytest.mark.parametrize("count", [1, EVALUATION_BATCH, 2 * EVALUATION_BATCH + 1])
 def test_inference_covers_every_image_whatever_the_batch(count: int):
-    data, statistics = made(count), Z_SCORE.fit(np.asarray(made(50).images))
-    parameters = started().parameters
-    logits = predict_logits(parameters, data.images, statistics, model=MODEL, scaling=Z_SCORE)
-    expected = MODEL.apply(parameters, Z_SCORE.apply(statistics, data.images))
+    data, statistics = random_split(count), Z_SCORE.fit(np.asarray(random_split(50).images))
+    variables = first_state().variables
+    logits = predict_logits(variables, data.images, statistics, MODEL, Z_SCORE)
+    inputs = Z_SCORE.apply(statistics, data.images)
+    expected = MODEL.apply(variables, inputs)
     np.testing.assert_allclose(logits, expected, rtol=1e-5, atol=1e-5)
-    loss, correct = evaluate(parameters, data, statistics, model=MODEL, scaling=Z_SCORE)
+    features = predict_features(variables, data.images, statistics, MODEL, Z_SCORE)
+    wanted = MODEL.features(variables, inputs)
+    np.testing.assert_allclose(features, wanted, rtol=1e-5, atol=1e-5)
+    task = Task(MODEL, Z_SCORE, OPTIMIZER, batch_size=7)
+    loss, correct = evaluate(variables, data, statistics, task)
     np.testing.assert_allclose(loss, MODEL.losses(expected, data.labels).mean(), rtol=1e-5)
     assert int(correct) == int((expected.argmax(-1) == data.labels).sum())
 
 
 def test_no_images_give_no_rows():
-    parameters = MODEL.init(jax.random.key(0))
-    logits = predict_logits(parameters, made(0).images, {}, model=MODEL, scaling=UNIT)
-    assert logits.shape == (0, 10)
+    variables, images = first_state().variables, random_split(0).images
+    assert predict_logits(variables, images, {}, MODEL, UNIT).shape == (0, 10)
+    assert predict_features(variables, images, {}, MODEL, UNIT).shape == (0, 8)
+
+
+def test_a_step_updates_the_state_and_inference_uses_it():
+    model = RunningMean().build()
+    data = random_split(24)
+    state, _ = trained(data, 8, model=model)
+    found = state.variables.state
+    assert found["steps"].item() == 3
+    # Every batch moves the running mean, whatever the order: 1 - 0.9^3 of it comes from the images.
+    assert np.ptp(found["mean"]) > 0
+    whole = (1 - MOMENTUM**3) * UNIT.apply({}, data.images).reshape(24, -1).mean(0)
+    np.testing.assert_allclose(found["mean"], whole, rtol=0.2)
+    logits = predict_logits(state.variables, data.images, {}, model, UNIT)
+    rows = np.asarray(UNIT.apply({}, data.images)).reshape(24, -1)
+    expected = (rows - np.asarray(found["mean"])) @ np.asarray(state.variables.parameters["W"])
+    np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-5)
+    task = Task(model, UNIT, OPTIMIZER, 8)
+    loss, _ = evaluate(state.variables, data, {}, task)
+    np.testing.assert_allclose(loss, model.losses(logits, data.labels).mean(), rtol=1e-5)
+    without = Variables(state.variables.parameters, model.init(jax.random.key(0)).state)
+    assert not np.allclose(evaluate(without, data, {}, task)[0], loss)
+
+
+def test_equal_settings_share_one_program_of_each_kind():
+    chex.clear_trace_counter()
+    model = MODEL._replace(
+        apply=chex.assert_max_traces(MODEL.apply, n=2),  # of predict_logits, which evaluate calls
+        value_and_grad=chex.assert_max_traces(MODEL.value_and_grad, n=1),
+    )
+    for seed in range(3):
+        data = random_split(160, seed)
+        state, _ = trained(data, 8, seed, model)
+        predict_logits(state.variables, data.images, {}, model, UNIT)
+        evaluate(state.variables, data, {}, Task(model, UNIT, OPTIMIZER, 8))
+    with pytest.raises(AssertionError, match="traced > 1 times"):
+        trained(random_split(88), 8, model=model)  # other shapes need another program

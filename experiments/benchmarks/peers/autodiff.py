@@ -9,7 +9,7 @@ from experiments.benchmarks.peers.hand_written import config_of, start_with
 from experiments.benchmarks.peers.worker import Epoch, Job
 from fmnist_jax.config.model import Inputs, Labels, Logits, State, Variables
 from fmnist_jax.scratch import mlp
-from fmnist_jax.scratch.mlp import flatten
+from fmnist_jax.scratch.model import flatten
 
 
 def start(job: Job) -> Callable[[], Epoch]:

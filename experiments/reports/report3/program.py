@@ -80,7 +80,6 @@ def write(options: Report3) -> None:
         "predictions": plots.predictions(
             images[sample],
             labels[sample],
-            test.predictions[sample],
             test.probabilities[sample],
             dataset.class_names,
             title="Test images drawn at random",

@@ -8,6 +8,7 @@ from tyro.conf import OmitArgPrefixes as Unprefixed
 from fmnist_jax.checkpoint.checkpoint import restore_checkpoint
 from fmnist_jax.checkpoint.locate import find_checkpoint
 from fmnist_jax.config.codec import decode
+from fmnist_jax.config.fields import check_type
 from fmnist_jax.data.loading import DataConfig
 from fmnist_jax.data.scaling import SYMMETRIC, Z_SCORE, Scaling
 from fmnist_jax.errors import UserError
@@ -60,10 +61,14 @@ def pipeline(
     Returns:
         A run of two stages, "convnet" and "mlp".
 
+    Raises:
+        UserError: For a network that isn't a `FiveConv`.
+
     Examples:
         >>> [stage.model.features for stage in pipeline().stages]
         [256, 512]
     """
+    check_type("network", network, FiveConv, "FiveConv(hidden=512)")
     return Run(
         (
             Stage("convnet", network.network, training, SYMMETRIC),
@@ -112,7 +117,7 @@ class FirstStage:
 
 def options(
     data: Unprefixed[DataConfig],
-    mlp: FeatureMLP,
+    mlp: FeatureMLP = FeatureMLP(),
     mlp_training: TrainingConfig = MLP_TRAINING,
     first: Unprefixed[FirstStage] = FirstStage(),
     feature_scaling: Scaling = Z_SCORE,

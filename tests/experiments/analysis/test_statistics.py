@@ -1,25 +1,31 @@
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy import stats
 
+from experiments.analysis.intervals import Interval
 from experiments.analysis.statistics import (  # fmt: skip
+    CONVNET_TOLERANCE,
     MLP_TOLERANCE,
-    NETWORK_TOLERANCE,
     ExperimentStatistics,
-    Interval,
     column_statistics,
     direction,
     row_statistics,
     table,
     tolerance_of,
 )
-from experiments.engine.runner import Experiment, Row
-from fmnist_jax.models.architectures import LENET
-from fmnist_jax.runs.run import CNNRun, MLPRun
+from experiments.engine.spec import Experiment, Row
+from fmnist_jax.data.scaling import SYMMETRIC, Z_SCORE
+from fmnist_jax.runs.config import Run, Stage
+from fmnist_jax.runs.presets import lenet
+from fmnist_jax.scratch.mlp import MLPConfig
+from fmnist_jax.training.config import TrainingConfig
 
-ROW = Row("row", MLPRun(), {"test_accuracy": 88.0, "best_epoch": 10})
+MLP = Run((Stage("mlp", MLPConfig(), TrainingConfig(), Z_SCORE),))
+LENET = Run((Stage("convnet", lenet.MODEL, lenet.TRAINING, SYMMETRIC),))
+ROW = Row("row", MLP, {"test_accuracy": 88.0, "best_epoch": 10})
 
 
 def test_mean_deviation_and_intervals_are_those_of_the_textbook():
@@ -47,7 +53,7 @@ def test_the_interval_is_scipys():
 def test_the_prediction_interval_holds_a_further_run_in_95_of_100():
     rng = np.random.default_rng(1)
     caught = [
-        draws[-1] in (column_statistics(draws[:-1]).prediction or Interval(0, 0))
+        (column_statistics(draws[:-1]).prediction or Interval(0, 0)).contains(draws[-1])
         for draws in rng.normal(90, 0.3, (2000, 4)).tolist()
     ]
     assert np.mean(caught) == pytest.approx(0.95, abs=0.015)
@@ -99,28 +105,29 @@ def test_every_verdict(values, reported, tolerance, better, verdict):
 
 @pytest.mark.parametrize(
     ("column", "better"),
-    [("test_accuracy", "higher"), ("mlp_validation_f1", "higher"), ("test_class_4", "higher"),
-     ("cnn_test_loss", "lower"), ("best_validation_loss", "lower"), ("best_epoch", None),
-     ("mlp_stopped_epoch", None), ("train_accuracy", None), ("best_train_loss", None)],
+    [("test_accuracy", "higher"), ("mlp.validation_f1", "higher"), ("test_class_4", "higher"),
+     ("convnet.test_loss", "lower"), ("best_validation_loss", "lower"), ("best_epoch", None),
+     ("mlp.stopped_epoch", None), ("train_accuracy", None), ("best_train_loss", None)],
 )  # fmt: skip
 def test_which_way_is_better(column, better):
     assert direction(column) == better
 
 
 def test_tolerances_are_of_networks_and_classes():
-    network = Row("network", CNNRun(LENET))
+    network = Row("network", LENET)
     assert tolerance_of(ROW, "test_accuracy") == MLP_TOLERANCE
-    assert tolerance_of(network, "test_accuracy") == NETWORK_TOLERANCE
-    assert tolerance_of(network, "test_class_3") == NETWORK_TOLERANCE + 0.5
+    assert tolerance_of(network, "test_accuracy") == CONVNET_TOLERANCE
+    assert tolerance_of(network, "test_class_3") == CONVNET_TOLERANCE + 0.5
     assert tolerance_of(network, "test_loss") == tolerance_of(network, "best_epoch") == 0
 
 
-def run(accuracy: float, **more: float) -> dict[str, float]:
-    return {"test_accuracy": accuracy, "best_epoch": 12, "seconds": 5.0, **more}
+def run(accuracy: float, **more: float) -> dict[str, Any]:
+    figures = {"test_accuracy": accuracy, "best_epoch": 12, **more}
+    return {"stages": {"mlp": figures}, "seconds": 5.0}
 
 
 def test_a_row_has_its_columns_what_was_reported_and_what_failed():
-    stored = {"runs": {"2": run(88.2), "0": run(88.0)}, "failed": {"1": "the loss is nan"}}
+    stored = {"runs": {0: run(88.0), 2: run(88.2)}, "failed": {1: "the loss is nan"}}
     row = row_statistics(ROW, ("test_accuracy",), stored)
     assert row.seeds == (0, 2)
     assert row.failed == {1: "the loss is nan"}
@@ -128,16 +135,21 @@ def test_a_row_has_its_columns_what_was_reported_and_what_failed():
     assert row.columns["test_accuracy"].values == (88.0, 88.2)
     assert row.columns["best_epoch"].verdict == "not judged"
     assert row.verdict == "reproduced"
-    assert row.reason.startswith("test accuracy: the mean of 2 seeds is 0.10 above it")
+    assert row.reason.startswith(
+        "test accuracy: the mean of 2 seeds is 0.10 above the reported figure"
+    )
 
 
 def test_a_row_is_as_good_as_its_worst_headline():
-    reported = {"cnn_test_accuracy": 90.0, "mlp_test_accuracy": 90.0, "mlp_train_accuracy": 99.0}
+    reported = {"convnet.test_accuracy": 90.0, "test_accuracy": 90.0, "mlp.train_accuracy": 99.0}
     columns = tuple(reported)
 
-    def verdict(cnn: float, mlp: float) -> str:
-        runs = {"0": {"cnn_test_accuracy": cnn, "mlp_test_accuracy": mlp, "mlp_train_accuracy": 1.0,
-                      "seconds": 1.0}}  # fmt: skip
+    def verdict(convnet: float, mlp: float) -> str:
+        stages = {
+            "convnet": {"test_accuracy": convnet},
+            "mlp": {"test_accuracy": mlp, "train_accuracy": 1.0},
+        }
+        runs = {0: {"stages": stages, "seconds": 1.0}}
         return row_statistics(Row("both", ROW.run, reported), columns, {"runs": runs}).verdict
 
     assert verdict(90.1, 90.2) == "reproduced"
@@ -148,7 +160,7 @@ def test_a_row_is_as_good_as_its_worst_headline():
 
 
 def test_the_table_has_a_line_a_reported_figure():
-    stored = {"runs": {"0": run(88.0), "1": run(88.4)}}
+    stored = {"runs": {0: run(88.0), 1: run(88.4)}}
     made = Experiment("made", "Made", (ROW,), ("test_accuracy",))
     row = row_statistics(ROW, made.columns, stored)
     lines = table(ExperimentStatistics("made", "Made", (row,))).splitlines()

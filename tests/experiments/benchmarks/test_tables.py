@@ -61,6 +61,9 @@ def test_targets_have_the_median_and_the_least_ratio(tmp_path: Path) -> None:
     )
 
 
-def test_stored_measurements_fill_every_table() -> None:
+def test_the_documents_tables_are_the_stored_measurements() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "benchmarks.md").read_text("utf-8")
     for name, table in tables().items():
         assert len(table.splitlines()) > 2, name
+        if name != "benchmarks/convnets-brief":
+            assert f"<!-- table: {name} -->\n\n{table}\n\n<!-- end -->" in text

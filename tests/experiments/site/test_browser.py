@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from experiments.engine.runner import RESULTS
+from experiments.engine.store import RESULTS
 from experiments.site.theme import DARK, LIGHT
 
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "chrome")
@@ -56,7 +56,7 @@ def opened(request: pytest.FixtureRequest, browser: Browser, made_page: Path) ->
         lambda request: (
             None
             if request.url.startswith(("data:", path.as_uri()))
-            else seen.complaints.append(f"asked for {request.url}")
+            else seen.complaints.append(f"requested {request.url}")
         ),
     )
     seen.page.goto(path.as_uri())
@@ -121,19 +121,19 @@ def rgb(code: str) -> str:
 
 
 @pytest.mark.parametrize("opened", [("made", 1280, "light")], indirect=True)
-def test_it_answers_to_reader_and_pointer(opened: Seen):
+def test_it_reacts_to_reader_and_pointer(opened: Seen):
     page = opened.page
-    chart = page.locator("#report1_table1-accuracy")
+    chart = page.locator("#report1-table1-accuracy")
 
     # Another row: other curves.
     before = chart.inner_html()
-    page.locator("#report1_table1-row").select_option(index=1)
+    page.locator("#report1-table1-row").select_option(index=1)
     page.wait_for_function(
-        "before => document.querySelector('#report1_table1-accuracy').innerHTML !== before",
+        "before => document.querySelector('#report1-table1-accuracy').innerHTML !== before",
         arg=before,
     )
 
-    # The pointer over a curve tells its figures.
+    # The pointer over a curve shows its figures.
     chart.scroll_into_view_if_needed()
     box = chart.locator("svg").bounding_box()
     assert box
@@ -146,16 +146,16 @@ def test_it_answers_to_reader_and_pointer(opened: Seen):
     # A choice in the legend leaves the other curve pale.
     chart.locator(".role-legend-label text").first.click()
     page.wait_for_function(
-        """() => [...document.querySelectorAll('#report1_table1-accuracy .mark-line path')]
+        """() => [...document.querySelectorAll('#report1-table1-accuracy .mark-line path')]
                .some(line => Number(line.getAttribute('opacity') ?? 1) < 0.5)"""
     )
 
-    # Night falls: page and charts go dark.
+    # Page and charts follow the dark colour scheme.
     assert colour(page, "body", "backgroundColor") == rgb(LIGHT.ground)
     page.emulate_media(color_scheme="dark")
     assert colour(page, "body", "backgroundColor") == rgb(DARK.ground)
     page.wait_for_function(
-        "ink => document.querySelector('#report1_table1-accuracy .mark-text text').getAttribute('fill')"
+        "ink => document.querySelector('#report1-table1-accuracy .mark-text text').getAttribute('fill')"
         " === ink",
         arg=DARK.ink,
     )

@@ -1,5 +1,6 @@
 """The page's HTML, without a browser."""
 
+import html
 import json
 import re
 from collections import Counter
@@ -9,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from experiments.analysis.judgement import all_claims
-from experiments.engine.runner import RESULTS
-from experiments.site import build, claimed, sections
-from experiments.study.catalogue import CATALOGUE
+from experiments.analysis.rule import RULE
+from experiments.engine.store import RESULTS
+from experiments.site import build, claims
+from experiments.site.parts import Part, identifier
+from experiments.study.catalogue import experiments
 from fmnist_jax.data.loading import DataConfig
 from fmnist_jax.errors import UserError
 
@@ -49,14 +52,14 @@ def page(request: pytest.FixtureRequest, made_page: Path) -> Path:
     return made_page if request.param == "made" else RESULTS / "index.html"
 
 
-def test_it_is_whole_and_asks_for_nothing(page: Path):
+def test_it_is_complete_and_requests_nothing(page: Path):
     read = Reader(page)
     assert not [name for name in read.having("src") if not name.startswith("data:")]
     assert not [name for name in read.having("href") if not name.startswith(("#", "data:"))]
     assert "url(" not in page.read_text("utf-8").partition("<body>")[0]
 
 
-def test_every_name_is_there_once_and_leads_somewhere(page: Path):
+def test_every_id_is_unique_and_every_link_has_a_target(page: Path):
     read = Reader(page)
     ids = Counter(read.having("id"))
     assert [name for name, count in ids.items() if count > 1] == []
@@ -67,7 +70,7 @@ def test_every_name_is_there_once_and_leads_somewhere(page: Path):
     assert places == set(json.loads(read.scripts["specs"]))
 
 
-def test_every_picture_and_chart_has_words(page: Path):
+def test_every_picture_and_chart_has_a_description(page: Path):
     read = Reader(page)
     assert all(names.get("alt") for tag, names in read.tags if tag == "img")
     assert all(names.get("aria-label") for _, names in read.tags if names.get("role") == "img")
@@ -75,12 +78,25 @@ def test_every_picture_and_chart_has_words(page: Path):
 
 def test_every_section_is_there(page: Path):
     ids = set(Reader(page).having("id"))
-    assert {section.anchor for section in sections.SECTIONS} <= ids
-    assert {entry.name for entry in CATALOGUE} <= ids
+    assert {f"section-{one.group}" for one in experiments()} <= ids
+    assert {identifier(one.name) for one in experiments()} <= ids
     assert {"claims", "models", "gradients", "speed", "runs"} <= ids
 
 
-def test_what_is_not_run_and_what_failed_is_said(made_page: Path):
+def test_the_rule_for_claims_is_on_it(page: Path):
+    text = html.unescape(page.read_text("utf-8").partition("<script")[0])
+    assert all(paragraph in text for paragraph in RULE)
+
+
+def test_the_notes_of_experiments_are_on_it(page: Path):
+    text = html.unescape(page.read_text("utf-8").partition("<script")[0])
+    text = text.replace("<code>", "`").replace("</code>", "`")
+    notes = [note for one in experiments() for note in one.notes]
+    assert notes
+    assert [note for note in notes if note not in text] == []
+
+
+def test_missing_and_failed_runs_are_shown(made_page: Path):
     text = made_page.read_text("utf-8")
     assert "… not run" in text
     assert "failed: the loss is &lt;not&gt; finite" in text
@@ -90,20 +106,18 @@ def test_what_is_not_run_and_what_failed_is_said(made_page: Path):
 def test_the_reports_own_pictures_are_there(made_page: Path):
     specs = json.loads(Reader(made_page).scripts["specs"])
     for name in ("random", "he", "xavier"):
-        assert f"report1_table2-pooling-{name}" in specs
+        assert f"report1-table2-pooling-{name}" in specs
     assert {
-        "report1_table2-filters-max",
-        "report3_lenet-classes",
-        "report4_mlp-together-train_loss",
+        "report1-table2-filters-max",
+        "report3-lenet-classes",
+        "report4-mlp-together-train_loss",
     } <= set(specs)
 
 
-def test_the_committed_page_is_of_the_committed_results():
-    """Else it's out of date: python -m experiments report."""
+def test_the_committed_page_is_of_the_committed_results(committed_parts: list[Part]):
+    """If this fails, the page is out of date: python -m experiments page."""
     specs = json.loads(Reader(RESULTS / "index.html").scripts["specs"])
-    parts = [build.part(entry, RESULTS) for entry in CATALOGUE]
-    told = claimed.reports(all_claims(RESULTS))
-    charts = [*sections.all_charts(parts), *(one for report in told for one in report.charts)]
+    charts = build.charts_of(committed_parts, claims.reports(all_claims(RESULTS)))
     assert {name for name in specs if not name.startswith("speed-")} == {one.id for one in charts}
     for one in charts:
         shown, stored = (set(spec["datasets"].values()) for spec in (specs[one.id], one.spec))

@@ -21,14 +21,14 @@ def contrast(one: str, other: str) -> float:
 
 
 @pytest.mark.parametrize("theme", THEMES.values(), ids=THEMES)
-def test_everything_stands_out_from_its_ground(theme: Theme):
+def test_every_colour_has_contrast_with_its_background(theme: Theme):
     assert contrast(theme.ink, theme.ground) > 7
     for colour in theme.series:
         assert contrast(colour, theme.ground) > 3
 
 
 @pytest.mark.parametrize("theme", THEMES.values(), ids=THEMES)
-def test_heat_goes_from_the_ground_to_its_opposite(theme: Theme):
+def test_heat_goes_from_the_background_to_its_opposite(theme: Theme):
     steps = [contrast(colour, theme.ground) for colour in theme.heat]
     assert all(lower < higher for lower, higher in pairwise(steps))
     # Figures on the lightest and the darkest cell, as `charts.confusion` writes them.
@@ -47,11 +47,11 @@ def names(drawn: str, *words: str) -> bool:
 
 
 POINTS = [
-    {"row": row, "series": series, "value": value, "low": low, "high": high, "runs": 2}
+    {"row": row, "series": series, "value": value, "low": low, "high": high, "n": "2"}
     for row in ("first row", "second row")
     for series, value, low, high in (
-        (rows.BESIDE[0], 2.0, 1.0, 3.0),
-        (rows.BESIDE[2], 4.0, None, None),
+        (rows.MEASURED, 2.0, 1.0, 3.0),
+        (rows.REPORTED, 4.0, None, None),
     )
 ]
 
@@ -60,10 +60,10 @@ def svg(chart) -> str:
     return vl_convert.vegalite_to_svg(chart.properties(width=400).to_dict())
 
 
-def test_rows_are_named_above_what_they_name():
-    drawn = svg(rows.beside(POINTS, "Test accuracy, %"))
+def test_rows_are_named_above_their_marks():
+    drawn = svg(rows.measured_and_reported(POINTS, "Test accuracy, %"))
     assert names(drawn, "first row", "second row", "Test accuracy, %", "reported")
-    drawn = svg(rows.effects(POINTS, "points", rows.BESIDE))
+    drawn = svg(rows.effects(POINTS, "points", rows.SERIES))
     assert names(drawn, "first row", "second row", "points")
     drawn = svg(rows.ratios(POINTS, "times as fast"))
     assert names(drawn, "first row", "second row", "times as fast")
@@ -71,7 +71,7 @@ def test_rows_are_named_above_what_they_name():
 
 def test_a_chart_without_any_interval_is_drawn_too():
     single = [point | {"low": None, "high": None} for point in POINTS]
-    for chart in (rows.beside(single, "x"), rows.effects(single, "x", rows.BESIDE)):
+    for chart in (rows.measured_and_reported(single, "x"), rows.effects(single, "x", rows.SERIES)):
         assert names(svg(chart), "first row", "second row")
 
 
@@ -87,7 +87,7 @@ def test_one_row_of_several_is_shown():
     assert not names(first, ">13")
 
 
-def test_a_confusion_matrix_is_in_percent_and_leaves_out_what_rounds_to_nothing():
+def test_a_confusion_matrix_is_in_percent_and_leaves_zeros_blank():
     cells = [
         {"row": 0, "c": c, "p": p, "images": images}
         for c, p, images in ((0, 0, 299), (0, 1, 1), (1, 0, 23), (1, 1, 77))

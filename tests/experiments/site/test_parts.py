@@ -1,4 +1,4 @@
-"""Claims, speeds, gradients and pictures as the page tells them."""
+"""Claims, speeds, gradients and pictures as the page shows them."""
 
 import base64
 import io
@@ -6,13 +6,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from attrs import evolve
 from PIL import Image
 
-from experiments.analysis.claims import TEST, greater, pair
-from experiments.analysis.judgement import Claim, judge
-from experiments.site import claimed, gradients, pictures, readme, sections, speed
+from experiments.analysis.comparisons import Claim, greater, pair
+from experiments.analysis.judgement import judge
+from experiments.analysis.quantities import TEST
+from experiments.engine.store import RESULTS
+from experiments.reports.report1 import table2
+from experiments.site import claims, gradients, pictures, readme, sections, speed
 from experiments.site.build import part
-from experiments.study.catalogue import CATALOGUE
+from experiments.site.parts import Part
+from experiments.study.catalogue import experiments
 from fmnist_jax.data.dataset import CLASS_NAMES, Dataset
 from fmnist_jax.inference.classifier import Classifier
 
@@ -23,41 +28,57 @@ def picture(source: str) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(text))).convert("RGBA"))
 
 
-def test_claims_are_told_with_their_comparisons():
-    claim = Claim(3, "More is better", "made up", (greater("more", pair(TEST, "made", "a", "b")),))
-    runs = {name: {"runs": {str(seed): {"test_accuracy": value + seed * spread} for seed in range(3)}}
-            for name, value, spread in (("a", 80.0, 1.1), ("b", 70.0, 1.0))}  # fmt: skip
-    (report,) = claimed.reports([judge(claim, {"made": runs})])
-    (told,) = report.claims
-    assert (report.number, told.statement, told.conditions) == (3, "More is better", "made up")
-    assert (told.verdict.short, told.verdict.symbol) == ("holds", "✓")
-    (tested,) = told.tests
-    assert tested.effect.startswith("+10.10 points [+9.85, ")
-    assert (tested.runs, tested.test) == ("3", "paired t")
+def runs(**rows: list[float]) -> dict:
+    return {
+        "made": {
+            name: {
+                "runs": {
+                    seed: {"stages": {"mlp": {"test_accuracy": value}}}
+                    for seed, value in enumerate(values)
+                }
+            }
+            for name, values in rows.items()
+        }
+    }
+
+
+CLAIM = Claim(3, "More is better", "made up", (greater("more", pair(TEST, "made", "a", "b")),))
+
+
+def test_claims_are_shown_with_their_comparisons():
+    stored = runs(a=[80.0, 81.1, 82.2], b=[70.0, 71.0, 72.0])
+    (report,) = claims.reports(judge([CLAIM], stored))
+    (claim,) = report.claims
+    assert (report.number, claim.statement, claim.conditions) == (3, "More is better", "made up")
+    assert (claim.verdict.words, claim.verdict.symbol) == ("holds", "✓")
+    (row,) = claim.comparisons
+    assert row.effect.startswith("+10.10 points [+9.85, ")
+    assert (row.n, row.test) == ("3", "paired t")
+    assert claim.p == claim.corrected_p == row.p
     assert len(report.charts) == 1
 
 
-def test_a_claim_that_is_not_run_has_no_chart_and_one_seed_cannot_tell():
-    claim = Claim(1, "More is better", "", (greater("more", pair(TEST, "made", "a", "b")),))
-    (report,) = claimed.reports([judge(claim, {})])
+def test_a_claim_that_is_not_run_has_no_chart_and_one_seed_is_inconclusive():
+    (report,) = claims.reports(judge([CLAIM], {}))
     assert report.charts == ()
-    assert report.claims[0].verdict.short == "not run"
-    one = {name: {"runs": {"0": {"test_accuracy": 80.0}}} for name in "ab"}
-    (report,) = claimed.reports([judge(claim, {"made": one})])
-    assert report.claims[0].verdict.short == claimed.UNTOLD
+    assert report.claims[0].verdict.words == "not run"
+    (report,) = claims.reports(judge([CLAIM], runs(a=[80.0], b=[80.0])))
+    verdict = report.claims[0].verdict
+    assert (verdict.words, verdict.symbol, verdict.style) == ("inconclusive", "?", "none")
+    assert "seeds needed" in verdict.detail
 
 
-def test_speeds_are_read_from_either_layout_newest_first(made_results: Path):
+def test_speeds_are_ratios_with_both_rates(made_results: Path):
     (only,) = speed.measured(made_results)
     assert (only.network, only.against, only.ratio) == ("a network", "PyTorch", 2.0)
     assert (only.ours, only.theirs) == ("3,000 images/s", "1,500 images/s")
     assert (only.machine, only.date) == ("made, 2 cores", "2026-01-01")
 
 
-def test_the_stored_speeds_have_both_layouts():
-    speeds = speed.measured(sections_results())
-    assert {one.file for one in speeds} == {"throughput_mlp", "throughput_networks"}
-    for file in ("throughput_mlp", "throughput_networks"):
+def test_the_stored_speeds_are_of_both_benchmarks_newest_first():
+    speeds = speed.measured(RESULTS)
+    assert {one.file for one in speeds} == set(speed.TITLES)
+    for file in speed.TITLES:
         versions = [one.version for one in speeds if one.file == file]
         assert versions == sorted(versions, key=lambda one: [int(x) for x in one.split()[1].split(".")],
                                   reverse=True)  # fmt: skip
@@ -65,33 +86,53 @@ def test_the_stored_speeds_have_both_layouts():
         assert len(records) == versions.count(speed.newest(speeds, file))
 
 
-def sections_results() -> Path:
-    from experiments.engine.runner import RESULTS
-
-    return RESULTS
-
-
 def test_gradients_are_checked_of_each_network_of_the_reports_once():
-    networks = gradients.networks()
+    networks = gradients.networks(experiments())
     assert "784,400,250,100,10 leaky-relu dropout 0.2" in networks
     assert "784,128,10 relu L2 0.0001" in networks
     assert len({gradients.describe(model) for model in networks.values()}) == len(networks)
 
 
-def test_a_model_shows_answers_filters_and_maps(
+def test_sections_follow_from_the_packages_of_experiments(committed_parts: list[Part]):
+    found = sections.sections(committed_parts)
+    assert [section.title for section in found] == [
+        "Report 1", "Report 2", "Report 3", "Report 4", "Beyond the reports",
+    ]  # fmt: skip
+    own = [part.name for section in found for part in section.tables]
+    assert own == list(sections.TABLES)
+    shown = own + [part.name for section in found for part in section.further]
+    assert sorted(shown) == sorted(one.name for one in experiments())
+
+
+@pytest.mark.parametrize(
+    ("group", "title"),
+    [
+        ("report12", "Report 12"),
+        ("trials", "Beyond the reports"),
+        ("reports", "Beyond the reports"),
+    ],
+)
+def test_a_new_package_gets_a_section(committed_parts: list[Part], group: str, title: str):
+    new = evolve(committed_parts[0], name=f"{group}/new", group=group)
+    found = sections.sections([*committed_parts, new])
+    (section,) = [section for section in found if new in section.further]
+    assert section.title == title
+
+
+def test_a_model_shows_predictions_first_layer_and_maps(
     models: dict[str, Classifier], noise_dataset: Dataset
 ):
     shown = {name: pictures.of_model(name, model, noise_dataset) for name, model in models.items()}
     for name, model in models.items():
         probabilities = model.probabilities(noise_dataset.test.images)
-        wrong = [one for one in shown[name].mistakes if one.right]
-        assert not wrong
+        assert not [one for one in shown[name].mistakes if one.correct]
         surest = probabilities[probabilities.argmax(1) != noise_dataset.test.labels].max()
-        assert shown[name].mistakes[0].sure == f"{100 * surest:.1f}"
+        assert shown[name].mistakes[0].probability == f"{100 * surest:.1f}"
         assert len(shown[name].predictions) == pictures.SHOWN
     assert shown["an-mlp"].maps == ()
-    assert "all 7 units" in shown["an-mlp"].filters.caption
+    assert "28x28, all 7 units" in shown["an-mlp"].filters.caption
     for name in ("a-network", "a-pipeline"):
+        assert "3x3, all 2 units" in shown[name].filters.caption
         assert len(shown[name].maps) == pictures.MAPPED
         captions = [block.caption for block in shown[name].maps[0].blocks]
         assert "2 maps of 14x14" in captions[0]
@@ -104,12 +145,12 @@ def test_a_gallery_claims_no_certainty(noise_dataset: Dataset):
     images, labels = noise_dataset.test.images[:2], np.array([0, 1])
     probabilities = np.eye(10)[[0, 2]] * 0.99999 + 1e-6
     right, wrong = pictures.gallery(images, labels, probabilities, CLASS_NAMES)
-    assert (right.right, right.sure) == (True, ">99.9")
-    assert (wrong.right, wrong.predicted, wrong.correct) == (False, "Pullover", "Trouser")
+    assert (right.correct, right.probability) == (True, ">99.9")
+    assert (wrong.correct, wrong.predicted, wrong.label) == (False, "Pullover", "Trouser")
     np.testing.assert_array_equal(picture(right.source)[..., 0], images[0])
 
 
-def test_a_mosaic_has_see_through_gaps():
+def test_a_mosaic_has_transparent_gaps():
     made = pictures.mosaic(np.array([[[0.0, 1.0]], [[1.0, 0.0]]]), 2, "gray", (0, 1), "two")
     drawn = picture(made.source)
     assert drawn.shape[:2] == (made.height, made.width) == (14, 2 * 28 + 1)
@@ -118,8 +159,7 @@ def test_a_mosaic_has_see_through_gaps():
 
 
 def test_the_readmes_pictures_are_the_pages_charts(made_results: Path, tmp_path: Path):
-    entry = next(entry for entry in CATALOGUE if entry.name == "report1_table2")
-    charts = list(sections.all_charts([part(entry, made_results)]))
+    charts = list(sections.all_charts([part(table2.EXPERIMENT, made_results)]))
     (path,) = readme.save(charts, tmp_path / "docs")
     assert path.name == "study_pooling.png"
     with Image.open(path) as drawn:

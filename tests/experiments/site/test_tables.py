@@ -1,12 +1,15 @@
-from dataclasses import replace
+from attrs import evolve
 
 from experiments.analysis.statistics import ExperimentStatistics, row_statistics
-from experiments.engine.runner import Experiment, Row
+from experiments.engine.spec import Experiment, Row
 from experiments.reports.report1 import table1 as report1_table1
 from experiments.site import tables
-from fmnist_jax.runs.run import MLPRun
+from fmnist_jax.data.scaling import Z_SCORE
+from fmnist_jax.runs.config import Run, Stage
+from fmnist_jax.scratch.mlp import MLPConfig
+from fmnist_jax.training.config import TrainingConfig
 
-RUN = MLPRun()
+RUN = Run((Stage("mlp", MLPConfig(), TrainingConfig(), Z_SCORE),))
 
 
 def of(experiment: Experiment, stored) -> ExperimentStatistics:
@@ -28,30 +31,33 @@ MADE = Experiment(
 )
 
 
-def test_labels_say_whose_figure_it_is():
+def test_labels_name_the_stage():
     assert tables.label("test_accuracy") == "test accuracy"
-    assert tables.label("cnn_test_accuracy") == "test accuracy, the network itself"
-    assert tables.label("mlp_train_f1") == "train F1, the scratch MLP on its features"
+    assert tables.label("convnet.test_accuracy") == "test accuracy, convnet's own head"
+    assert tables.label("mlp.train_f1") == "train F1, MLP on features"
+    assert tables.label("another.train_f1") == "train F1, another"
     assert tables.label("test_class_9") == "Ankle boot (test)"
 
 
 def test_a_table_is_about_the_headline_and_what_was_reported():
     assert tables.main_columns(of(MADE, {})) == ["test_accuracy", "train_f1"]
-    choices = replace(MADE, rows=(Row("open", RUN),), columns=("validation_accuracy", "best_epoch"))
-    assert tables.main_columns(of(choices, {})) == ["validation_accuracy"]
+    selection = evolve(
+        MADE, rows=(Row("open", RUN),), columns=("validation_accuracy", "best_epoch")
+    )
+    assert tables.main_columns(of(selection, {})) == ["validation_accuracy"]
 
 
 def test_a_line_has_reported_measured_and_verdict(make_run):
     stored = {
-        "run": {"runs": {str(seed): make_run(seed) for seed in range(2)}},
-        "failed": {"runs": {}, "failed": {"0": "the loss is not finite"}},
+        "run": {"runs": {seed: make_run(seed) for seed in range(2)}},
+        "failed": {"runs": {}, "failed": {0: "the loss is not finite"}},
     }
     run, f1, failed, untouched = tables.lines(of(MADE, stored))
     assert (run.row, run.figure, run.reported) == ("run", "test accuracy", "88.4")
     assert run.measured == "88.50 ± 0.71"
     assert run.interval == "82.15 to 94.85"
     assert (run.runs, run.difference, run.verdict) == ("2", "+0.10", "reproduced")
-    assert "0.10 above it" in run.reason
+    assert "0.10 above the reported figure" in run.reason
     assert f1.figure == "train F1"
     assert (failed.measured, failed.runs, failed.verdict) == ("not run", "1 failed", "not run")
     assert failed.reason == "seed 0: the loss is not finite"
@@ -59,8 +65,8 @@ def test_a_line_has_reported_measured_and_verdict(make_run):
     assert {line.symbol for line in (run, failed)} == {"✓", "…"}
 
 
-def test_every_figure_is_in_the_whole_table(make_run):
-    names, rows = tables.all_figures(of(MADE, {"run": {"runs": {"0": make_run(0)}}}))
+def test_every_figure_is_in_the_full_table(make_run):
+    names, rows = tables.all_figures(of(MADE, {"run": {"runs": {0: make_run(0)}}}))
     assert names[:3] == ["test accuracy", "best epoch", "Dress (test)"]
     assert rows[0].cells[:3] == ("88.00 (88.4)", "2.00", "83.00")
     assert rows[2].cells[0] == "not run"
@@ -70,8 +76,8 @@ def test_every_figure_is_in_the_whole_table(make_run):
 def test_every_run_is_listed_by_seed_and_failures_after_them(make_run):
     stored = {
         "run": {
-            "runs": {str(seed): make_run(seed) for seed in (10, 2)},
-            "failed": {"3": "the loss is not finite"},
+            "runs": {seed: make_run(seed) for seed in (2, 10)},
+            "failed": {3: "the loss is not finite"},
         }
     }
     first, second, failed = tables.runs(stored, ("test_accuracy", "best_epoch"))
@@ -80,24 +86,6 @@ def test_every_run_is_listed_by_seed_and_failures_after_them(make_run):
     assert first.figures == "90.00, 2.00"
     assert "jax 0.10.2" in first.software
     assert failed.figures == "failed: the loss is not finite"
-
-
-def test_notes_are_a_headers_prose():
-    header = """Title.
-
-Command: `python -m experiments.made`
-Measured:
-
-| | x |
-|-|---|
-
-Open points: the rate
-is `0.1`.
-
-Two cores.
-"""
-    assert tables.notes(header) == ("Open points: the rate is `0.1`.", "Two cores.")
-    assert tables.notes("Title.") == ()
 
 
 def test_table_1_is_about_the_test_accuracy():

@@ -41,7 +41,7 @@ def test_generated_parts_are_replaced_and_the_rest_stays():
     assert table.strip() == documents.table("report1/tuned")
     assert rest.startswith("Between.\n<!-- experiments: beyond -->\n")
     assert rest.endswith("<!-- end -->\nAfter.\n")
-    assert "python -m experiments beyond/smallest_network --seeds 3`: 21 runs" in rest
+    assert "python -m experiments beyond/smallest_network`: 21 runs" in rest
     assert "8,16,24: 4978 parameters" in rest
 
 

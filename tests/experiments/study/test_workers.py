@@ -9,13 +9,13 @@ import pytest
 from rich.console import Console
 
 from experiments.study import workers
-from experiments.study.catalogue import find
+from experiments.study.catalogue import experiments
 from experiments.study.study import StudyOptions, unfinished
 from fmnist_jax.cli.interruption import Stopped
 from fmnist_jax.data.loading import DataConfig
 
 QUICK = StudyOptions(quick=True, data=DataConfig(source="synthetic"))
-EXPERIMENTS = [find("report1/ablations_mlp")]
+EXPERIMENTS = [one for one in experiments() if one.name == "report1/ablations_mlp"]
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,87 @@
+"""Mean effects with Student's t intervals: of paired differences, or of two independent samples (Welch)."""
+
+import math
+import statistics
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+CONFIDENCE = 0.95
+"""Of every interval."""
+
+
+class Interval(NamedTuple):
+    """All values from `low` to `high`."""
+
+    low: float
+    high: float
+
+    def contains(self, value: float) -> bool:
+        """Whether the value lies in the interval, its ends included."""
+        return self.low <= value <= self.high
+
+
+class Estimate(NamedTuple):
+    """A mean effect, and what is needed for its interval and its test.
+
+    Both samples of a Welch test count in `sizes` and `deviations`; paired differences are one sample.
+    """
+
+    mean: float
+    sizes: tuple[int, ...]
+    deviations: tuple[float, ...]
+    """Sample standard deviations (n - 1); empty where a sample has one value."""
+
+    @property
+    def has_spread(self) -> bool:
+        """Whether there is an interval: not of one value, nor where all values are the same."""
+        return any(self.deviations)
+
+    def with_size(self, n: int) -> "Estimate":
+        """The same mean and spread from `n` values in each sample, or as many as there are already."""
+        return self._replace(sizes=tuple(max(n, size) for size in self.sizes))
+
+
+def paired(differences: Sequence[float]) -> Estimate:
+    """Estimate the mean of differences within pairs."""
+    return _estimate(statistics.fmean(differences), differences)
+
+
+def unpaired(more: Sequence[float], less: Sequence[float]) -> Estimate:
+    """Estimate the difference of the means of two independent samples."""
+    return _estimate(statistics.fmean(more) - statistics.fmean(less), more, less)
+
+
+def _estimate(mean: float, *samples: Sequence[float]) -> Estimate:
+    sizes = tuple(map(len, samples))
+    return Estimate(mean, sizes, tuple(map(statistics.stdev, samples)) if min(sizes) > 1 else ())
+
+
+def interval(estimate: Estimate) -> Interval | None:
+    """Return the 95 % interval of the mean; None where there is no spread."""
+    if not estimate.has_spread:
+        return None
+    error, freedom = _error(estimate)
+    reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom)) * error
+    return Interval(estimate.mean - reach, estimate.mean + reach)
+
+
+def p_value(estimate: Estimate, null: float) -> float | None:
+    """Two-sided p of the hypothesis that the mean is `null`; None where there is no spread."""
+    if not estimate.has_spread:
+        return None
+    error, freedom = _error(estimate)
+    return float(2 * stats.t.sf(abs(estimate.mean - null) / error, freedom))
+
+
+def _error(estimate: Estimate) -> tuple[float, float]:
+    """Standard error of the mean, and its degrees of freedom after Welch and Satterthwaite.
+
+    se^2 = sum v_i with v_i = s_i^2 / n_i, df = (sum v_i)^2 / sum(v_i^2 / (n_i - 1)); n - 1 for one sample.
+    """
+    sizes = np.asarray(estimate.sizes, float)
+    variances = np.square(estimate.deviations) / sizes
+    total = float(variances.sum())
+    return math.sqrt(total), total**2 / float((variances**2 / (sizes - 1)).sum())
