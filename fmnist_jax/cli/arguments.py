@@ -35,7 +35,7 @@ def call(
     """
 
     @functools.wraps(command)
-    def prepared(*positional: Any, **named: Any) -> Callable[[], Result]:
+    def prepared(*positional: Any, **named: Any) -> Any:
         return functools.partial(command, *positional, **named)
 
     return parse(prepared, f"fmnist-jax {name}", arguments, names, prefixes)()
@@ -91,7 +91,7 @@ def with_parameter(
     """Make a command with `function`'s options and one more: act(function(...), that one)."""
     signature = inspect.signature(function)
 
-    def command(**options: Any) -> Result:
+    def command(**options: Any) -> Any:
         last = options.pop(parameter.name, parameter.default)
         return act(function(**options), last)
 
@@ -99,8 +99,9 @@ def with_parameter(
         one.replace(kind=inspect.Parameter.KEYWORD_ONLY)
         for one in (*signature.parameters.values(), parameter)
     ]
-    command.__signature__ = inspect.Signature(parameters)  # pyright: ignore[reportFunctionMemberAccess]
-    command.__annotations__ = {one.name: one.annotation for one in parameters}
+    described = inspect.unwrap(command)  # tyro reads the function beneath all decorators
+    described.__signature__ = inspect.Signature(parameters)  # pyright: ignore[reportFunctionMemberAccess]
+    described.__annotations__ = {one.name: one.annotation for one in parameters}
     text = inspect.cleandoc(function.__doc__ or "")
     command.__doc__ = f"{text}\n    {parameter.name}: {description}\n"
     return command

@@ -37,7 +37,7 @@ class Convolution(nnx.Module):
         self.bias = nnx.Param(b)
         self.block, self.sizes, self.activation = block, sizes, config.activation
 
-    def __call__(self, x: Maps) -> Maps:
+    def __call__(self, x: Maps) -> Float[Array, "filters rows columns batch"]:
         """pool(g(kernel * x + bias)); what the pooling wouldn't look at isn't computed."""
         block = self.block
         if not x.shape[-1]:  # no images, so no sizes to infer
