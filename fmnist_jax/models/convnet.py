@@ -87,7 +87,7 @@ class ConvNet(nnx.Module):
         )
         self.activation = config.activation
 
-    def maps(self, images: Images) -> tuple[Maps, ...]:
+    def maps(self, images: Images) -> tuple[Float[Array, "_ _ _ batch"], ...]:
         """Compute what each block makes of the images: maps (filters, height, width, batch).
 
         Raises UserError for images of another shape or type.
