@@ -38,7 +38,7 @@ class Experiment:
     seconds: float = 60.0
     """Estimate of a run's time on two cores, for rows without a stored run."""
     most_seeds: int = 5
-    """No row gets more seeds; 1 for choices on validation."""
+    """No row gets more seeds; 1 for choices on validation, and where rows vary the split."""
     notes: tuple[str, ...] = ()
     """Paragraphs: what the report leaves open, and what is known of differences."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from experiments.analysis import release
 from experiments.analysis.statistics import ExperimentStatistics
 from experiments.site import charts, curves, rows, tables
 from experiments.site.charts import Record
@@ -150,6 +151,21 @@ def _together(experiment: ExperimentStatistics, stored: Stored) -> Iterator[Char
         yield from _compared(identifier(experiment.name, "together", column), title, rows, column)
 
 
+def _release(experiment: ExperimentStatistics, stored: Stored) -> Iterator[Chart]:
+    """Test less validation accuracy: in report 1, on re-splits, and on the official files."""
+    networks = release.networks_of(stored)
+    records = list(release.chart_records(networks))
+    yield Chart(
+        identifier(experiment.name, "gaps"),
+        "Test less validation accuracy",
+        "Points with intervals: test accuracy less validation accuracy of MLPs and convnets, in report 1, "
+        "on re-splits of all images, and on the official files.",
+        "Means with 95 % intervals: over the networks of report 1's logs, and here over splits. Left of 0 "
+        "test images are harder than validation images.",
+        rows.differences(records, "test less validation accuracy, points"),
+    )
+
+
 TWICE, RIGHT = "softmax-twice", "softmax-cross-entropy"
 
 
@@ -189,6 +205,7 @@ Choosers = Callable[[ExperimentStatistics, Stored], Iterator[Chooser]]
 
 SPECIAL: Mapping[str, tuple[Charts, Choosers]] = {
     "report1/table2": (_pooling, none),
+    "report1/release": (_release, none),
     "report3/lenet": (none, _classes),
     "report4/mlp": (_together, none),
 }
