@@ -118,9 +118,11 @@ def load_dataset(config: DataConfig, log: Callable[[str], None]) -> Dataset:
         raw, config.validation_fraction, config.split_seed, config.stratified, config.resplit_seed
     )
     dataset = Dataset(
-        **files.splits,
-        source=raw.source,
-        checksum=raw.checksum,
+        files.splits["train"],
+        files.splits["validation"],
+        files.splits["test"],
+        raw.source,
+        raw.checksum,
         path=raw.path,
         release=release,
         resplit_seed=config.resplit_seed,

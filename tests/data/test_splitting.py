@@ -118,8 +118,8 @@ def test_a_resplit_holds_each_image_once_and_is_seeded(small: RawData) -> None:
         np.testing.assert_array_equal(positions, again.positions[name])
         assert sorted(positions) != sorted(other.positions[name])
     assert [len(split.labels) for split in files.splits.values()] == [30, 10, 20]
-    counts = [np.bincount(labels) for labels in (files.splits["test"].labels, small.test.labels)]
-    np.testing.assert_array_equal(*counts)
+    drawn, of_file = (np.bincount(one.labels) for one in (files.splits["test"], small.test))
+    np.testing.assert_array_equal(drawn, of_file)
 
 
 def test_a_resplit_draws_from_both_files_by_their_sizes() -> None:

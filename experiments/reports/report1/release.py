@@ -39,9 +39,8 @@ They stand here in full, since the two tables may find a better reading of the r
 
 
 SPLITS = {
-    f"{name} {seed}": DataConfig(**{field: seed})
-    for name, field in (("re-split", "resplit_seed"), ("split seed", "split_seed"))
-    for seed in range(5)
+    **{f"re-split {seed}": DataConfig(resplit_seed=seed) for seed in range(5)},
+    **{f"split seed {seed}": DataConfig(split_seed=seed) for seed in range(5)},
 }
 """Five test splits drawn from both files, and the official files with five validation splits."""
 
