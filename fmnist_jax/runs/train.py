@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from math import prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -284,7 +284,7 @@ def check_dataset(run: Run, dataset: Dataset) -> None:
         )
 
 
-def check_fitted(run: Run, fitted: Sequence[FittedStage]) -> None:
+def check_fitted(run: Run, fitted: Sequence[Any]) -> None:
     """Raise UserError unless the fitted stages are the run's first ones, each on the features before it."""
     if len(fitted) > len(run.stages):
         raise UserError(
