@@ -140,7 +140,8 @@ def _run_seed(batch: Batch, row: Row, seed: int) -> list[str]:
             }
             measured = store.equal(run)
             if measured is None:
-                measured = measure(run, batch.dataset, store.experiment.splits, checkpoints)
+                dataset = dataset_of(run, batch)
+                measured = measure(run, dataset, store.experiment.splits, checkpoints)
             store.add(row, run, measured)
     except RunLockedError:
         log(f"{name}: another process is running it")
@@ -154,6 +155,14 @@ def _run_seed(batch: Batch, row: Row, seed: int) -> list[str]:
     figures = ", ".join(f"{column} {figure(measured, column):.4g}" for column in columns)
     log(f"{name}: {figures} ({measured['seconds']:.0f} s)")
     return []
+
+
+def dataset_of(run: Run, batch: Batch) -> Dataset:
+    """The images of a run, split as it says."""
+    if run.data == batch.options.data:
+        return batch.dataset
+    dataset = load_dataset(run.data, batch.log)
+    return _cut(dataset) if batch.options.quick else dataset
 
 
 @contextmanager
@@ -217,7 +226,9 @@ def configure(row: Row, seed: int, options: Options) -> Run:
 
 
 def on_images(run: Run, data: DataConfig, quick: bool) -> Run:
-    """The run on these images; with `quick`, two epochs of it."""
+    """The run on these images, without a validation split if it has none; with `quick`, two epochs of it."""
+    if run.data.validation_fraction == 0:
+        data = evolve(data, validation_fraction=0)
     run = evolve(run, data=data)
     return run.with_training(epochs=QUICK_EPOCHS) if quick else run
 
@@ -225,6 +236,7 @@ def on_images(run: Run, data: DataConfig, quick: bool) -> Run:
 def _cut(dataset: Dataset) -> Dataset:
     """The first images of every split."""
     train, validation, test = (
-        Split(*(values[:QUICK_IMAGES] for values in split)) for split in dataset.splits.values()
+        Split(*(values[:QUICK_IMAGES] for values in split))
+        for split in (dataset.train, dataset.validation, dataset.test)
     )
     return Dataset(train, validation, test, dataset.source, dataset.checksum, dataset.class_names)

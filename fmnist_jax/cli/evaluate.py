@@ -11,6 +11,7 @@ from rich.table import Table
 from fmnist_jax.cli.arguments import call, json_text
 from fmnist_jax.cli.console import Console
 from fmnist_jax.data.loading import DataConfig, load_dataset
+from fmnist_jax.errors import UserError
 from fmnist_jax.evaluation.metrics import Metrics, classification_metrics
 from fmnist_jax.inference.classifier import Classifier
 
@@ -36,7 +37,9 @@ def evaluate(
     """
     classifier = Classifier.from_checkpoint(checkpoint)
     dataset = load_dataset(data, lambda line: print(line, file=sys.stderr))
-    images, labels = getattr(dataset, split)
+    if split not in dataset.splits:
+        raise UserError("split: there is no validation split (validation_fraction 0); use train or test")
+    images, labels = dataset.splits[split]
     predictions = np.asarray(classifier.probabilities(images)).argmax(axis=-1)
     metrics = classification_metrics(labels, predictions, dataset.class_names)
     if json:
