@@ -19,12 +19,10 @@ from attrs import field, frozen
 from rich.console import Console
 from rich.table import Table
 
-from experiments.engine import runner
 from experiments.engine.command import PROGRAM, exit_code
-from experiments.engine.spec import Program
 from experiments.engine.store import results_folder
-from experiments.study import documents, study, workers
-from experiments.study.catalogue import experiments, find, plan, programs
+from experiments.site import documents, study, workers
+from experiments.study.catalogue import experiments, find_command, plan, programs
 from experiments.study.study import StudyOptions, duration
 from fmnist_jax.cli.arguments import parse
 from fmnist_jax.cli.interruption import listening
@@ -72,11 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run_one(name: str, words: Sequence[str]) -> None:
     """Run an experiment or a report's program."""
-    found = find(name, COMMANDS)
-    if isinstance(found, Program):
-        found.act(parse(found.options, f"{PROGRAM} {name}", words, found.names))
-    else:
-        runner.main(found, words)
+    find_command(name, COMMANDS)(words)
 
 
 def show_list(words: Sequence[str]) -> None:

@@ -4,10 +4,17 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 
+from experiments.engine.spec import Program
+from fmnist_jax.cli.arguments import parse
 from fmnist_jax.cli.interruption import Stopped
 from fmnist_jax.errors import UserError
 
 PROGRAM = "python -m experiments"
+
+
+def run_program(program: Program, words: Sequence[str]) -> None:
+    """Run a report's own program with the options that `words` give."""
+    program.act(parse(program.options, f"{PROGRAM} {program.name}", words, program.names))
 
 
 def exit_code(words: Sequence[str], act: Callable[[], int | None]) -> int:

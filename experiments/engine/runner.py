@@ -146,10 +146,12 @@ def _run_seed(batch: Batch, row: Row, seed: int) -> list[str]:
     except RunLockedError:
         log(f"{name}: another process is running it")
         return []
+    except DivergedError as error:
+        log(f"{name}: {error}")
+        store.add_failed(row, run, str(error))
+        return [name]
     except UserError as error:
         log(f"{name}: {error}")
-        if isinstance(error, DivergedError):
-            store.add_failed(row, run, str(error))
         return [name]
     columns = store.experiment.columns
     figures = ", ".join(f"{column} {figure(measured, column):.4g}" for column in columns)

@@ -4,8 +4,8 @@ A module below `experiments.reports` or `experiments.beyond` with an `EXPERIMENT
 a `PROGRAM` is a report's own main program.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -15,7 +15,9 @@ import jax
 from attrs import frozen
 
 from experiments import beyond, reports
+from experiments.engine.command import run_program
 from experiments.engine.runner import Options, configure
+from experiments.engine.runner import main as run_experiment
 from experiments.engine.spec import Experiment, Program, Row, name_of_module
 from experiments.engine.store import Store, results_folder
 from fmnist_jax.data import checksums
@@ -23,6 +25,12 @@ from fmnist_jax.errors import unknown_name
 
 PACKAGES = (reports, beyond)
 """Packages that hold experiments."""
+
+KINDS: Mapping[str, Callable[[Any, Sequence[str]], None]] = {
+    "EXPERIMENT": run_experiment,
+    "PROGRAM": run_program,
+}
+"""What runs a module, by what it defines."""
 
 SEEDS = ((60.0, 5), (600.0, 3))
 """A run that takes less than so many seconds gets so many seeds; a longer one three, on a CPU one."""
@@ -57,16 +65,17 @@ def programs() -> tuple[Program, ...]:
     return _all("PROGRAM")
 
 
-def find(name: str, commands: Iterable[str] = ()) -> Experiment | Program:
-    """The experiment or program of that name; imports its module only.
+def find_command(name: str, commands: Iterable[str] = ()) -> Callable[[Sequence[str]], None]:
+    """What runs the experiment or program of that name, given the words after it.
 
-    Raises UserError, with the known names and `commands`, if there is none.
+    Only its module is imported. Raises UserError, with the known names and `commands`, if there is none.
     """
     for module in module_names():
         if name_of_module(module) == name:
             defined = vars(import_module(module))
-            if "EXPERIMENT" in defined or "PROGRAM" in defined:
-                return defined.get("EXPERIMENT") or defined["PROGRAM"]
+            for attribute, run in KINDS.items():
+                if attribute in defined:
+                    return partial(run, defined[attribute])
     known = [one.name for one in (*experiments(), *programs())]
     raise unknown_name("experiment or command", name, [*known, *commands])
 

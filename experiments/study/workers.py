@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from typing import NamedTuple
 
 import jax
 from attrs import define, evolve, field
@@ -83,6 +84,15 @@ def run(
     return list(dict.fromkeys(pool.failed))
 
 
+class Message(NamedTuple):
+    """What a worker's process sends."""
+
+    line: str = ""
+    """To be logged."""
+    failed: list[str] | None = None
+    """When its row is done: the failures, a line each."""
+
+
 @define(eq=False)
 class Worker:
     """A process that runs the rows that it is sent."""
@@ -118,15 +128,16 @@ class Worker:
             # Names, since configurations hold functions that can't be pickled.
             self.pipe.send((row.experiment.name, row.row.name, row.wanted))
 
-    def receive(self) -> str | list[str]:
-        """A line to log, or, when its row is done, the failures."""
+    def receive(self) -> Message:
+        """Its next message; also when it died."""
         try:
             return self.pipe.recv()
         except (EOFError, OSError):
             self.process.join()
             self.died = True
             assert self.row is not None
-            return [f"{self.row.name}: its process ended with code {self.process.exitcode}"]
+            line = f"{self.row.name}: its process ended with code {self.process.exitcode}"
+            return Message(line, [line])
 
 
 @define
@@ -163,15 +174,14 @@ class Pool:
 
     def receive(self, worker: Worker, interruption: Interruption) -> None:
         """Log what the worker sends; when its row is done, send it the next one."""
-        received = worker.receive()
-        if isinstance(received, str):
-            self.log(received)
-            return
+        message = worker.receive()
         row, stopping = worker.row, interruption.number is not None
         assert row is not None
-        self.failed += received
-        if worker.died and not stopping:
-            self.log(received[0])
+        if message.line and not (worker.died and stopping):
+            self.log(message.line)
+        if message.failed is None:
+            return
+        self.failed += message.failed
         if all(other.row is not row for other in self.workers if other is not worker):
             self.clock.done += row.missing_seconds
         if stopping:
@@ -201,7 +211,10 @@ def work(options: StudyOptions, cores: set[int], pipe: Connection) -> None:
                 name, row_name, wanted = pipe.recv()
                 interruption.check()
                 row = evolve(plan_row(name, row_name, options.quick), wanted=wanted)
-                pipe.send(study.run_row(row, options, pipe.send, interruption))
+                failed = study.run_row(
+                    row, options, lambda line: pipe.send(Message(line)), interruption
+                )
+                pipe.send(Message(failed=failed))
         except EOFError:  # nothing more to do
             return
         except Stopped as stopped:

@@ -35,7 +35,7 @@ def call(
     """
 
     @functools.wraps(command)
-    def prepared(*positional: Any, **named: Any) -> Callable[[], Result]:
+    def prepared(*positional: Any, **named: Any) -> Any:
         return functools.partial(command, *positional, **named)
 
     return parse(prepared, f"fmnist-jax {name}", arguments, names, prefixes)()
@@ -91,7 +91,7 @@ def with_parameter(
     """Make a command with `function`'s options and one more: act(function(...), that one)."""
     signature = inspect.signature(function)
 
-    def command(**options: Any) -> Result:
+    def command(**options: Any) -> Any:
         last = options.pop(parameter.name, parameter.default)
         return act(function(**options), last)
 

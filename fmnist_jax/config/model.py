@@ -1,7 +1,7 @@
 """What training, evaluation and inference know of a network: pure functions, and what they describe."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from jaxtyping import Array, Float, Int, Key
 
@@ -72,6 +72,7 @@ class Layer(NamedTuple):
         return (2 if self.first else 3) * self.flops
 
 
+@runtime_checkable
 class ModelConfig(Protocol):
     """A description of a network, which builds it."""
 

@@ -2,7 +2,7 @@
 
 import functools
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, no_type_check
 
 import jax
 import numpy as np
@@ -66,6 +66,7 @@ class Classifier:
         """
         return cls(restore_checkpoint(find_checkpoint(path_or_name)))
 
+    @no_type_check  # the errors of this method are better
     def probabilities(self, images: Images) -> Float32[np.ndarray, "n classes"]:
         """Compute softmax(logits) of each image.
 
@@ -102,6 +103,7 @@ class Classifier:
         empty = np.zeros((0, len(self.checkpoint.class_names)), np.float32)
         return np.concatenate([empty, *(np.asarray(rows)[:count] for count, rows in results)])
 
+    @no_type_check
     def classify(self, images: Images, top_k: int = 3) -> list[Prediction]:
         """Find the likeliest classes of each image.
 
@@ -140,7 +142,7 @@ def class_probabilities(
     return softmax(compute_logits(programs, arrays, images))
 
 
-def _padded(images: Images) -> Images:
+def _padded(images: UInt8[np.ndarray, "n 28 28"]) -> UInt8[np.ndarray, "padded 28 28"]:
     """Add black images up to the next power of two."""
     missing = (1 << (len(images) - 1).bit_length()) - len(images)
     return np.pad(images, ((0, missing), (0, 0), (0, 0)))

@@ -4,7 +4,7 @@ A dense layer has fan_out units, the default of `units`. A k x k convolution of 
 fan_in = k^2 c, fan_out = k^2 f and units = f; its W (fan_in, units) is reshaped to (k, k, c, f).
 """
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +14,7 @@ Weights = Float[Array, "fan_in units"]
 Biases = Float[Array, " units"]
 
 
+@runtime_checkable
 class Initializer(Protocol):
     """A function that draws the weights and biases of a layer; your own functions work, too."""
 
@@ -111,8 +112,6 @@ def he_normal(
     W = (2 / fan_in) ** 0.5 * jax.random.normal(key, (fan_in, units or fan_out), dtype)
     return W, jnp.zeros((units or fan_out,), dtype)
 
-
-random = uniform_fan_in  # the old name, until no module imports it
 
 INITIALIZERS: dict[str, Initializer] = {
     "random": uniform_fan_in,

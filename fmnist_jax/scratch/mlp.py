@@ -64,7 +64,7 @@ class MLPConfig:
         (128, 10)
         >>> MLPConfig((784, 0, 10))
         Traceback (most recent call last):
-        fmnist_jax.errors.UserError: layer_sizes must be a whole number from 1 to 1048576, found 0
+        fmnist_jax.errors.UserError: layer_sizes[1] must be a whole number from 1 to 1048576, found 0
     """
 
     layer_sizes: tuple[int, ...] = field(

@@ -7,11 +7,13 @@ the window at output (i, j) covers the input (i * stride + u, j * stride + v).
 from collections.abc import Iterator
 
 import jax.numpy as jnp
+from jax import lax
 from jaxtyping import Array, Float
 
 Maps = Float[Array, "channels height width batch"]
 PaddedMaps = Float[Array, "channels padded_height padded_width batch"]
 Windows = Float[Array, "taps channels out_height out_width batch"]
+Tap = Float[Array, "channels out_height out_width batch"]
 
 Padding = tuple[int, int]
 """Zeros before and after each row and column."""
@@ -58,7 +60,7 @@ def windows_backward(dwindows: Windows, x: Maps, size: tuple[int, int], stride: 
     """dx: each entry of x receives the sum of dwindows over all taps that cover it."""
     dx = jnp.zeros_like(x)
     for dtap, (rows, columns) in zip(dwindows, _covered(x, size, stride), strict=True):
-        dx = dx.at[:, rows, columns].add(dtap)
+        dx = dx + _put(dtap, x, rows, columns)
     return dx
 
 
@@ -71,3 +73,12 @@ def _covered(x: Maps, size: tuple[int, int], stride: int) -> Iterator[tuple[slic
                 slice(u, height - size[0] + u + 1, stride),
                 slice(v, width - size[1] + v + 1, stride),
             )
+
+
+def _put(dtap: Tap, x: Maps, rows: slice, columns: slice) -> Maps:
+    """dtap in these rows and columns of maps in the shape of x, 0 elsewhere."""
+    borders = []
+    for length, at in zip(x.shape[1:3], (rows, columns), strict=True):
+        last = range(length)[at][-1]
+        borders.append((at.start, length - 1 - last, at.step - 1))
+    return lax.pad(dtap, jnp.zeros((), x.dtype), ((0, 0, 0), *borders, (0, 0, 0)))

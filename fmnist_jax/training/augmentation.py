@@ -1,6 +1,6 @@
 """Augmentations by name: random changes of training images that leave what an image shows as it is."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +13,7 @@ MAX_SHIFT = 1
 """Pixels by which `flip_and_shift` moves an image at most, along each axis."""
 
 
+@runtime_checkable
 class Augmentation(Protocol):
     """A random change of a batch of images."""
 

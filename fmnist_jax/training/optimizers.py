@@ -1,7 +1,7 @@
 """Optimizers and learning-rate schedules by name; every update rule is optax's."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import jax.numpy as jnp
 import optax
@@ -11,6 +11,7 @@ Epoch = Int[Array, ""]
 Rate = Float[Array, ""]
 
 
+@runtime_checkable
 class Schedule(Protocol):
     """A learning rate for each epoch, epochs counted from 0."""
 
@@ -44,6 +45,7 @@ SCHEDULES: dict[str, Schedule] = {
 }
 
 
+@runtime_checkable
 class Optimizer(Protocol):
     """A maker of an optax optimizer."""
 

@@ -39,8 +39,14 @@ def trained(training: TrainingConfig, best_epoch: int, patiences: list[int]) -> 
     ("training", "line"),
     [
         (TrainingConfig(patience=2), "Early stopping at epoch 4 (best epoch: 2)"),
-        (TrainingConfig(epochs=4, patience=None), "Stopped after epoch 4, the last one (best epoch: 2)"),
-        (TrainingConfig(epochs=4, patience=3), "Stopped after epoch 4, the last one (best epoch: 2)"),
+        (
+            TrainingConfig(epochs=4, patience=None),
+            "Stopped after epoch 4, the last one (best epoch: 2)",
+        ),
+        (
+            TrainingConfig(epochs=4, patience=3),
+            "Stopped after epoch 4, the last one (best epoch: 2)",
+        ),
     ],
 )
 def test_the_last_line_is_report_1s(training: TrainingConfig, line: str):

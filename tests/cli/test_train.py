@@ -216,7 +216,10 @@ def test_a_stored_network_gets_an_mlp_and_isnt_trained_again(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--mlp.layer-sizes", "5", "10"], "must take the 4 features of stage convnet, found 5 inputs"),
+        (
+            ["--mlp.layer-sizes", "5", "10"],
+            "must take the 4 features of stage convnet, found 5 inputs",
+        ),
         (["--filters", "1", "1", "1", "1", "1"], "leave out the options"),
         (["--scaling", "unit"], "leave out the options"),
         (["--split-seed", "1"], "split_seed must be 0, as for the network in"),

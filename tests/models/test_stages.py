@@ -80,9 +80,7 @@ def test_stages_are_split_into_a_static_part_and_arrays(stages: tuple[FittedStag
 
 def test_equal_stages_with_other_arrays_share_one_program(stages: tuple[FittedStage, ...]):
     chex.clear_trace_counter()
-    compiled = quick_jit(
-        chex.assert_max_traces(compute_logits, n=1), static_argnames=("programs",)
-    )
+    compiled = quick_jit(chex.assert_max_traces(compute_logits, n=1), static_argnames=("programs",))
     for seed in range(3):
         drawn = [
             evolve(stage, variables=stage.model.build().init(jax.random.key(seed)))

@@ -88,7 +88,8 @@ def outcome(folder: Path) -> dict[str, Any]:
             continue
         left[name] = ""
         if name.endswith(".jsonl"):
-            left[name] = file.read_text("utf-8")
+            lines = file.read_text("utf-8").splitlines()
+            left[name] = [without_clock(json.loads(line)) for line in lines]
         elif name.endswith(".json"):
             left[name] = without_clock(json.loads(file.read_text("utf-8")))
     if (folder / "run/checkpoint").exists():

@@ -104,7 +104,9 @@ def test_the_second_stage_is_compared_too(tmp_path: Path):
     changed = evolve(second, training=evolve(second.training, min_delta=0.5))
     other = evolve(TWO_STAGES, stages=(first, changed))
     with (
-        pytest.raises(UserError, match=r"its run has stages\.1\.training\.min_delta 0\.0, not 0\.5"),
+        pytest.raises(
+            UserError, match=r"its run has stages\.1\.training\.min_delta 0\.0, not 0\.5"
+        ),
         acquire(tmp_path / "run", other, ORIGIN, ignore),
     ):
         pass
@@ -153,9 +155,7 @@ def test_another_version_of_jax_is_logged(tmp_path: Path):
     lines: list[str] = []
     with acquire(tmp_path / "run", RUN, ORIGIN, lines.append) as located:
         assert located.progress is Progress.STARTED
-    assert lines == [
-        f"Started with JAX 0.1, resumed with {ORIGIN.jax}: last digits may differ"
-    ]
+    assert lines == [f"Started with JAX 0.1, resumed with {ORIGIN.jax}: last digits may differ"]
 
 
 @pytest.fixture
@@ -168,9 +168,7 @@ def test_without_a_directory_the_newest_unfinished_run_like_it_is_resumed(
     runs: Callable[[], set[str]],
 ):
     with ExitStack() as stack:  # together, so that none resumes another
-        handles = [
-            stack.enter_context(open_run(RUN, ORIGIN, Output(log=ignore))) for _ in range(3)
-        ]
+        handles = [stack.enter_context(open_run(RUN, ORIGIN, Output(log=ignore))) for _ in range(3)]
         for handle in handles:
             handle.write["mlp"](RECORD)
     oldest, middle, newest = (handle.path for handle in handles)

@@ -36,9 +36,7 @@ def test_curves_are_drawn_of_the_stages_that_were_trained(monkeypatch: pytest.Mo
         plots, "learning_curves", lambda history, best_epoch: drawn.append((history, best_epoch))
     )
     stages = {"convnet": CONVNET, "mlp": MLPConfig((27, 10))}
-    run = Run(
-        tuple(Stage(name, model, TrainingConfig(), UNIT) for name, model in stages.items())
-    )
+    run = Run(tuple(Stage(name, model, TrainingConfig(), UNIT) for name, model in stages.items()))
     first, second = (
         TrainedStage(stage, untrained(stage.model, stage.name), {}) for stage in run.stages
     )

@@ -1,6 +1,7 @@
 """Training runs of one, two and three stages, and assessing them."""
 
 import functools
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -228,7 +229,7 @@ def test_fitted_stages_that_are_not_the_runs_are_refused(
         ([(convnet, mlp)], r"fitted\[0\] must be of type FittedStage, .* found tuple"),
     ):
         with pytest.raises(UserError, match=message) as error:
-            train(RUN, dataset, fitted=fitted)
+            inspect.unwrap(train)(RUN, dataset, fitted=fitted)  # without the checks of annotations
         assert "\n" not in str(error.value)
 
 

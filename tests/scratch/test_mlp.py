@@ -152,9 +152,9 @@ def test_backward_gives_the_gradient_of_the_inputs(parameters: mlp.Parameters) -
     np.testing.assert_allclose(dX, expected, rtol=1e-5, atol=1e-6)
 
 
-def ten_steps(parameters, X, labels, keys, learning_rate, config, gradient):
+def ten_steps(parameters, batch, keys, learning_rate, config, gradient):
     def step(parameters, key):
-        (value, _), gradients = gradient(parameters, X, labels, config, key)
+        (value, _), gradients = gradient(parameters, *batch, config, key)
         stepped = jax.tree.map(lambda p, dp: p - learning_rate * dp, parameters, gradients)
         return stepped, value
 
@@ -174,7 +174,7 @@ def test_ten_sgd_steps_with_either_gradient_give_the_same_losses(
     rng = np.random.default_rng(1)
     X = jnp.asarray(rng.standard_normal((16, config.layer_sizes[0]), np.float32))
     labels = jnp.asarray(rng.integers(config.layer_sizes[-1], size=16, dtype=np.int32))
-    start = mlp.init(jax.random.key(2), config), X, labels, jax.random.split(KEY, 10)
+    start = mlp.init(jax.random.key(2), config), (X, labels), jax.random.split(KEY, 10)
 
     steps = quick_jit(ten_steps, static_argnames=("config", "gradient"))
     by_hand, losses = steps(*start, learning_rate, config, mlp.value_and_grad)
@@ -202,8 +202,7 @@ def test_vmap_over_seeds_agrees_with_seeds_in_turn() -> None:
     def train(key):
         return ten_steps(
             mlp.init(key, CONFIG),
-            jnp.asarray(X),
-            jnp.asarray(LABELS),
+            (jnp.asarray(X), jnp.asarray(LABELS)),
             steps,
             0.1,
             CONFIG,

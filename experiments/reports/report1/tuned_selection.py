@@ -1,4 +1,4 @@
-"""Report 1's pipeline beyond the report's protocol: what rate, dropout and augmentation gain, on validation.
+"""Report 1's pipeline beyond the report's protocol: rates, dropout and augmentation, on validation.
 
 Command: `python -m experiments report1/tuned_selection --seeds 1`
 """

@@ -2,11 +2,11 @@
 
 Command: `python -m experiments report2/program`
 
-`multi-layer-net.txt` and `convolution-neural-net.txt` in runs/report2: loss, accuracy, then a line an image
-with its label and the prediction. The networks are those of report2/mlp and report2/convnet, seed 0. A
-network that isn't trained yet is trained once, into runs/report2/multi-layer-net or
-runs/report2/convolution-neural-net, where its learning curves and confusion matrix are too; the same command
-resumes an interrupted training.
+`multi-layer-net.txt` and `convolution-neural-net.txt` in runs/report2: loss, accuracy, then a line an
+image with its label and the prediction. The networks are those of report2/mlp and report2/convnet, seed
+0. A network that isn't trained yet is trained once, into runs/report2/multi-layer-net or
+runs/report2/convolution-neural-net, where its learning curves and confusion matrix are too; the same
+command resumes an interrupted training.
 """
 
 from pathlib import Path

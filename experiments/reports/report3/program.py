@@ -2,11 +2,11 @@
 
 Command: `python -m experiments report3/program`
 
-In runs/report3: `output.txt` (loss, accuracy, each class's accuracy, and ground truth and prediction of test
-images drawn at random), `training_loss.png`, and `predictions.png`, the same images captioned "Predicted" and
-"Correct". The network is report 3's LeNet at its best batch size, 100, seed 0, trained once into
-runs/report3/lenet; the same command resumes an interrupted training. With `--loss softmax-twice`, the
-report's own loss, everything is in runs/report3/softmax-twice.
+In runs/report3: `output.txt` (loss, accuracy, each class's accuracy, and ground truth and prediction of
+test images drawn at random), `training_loss.png`, and `predictions.png`, the same images captioned
+"Predicted" and "Correct". The network is report 3's LeNet at its best batch size, 100, seed 0, trained
+once into runs/report3/lenet; the same command resumes an interrupted training. With
+`--loss softmax-twice`, the report's own loss, everything is in runs/report3/softmax-twice.
 """
 
 import json

@@ -117,7 +117,5 @@ def test_the_smallest_network():
 def test_the_blocks_of_a_named_network_are_fixed_and_the_rest_can_be_chosen():
     head = Head((7,), TANH, he_normal, SOFTMAX_TWICE)
     (stage,) = PRESETS["lenet"].options(DataConfig(), network=head).run.stages
-    assert stage.model == ConvNetConfig(
-        lenet.MODEL.blocks, (7,), TANH, he_normal, SOFTMAX_TWICE
-    )
+    assert stage.model == ConvNetConfig(lenet.MODEL.blocks, (7,), TANH, he_normal, SOFTMAX_TWICE)
     assert lenet.MODEL.activation is RELU

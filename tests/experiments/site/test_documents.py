@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.study import documents
+from experiments.site import documents
 from experiments.study.catalogue import experiments
 from fmnist_jax.errors import UserError
 

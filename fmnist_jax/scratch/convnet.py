@@ -1,0 +1,197 @@
+"""A convolutional network from scratch: blocks of convolution, activation and pooling, then dense layers.
+
+The parameters are those of the Flax modules in `fmnist_jax.models`, so that either gradient can train them.
+Nothing here uses autodiff: `backward` is the chain rule written out. All functions are pure; `network` must
+be static under `jax.jit`.
+"""
+
+from typing import Any, NamedTuple
+
+from jaxtyping import Array, Float, Int
+
+from fmnist_jax.scratch.activations import RELU, Activation
+from fmnist_jax.scratch.conv import Conv, conv, conv_backward
+from fmnist_jax.scratch.dense import Dense, dense, dense_backward
+from fmnist_jax.scratch.losses import SOFTMAX_CROSS_ENTROPY, Loss
+from fmnist_jax.scratch.pooling import POOLINGS, Pooling
+from fmnist_jax.scratch.windows import Maps, Padding
+
+Images = Float[Array, "batch height width"]
+Units = Float[Array, "batch units"]
+Logits = Float[Array, "batch classes"]
+Labels = Int[Array, " batch"]
+
+Parameters = dict[str, Any]
+"""{"blocks": {0: {"kernel", "bias"}, ...}, "dense": {0: {"kernel", "bias"}, ...}}."""
+
+
+class Block(NamedTuple):
+    """A convolution, the activation of the network, and a pooling; sizes are those of the parameters."""
+
+    stride: int = 1
+    padding: Padding = (0, 0)
+    """Zeros before and after each row and column."""
+    pooling: Pooling = POOLINGS["max"]
+
+
+class ConvNet(NamedTuple):
+    """What the parameters do not determine."""
+
+    blocks: tuple[Block, ...]
+    activation: Activation = RELU
+    """After every convolution and every hidden dense layer."""
+    loss: Loss = SOFTMAX_CROSS_ENTROPY
+
+
+class BlockCache(NamedTuple):
+    """Values of one block that `backward` needs."""
+
+    x: Maps
+    """Its inputs."""
+    Z: Maps
+    """Of its convolution."""
+    A: Maps
+    """A = g(Z), before the pooling."""
+
+
+class Cache(NamedTuple):
+    """Values of the forward pass that `backward` needs."""
+
+    blocks: tuple[BlockCache, ...]
+    last: Maps
+    """The maps of the last block, before they are flattened."""
+    A: tuple[Units, ...]
+    """The inputs of each dense layer: the features, then the activations of each hidden layer."""
+    Z: tuple[Units, ...]
+    """Z of each hidden dense layer; Z of the last layer are the logits."""
+
+
+def forward(parameters: Parameters, images: Images, network: ConvNet) -> tuple[Logits, Cache]:
+    """Run the forward pass.
+
+    Each block computes Z = kernel * x + bias, A = g(Z), and pools A. The last maps of each image are its
+    features; each hidden dense layer computes A = g(A W + b), the last one the logits.
+
+    Args:
+        parameters: {"blocks": ..., "dense": ...}; kernels are (height, width, inputs, filters) in blocks
+            and (inputs, units) in dense layers.
+        images: Scaled images (batch, height, width).
+        network: Strides, paddings, poolings, activation.
+
+    Returns:
+        (logits (batch, classes), cache for `backward`).
+
+    Examples:
+        >>> import jax.numpy as jnp
+        >>> parameters = {
+        ...     "blocks": {0: {"kernel": jnp.ones((3, 3, 1, 2)), "bias": jnp.zeros(2)}},
+        ...     "dense": {0: {"kernel": jnp.ones((2, 10)), "bias": jnp.zeros(10)}},
+        ... }
+        >>> logits, cache = forward(parameters, jnp.ones((5, 4, 4)), ConvNet((Block(),)))
+        >>> logits.shape, cache.blocks[0].Z.shape, cache.A[0].shape
+        ((5, 10), (2, 2, 2, 5), (5, 2))
+    """
+    g = network.activation.forward
+    x, blocks = images.transpose(1, 2, 0)[None], []
+    for index, block in enumerate(network.blocks):
+        Z = conv(x, _conv(parameters, index), block.stride, block.padding)
+        blocks.append(BlockCache(x, Z, g(Z)))
+        x = block.pooling.forward(blocks[-1].A)
+    A = _flatten(x)
+    As, Zs = [A], []
+    for index in range(len(parameters["dense"]) - 1):
+        Zs.append(dense(A, _dense(parameters, index)))
+        A = g(Zs[-1])
+        As.append(A)
+    logits = dense(A, _dense(parameters, len(Zs)))
+    return logits, Cache(tuple(blocks), x, tuple(As), tuple(Zs))
+
+
+def backward(
+    dlogits: Logits, parameters: Parameters, cache: Cache, network: ConvNet
+) -> tuple[Parameters, Images]:
+    """Run the backward pass, from dL/dlogits to the gradients of all parameters and of the images.
+
+    The layers of `forward` in reverse order, each with its own backward.
+
+    Args:
+        dlogits: dL/dlogits (batch, classes).
+        parameters: As in `forward`.
+        cache: As `forward` returned it for these parameters.
+        network: As in `forward`.
+
+    Returns:
+        (gradients in the structure of the parameters, dL/dimages (batch, height, width)).
+
+    References:
+        Y. LeCun et al., Gradient-based learning applied to document recognition, Proc. IEEE 86, 1998.
+    """
+    dense_gradients: dict[int, Any] = {}
+    last = len(cache.Z)
+    gradient, dA = dense_backward(dlogits, cache.A[last], _dense(parameters, last))
+    dense_gradients[last] = {"kernel": gradient.W, "bias": gradient.b}
+    for index in reversed(range(last)):
+        dZ = network.activation.backward(dA, cache.Z[index])
+        gradient, dA = dense_backward(dZ, cache.A[index], _dense(parameters, index))
+        dense_gradients[index] = {"kernel": gradient.W, "bias": gradient.b}
+    dx = _flatten_backward(dA, cache.last)
+    block_gradients: dict[int, Any] = {}
+    for index, block in reversed(list(enumerate(network.blocks))):
+        x, Z, A = cache.blocks[index]
+        dA = block.pooling.backward(dx, A)
+        dZ = network.activation.backward(dA, Z)
+        layer = _conv(parameters, index)
+        gradient, dx = conv_backward(dZ, x, layer, block.stride, block.padding)
+        block_gradients[index] = {"kernel": gradient.kernel, "bias": gradient.bias}
+    return {"blocks": block_gradients, "dense": dense_gradients}, dx[0].transpose(2, 0, 1)
+
+
+def objective(
+    parameters: Parameters, images: Images, labels: Labels, network: ConvNet
+) -> tuple[Float[Array, ""], Logits]:
+    """Return (the mean loss over the batch, the logits); arguments as for `value_and_grad`."""
+    logits, _ = forward(parameters, images, network)
+    return network.loss.forward(logits, labels).mean(), logits
+
+
+def value_and_grad(
+    parameters: Parameters, images: Images, labels: Labels, network: ConvNet
+) -> tuple[tuple[Float[Array, ""], Logits], Parameters]:
+    """Return the mean loss and its hand-written gradient.
+
+    The result has the form of `jax.value_and_grad(objective, has_aux=True)`.
+
+    Args:
+        parameters: As in `forward`.
+        images: Scaled images (batch, height, width).
+        labels: Class indices (batch,).
+        network: Strides, paddings, poolings, activation and loss.
+
+    Returns:
+        ((loss, logits (batch, classes)), gradients in the structure of the parameters).
+    """
+    logits, cache = forward(parameters, images, network)
+    loss = network.loss.forward(logits, labels).mean()
+    gradients, _ = backward(network.loss.backward(logits, labels), parameters, cache, network)
+    return (loss, logits), gradients
+
+
+def _conv(parameters: Parameters, index: int) -> Conv:
+    layer = parameters["blocks"][index]
+    return Conv(layer["kernel"], layer["bias"])
+
+
+def _dense(parameters: Parameters, index: int) -> Dense:
+    layer = parameters["dense"][index]
+    return Dense(layer["kernel"], layer["bias"])
+
+
+def _flatten(x: Maps) -> Units:
+    """The maps of each image as a row: channels, then rows, then columns."""
+    channels, height, width, batch = x.shape
+    return x.reshape(channels * height * width, batch).T
+
+
+def _flatten_backward(dA: Units, x: Maps) -> Maps:
+    """dx: the rows in the shape of the maps."""
+    return dA.T.reshape(x.shape)
