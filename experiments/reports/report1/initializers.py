@@ -67,34 +67,49 @@ READINGS = {
 }
 """Changes of the network, by the report's name and the reading; "both" is compared with both."""
 
-TRAINING = five_conv.TRAINING
+CLOSEST = (
+    "random",
+    "he uniform, zero biases, all layers", "he uniform, zero biases, convolutions",
+    "he uniform, zero biases, dense layers", "he normal, zero biases, all layers",
+    "he fan_out uniform, zero biases, all layers", "he fan_out uniform, zero biases, convolutions",
+    "he gain 1 uniform, zero biases, all layers", "he gain 1 uniform, zero biases, convolutions",
+    "he gain 1 fan_out uniform, zero biases, all layers",
+    "he as limit uniform, zero biases, all layers",
+    "xavier uniform, zero biases, all layers", "xavier uniform, zero biases, convolutions",
+    "xavier uniform, default biases, all layers", "xavier normal, zero biases, all layers",
+    "xavier as limit uniform, zero biases, all layers",
+    "default weights uniform, zero biases, all layers",
+)  # fmt: skip
+"""Readings that are tried with every pooling, at the batch size of the logs' later epochs."""
+
 NETWORKS = {
     pooling: FiveConv(FILTERS, pooling=POOLING_PLANS[pooling], hidden=HIDDEN).network
     for pooling in POOLINGS
 }
+CHANGES = {
+    reading: (name, changes)
+    for name, found in READINGS.items()
+    for reading, changes in found.items()
+}
 
 
-def row(name: str, reading: str, pooling: str) -> Row:
+def row(reading: str, pooling: str, batch_size: int) -> Row:
     """One reading with one pooling: one epoch."""
-    stage = Stage("convnet", NETWORKS[pooling], TRAINING, SYMMETRIC)
-    run = change(
-        Run((stage,)),
-        "convnet",
-        model=READINGS[name][reading],
-        training={"epochs": 1, "patience": None},
-    )
+    stage = Stage("convnet", NETWORKS[pooling], five_conv.TRAINING, SYMMETRIC)
+    name, changes = CHANGES[reading]
+    training = {"epochs": 1, "patience": None, "batch_size": batch_size}
+    run = change(Run((stage,)), "convnet", model=changes, training=training)
     reported = {} if name == "both" else {"best_train_loss": FIRST_LOSSES[name, pooling]}
-    return Row(f"{pooling}: {reading}", run, reported)
+    at = "" if batch_size == five_conv.TRAINING.batch_size else f", batch {batch_size}"
+    return Row(f"{pooling}: {reading}{at}", run, reported)
 
 
 EXPERIMENT = Experiment(
     module=__name__,
     title="Report 1's initialisers: the training loss of the first epoch",
-    rows=tuple(
-        row(name, reading, pooling)
-        for name, found in READINGS.items()
-        for reading in found
-        for pooling in POOLINGS
+    rows=(
+        *(row(reading, "global", 32) for reading in CHANGES),
+        *(row(reading, pooling, 64) for pooling in POOLINGS[::-1] for reading in CLOSEST),
     ),
     columns=("best_train_loss", "best_validation_loss"),
     splits=("validation",),
