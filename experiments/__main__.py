@@ -21,7 +21,8 @@ from rich.table import Table
 
 from experiments.engine.command import PROGRAM, exit_code
 from experiments.engine.store import results_folder
-from experiments.site import documents, study, workers
+from experiments.site import documents
+from experiments.study import study, workers
 from experiments.study.catalogue import experiments, find_command, plan, programs
 from experiments.study.study import StudyOptions, duration
 from fmnist_jax.cli.arguments import parse

@@ -23,7 +23,7 @@ class Chart:
     @property
     def spec(self) -> dict[str, Any]:
         """Its Vega-Lite without Altair's own config, which would override the page's theme."""
-        made = self.chart.to_dict()
+        made = self.chart.to_dict(validate=False)  # its pieces were validated when they were made
         return {name: value for name, value in made.items() if name not in ("$schema", "config")}
 
 

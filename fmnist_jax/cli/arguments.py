@@ -99,8 +99,9 @@ def with_parameter(
         one.replace(kind=inspect.Parameter.KEYWORD_ONLY)
         for one in (*signature.parameters.values(), parameter)
     ]
-    command.__signature__ = inspect.Signature(parameters)  # pyright: ignore[reportFunctionMemberAccess]
-    command.__annotations__ = {one.name: one.annotation for one in parameters}
+    described = inspect.unwrap(command)  # tyro reads the function beneath all decorators
+    described.__signature__ = inspect.Signature(parameters)  # pyright: ignore[reportFunctionMemberAccess]
+    described.__annotations__ = {one.name: one.annotation for one in parameters}
     text = inspect.cleandoc(function.__doc__ or "")
     command.__doc__ = f"{text}\n    {parameter.name}: {description}\n"
     return command

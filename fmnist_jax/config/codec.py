@@ -119,7 +119,7 @@ def find_named(name: Any, kind: type, table: Mapping[str, Any]) -> Any:
     return table[name]
 
 
-def _describe(error: BaseException, kind: type | None) -> str:
+def _describe(error: BaseException, kind: Any) -> str:
     if isinstance(error, UserError):
         return str(error)
     return cattrs.v.format_exception(error, kind)

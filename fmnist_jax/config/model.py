@@ -108,7 +108,7 @@ class ModelConfig(Protocol):
         ...
 
     def feature_maps(
-        self, variables: Variables, inputs: Inputs
+        self, variables: Variables, inputs: Float[Any, "batch *shape"]
     ) -> tuple[Float[Array, "filters height width batch"], ...]:
         """Compute what each block makes of the inputs; () for a network without maps."""
         ...

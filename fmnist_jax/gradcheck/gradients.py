@@ -123,7 +123,11 @@ def central_differences(
         losses, slopes, sizes = jax.lax.map(side, (jnp.stack([index, index]), sides))
         below, above = (tuple(slope[i] for slope in slopes) for i in (0, 1))
         floor = ROUNDINGS * jnp.finfo(jnp.float64).eps * sizes.max() / h
-        return (losses[1] - losses[0]) / (sides[1] - sides[0]), jump(below, above), floor
+        return (
+            (losses[1] - losses[0]) / (sides[1] - sides[0]),
+            jnp.asarray(jump(below, above)),
+            floor,
+        )
 
     return jax.lax.map(difference, indices)
 

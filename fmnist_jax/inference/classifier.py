@@ -45,8 +45,8 @@ class Classifier:
         >>> images = np.zeros((2, 28, 28), np.uint8)
         >>> classifier.probabilities(images).shape
         (2, 10)
-        >>> [name for name, probability in classifier.classify(images, top_k=2)[0].top]
-        ['Sandal', 'Bag']
+        >>> classifier.classify(images)[0].label
+        'Sandal'
     """
 
     checkpoint: Checkpoint

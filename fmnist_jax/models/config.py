@@ -7,13 +7,12 @@ import attrs
 import numpy as np
 from attrs import field, frozen
 from attrs.validators import optional
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
 from fmnist_jax.config.fields import as_int, as_tuple, each, function, of_type, whole
-from fmnist_jax.config.model import Inputs, Layer, Model, Variables
+from fmnist_jax.config.model import Layer, Model, Variables
 from fmnist_jax.data.dataset import IMAGE_SHAPE
 from fmnist_jax.errors import UserError
-from fmnist_jax.ops.geometry import Maps
 from fmnist_jax.ops.pooling import MAX, Pooling
 from fmnist_jax.scratch.activations import RELU, Activation
 from fmnist_jax.scratch.initializers import Initializer, uniform_fan_in
@@ -165,7 +164,9 @@ class ConvNetConfig:
         kernel = np.asarray(variables.parameters["blocks"][0]["kernel"])
         return np.moveaxis(kernel[:, :, 0], -1, 0)
 
-    def feature_maps(self, variables: Variables, inputs: Inputs) -> tuple[Maps, ...]:
+    def feature_maps(
+        self, variables: Variables, inputs: Float[Any, "batch height width"]
+    ) -> tuple[Float[Array, "_ _ _ batch"], ...]:
         """Compute each block's maps of scaled images."""
         from fmnist_jax.models import functional
 

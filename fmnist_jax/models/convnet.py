@@ -37,7 +37,7 @@ class Convolution(nnx.Module):
         self.bias = nnx.Param(b)
         self.block, self.sizes, self.activation = block, sizes, config.activation
 
-    def __call__(self, x: Maps) -> Maps:
+    def __call__(self, x: Maps) -> Float[Array, "filters rows columns batch"]:
         """pool(g(kernel * x + bias)); what the pooling wouldn't look at isn't computed."""
         block = self.block
         if not x.shape[-1]:  # no images, so no sizes to infer
@@ -87,7 +87,7 @@ class ConvNet(nnx.Module):
         )
         self.activation = config.activation
 
-    def maps(self, images: Images) -> tuple[Maps, ...]:
+    def maps(self, images: Images) -> tuple[Float[Array, "_ _ _ batch"], ...]:
         """Compute what each block makes of the images: maps (filters, height, width, batch).
 
         Raises UserError for images of another shape or type.

@@ -10,7 +10,6 @@ from jaxtyping import Array, Float, Key
 from fmnist_jax.config.model import Features, Inputs, Labels, Logits, Model, State, Variables
 from fmnist_jax.models.config import ConvNetConfig
 from fmnist_jax.models.convnet import ConvNet
-from fmnist_jax.ops.geometry import Maps
 
 Parameters = Any
 """{"blocks": {0: {"kernel", "bias"}, ...}, "dense": {0: ..., ...}}."""
@@ -42,7 +41,9 @@ def build(config: ConvNetConfig) -> Model:
 
 
 @functools.partial(jax.jit, static_argnames=("config",))
-def maps(variables: Variables, inputs: Inputs, config: ConvNetConfig) -> tuple[Maps, ...]:
+def maps(
+    variables: Variables, inputs: Inputs, config: ConvNetConfig
+) -> tuple[Float[Array, "_ _ _ batch"], ...]:
     """Compute `ConvNet.maps`, what each block makes of the images."""
     return merge(variables, config).maps(inputs)
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from attrs import frozen
 from jaxtyping import Num
@@ -86,7 +87,7 @@ def compute_logits(
     images: Num[Any, "n *shape"],
 ) -> Logits:
     """Compute `logits` from the two parts that `split_stages` returns."""
-    inputs = images
+    inputs = jnp.asarray(images)
     for program, stage in zip(programs[:-1], arrays[:-1], strict=True):
         scaled = program.scaling.apply(stage.statistics, inputs)
         inputs = program.model.features(stage.variables, scaled)

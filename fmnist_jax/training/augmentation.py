@@ -22,8 +22,10 @@ class Augmentation(Protocol):
         ...
 
 
-def no_augmentation(key: Key[Array, ""], images: Images) -> Images:
-    """Return the images unchanged."""
+def no_augmentation(
+    key: Key[Array, ""], images: Num[Array, "batch *shape"]
+) -> Num[Array, "batch *shape"]:
+    """Return the images, or features, unchanged."""
     return images
 
 

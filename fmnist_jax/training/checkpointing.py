@@ -37,7 +37,7 @@ from fmnist_jax.storage.manifest import (
 from fmnist_jax.training.early_stopping import EarlyStopping
 from fmnist_jax.training.loop import EpochRecord, FitState
 
-MAX_SAVE_TIME_FRACTION = 0.05
+MAX_SAVE_TIME_FRACTION = 0.02
 """An epoch is not saved while saving has taken more than this fraction of the training time."""
 
 _STATE, _PROGRESS = "state", "progress"

@@ -67,22 +67,20 @@ def test_in_another_thread_nothing_is_requested():
 
 @pytest.mark.usefixtures("blank_pictures")
 @pytest.mark.parametrize(
-    ("number", "code", "moment", "where"),
+    "stop",
     [
         (signal.SIGINT, 130, "log_line", ["--run-dir", "made/run"]),
         (signal.SIGTERM, 143, "assess", []),
     ],
 )
 def test_a_signal_saves_the_epoch_and_the_same_command_resumes(
-    number: signal.Signals,
-    code: int,
-    moment: str,
-    where: list[str],
+    stop: tuple[signal.Signals, int, str, list[str]],
     cli: Callable,
     run_dir: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ):
+    number, code, moment, where = stop
     heard: list[Interruption] = []
 
     @contextmanager

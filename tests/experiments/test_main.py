@@ -8,7 +8,8 @@ import pytest
 from experiments.__main__ import COMMANDS, main
 from experiments.engine import runner
 from experiments.engine.store import RESULTS
-from experiments.site import documents, study
+from experiments.site import documents
+from experiments.study import study
 from experiments.study.catalogue import experiments, programs
 from fmnist_jax.cli.interruption import Stopped
 

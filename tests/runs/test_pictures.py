@@ -3,6 +3,7 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from fmnist_jax.data.dataset import CLASS_NAMES, Dataset
 from fmnist_jax.data.scaling import UNIT
@@ -32,9 +33,12 @@ def dataset() -> Dataset:
 
 def test_curves_are_drawn_of_the_stages_that_were_trained(monkeypatch: pytest.MonkeyPatch):
     drawn = []
-    monkeypatch.setattr(
-        plots, "learning_curves", lambda history, best_epoch: drawn.append((history, best_epoch))
-    )
+
+    def draw(history: list, best_epoch: int) -> Figure:
+        drawn.append((history, best_epoch))
+        return Figure()
+
+    monkeypatch.setattr(plots, "learning_curves", draw)
     stages = {"convnet": CONVNET, "mlp": MLPConfig((27, 10))}
     run = Run(tuple(Stage(name, model, TrainingConfig(), UNIT) for name, model in stages.items()))
     first, second = (
@@ -51,7 +55,12 @@ def test_maps_are_those_of_the_images_beside_them(
     dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ):
     seen = []
-    monkeypatch.setattr(layer_plots, "feature_maps", lambda *arguments: seen.append(arguments))
+
+    def draw(*arguments: Any) -> Figure:
+        seen.append(arguments)
+        return Figure()
+
+    monkeypatch.setattr(layer_plots, "feature_maps", draw)
     fitted = untrained(CONVNET)
     assert list(pictures.layers(fitted, dataset)) == [
         "first_layer", "feature_maps_1", "feature_maps_2", "feature_maps_3",

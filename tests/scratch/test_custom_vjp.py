@@ -1,4 +1,4 @@
-"""`jax.grad` through the custom_vjp face runs the hand-written backward."""
+"""`jax.grad` through `custom_vjp.apply` runs the hand-written backward."""
 
 from unittest import mock
 
@@ -27,7 +27,7 @@ def loss(apply, parameters, X, key=KEY):
     return optax.softmax_cross_entropy_with_integer_labels(logits, LABELS).mean()
 
 
-def by_hand(parameters, X, key=KEY):
+def hand_written(parameters, X, key=KEY):
     return loss(apply, parameters, X, key)
 
 
@@ -53,24 +53,24 @@ def test_logits_are_the_network_s(parameters: mlp.Parameters) -> None:
     np.testing.assert_allclose(found, logits, rtol=1e-6)
 
 
-def test_gradient_is_the_one_by_hand(parameters: mlp.Parameters) -> None:
+def test_gradient_is_the_hand_written_one(parameters: mlp.Parameters) -> None:
     gradient = quick_jit(mlp.value_and_grad, static_argnames="config")
     _, expected = gradient(parameters, X, LABELS, CONFIG, KEY)
 
-    found = quick_jit(jax.grad(by_hand))(parameters, X)
+    found = quick_jit(jax.grad(hand_written))(parameters, X)
 
     assert_close(found, expected)
     assert_close(found, quick_jit(jax.grad(by_autodiff))(parameters, X))
 
 
 def test_gradient_without_dropout(parameters: mlp.Parameters) -> None:
-    found = quick_jit(lambda p: jax.grad(by_hand)(p, X, None))(parameters)
+    found = quick_jit(lambda p: jax.grad(hand_written)(p, X, None))(parameters)
 
     assert_close(found, quick_jit(lambda p: jax.grad(by_autodiff)(p, X, None))(parameters))
 
 
 def test_gradient_of_the_inputs(parameters: mlp.Parameters) -> None:
-    found = quick_jit(jax.grad(by_hand, argnums=1))(parameters, X)
+    found = quick_jit(jax.grad(hand_written, argnums=1))(parameters, X)
 
     np.testing.assert_allclose(
         found, quick_jit(jax.grad(by_autodiff, argnums=1))(parameters, X), rtol=1e-5, atol=1e-6
@@ -80,7 +80,7 @@ def test_gradient_of_the_inputs(parameters: mlp.Parameters) -> None:
 def test_autodiff_runs_backward_and_nothing_else(parameters: mlp.Parameters) -> None:
     marked = jax.tree.map(lambda p: jnp.full_like(p, 42.0), parameters)
     with mock.patch.object(mlp, "backward", return_value=(marked, jnp.zeros_like(X))):
-        found = quick_jit(jax.grad(by_hand))(parameters, X)
+        found = quick_jit(jax.grad(hand_written))(parameters, X)
 
     assert_close(found, marked)
 
@@ -92,7 +92,7 @@ def test_an_optax_step(parameters: mlp.Parameters) -> None:
     def train(parameters):
         def step(carry, _):
             parameters, state = carry
-            value, gradients = jax.value_and_grad(by_hand)(parameters, X, None)
+            value, gradients = jax.value_and_grad(hand_written)(parameters, X, None)
             updates, state = optimizer.update(gradients, state)
             return (optax.apply_updates(parameters, updates), state), value
 
@@ -106,7 +106,7 @@ def test_an_optax_step(parameters: mlp.Parameters) -> None:
 
 def test_vmap_over_parameters() -> None:
     keys = jax.random.split(KEY, 3)
-    gradient = jax.grad(by_hand)
+    gradient = jax.grad(hand_written)
     networks = [mlp.init(key, CONFIG) for key in keys]
     stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *networks)
 

@@ -1,4 +1,4 @@
-"""Initialisers draw what their papers say."""
+"""Initializers draw the distributions of their papers."""
 
 import jax
 import jax.numpy as jnp
@@ -62,14 +62,14 @@ def test_biases(name: str) -> None:
         np.testing.assert_array_equal(b, np.zeros(FAN_OUT))
 
 
-def test_random_draws_weights_and_biases_apart() -> None:
+def test_random_draws_weights_and_biases_from_separate_keys() -> None:
     W, b = INITIALIZERS["random"](jax.random.key(0), 1, 8, jnp.float32)
 
     assert not (W[0] == b).any()
 
 
 @each
-def test_the_key_decides(initializer: Initializer) -> None:
+def test_the_same_key_draws_the_same(initializer: Initializer) -> None:
     first, _ = initializer(jax.random.key(0), 4, 3, jnp.float32)
     again, _ = initializer(jax.random.key(0), 4, 3, jnp.float32)
     other, _ = initializer(jax.random.key(1), 4, 3, jnp.float32)
@@ -88,7 +88,7 @@ def test_shapes_and_dtypes(initializer: Initializer) -> None:
 
 
 @each
-def test_units_are_drawn_beside_a_fan_out_that_is_larger(initializer: Initializer) -> None:
+def test_units_may_differ_from_the_fan_out(initializer: Initializer) -> None:
     """A convolution of 3x3 from 4 maps to 5: fan_in 36, fan_out 45, 5 units."""
     W, b = initializer(jax.random.key(0), 36, 45, jnp.float32, 5)
 
@@ -96,7 +96,7 @@ def test_units_are_drawn_beside_a_fan_out_that_is_larger(initializer: Initialize
 
 
 @each
-def test_units_left_out_are_the_fan_out(initializer: Initializer) -> None:
+def test_units_default_to_the_fan_out(initializer: Initializer) -> None:
     without = initializer(jax.random.key(0), 4, 3, jnp.float32)
     named = initializer(jax.random.key(0), 4, 3, jnp.float32, units=3)
 
@@ -105,7 +105,7 @@ def test_units_left_out_are_the_fan_out(initializer: Initializer) -> None:
 
 
 @pytest.mark.parametrize("name", INITIALIZERS)
-def test_the_variance_goes_by_the_fan_out_not_by_the_units(name: str) -> None:
+def test_the_variance_depends_on_the_fan_out_not_on_the_units(name: str) -> None:
     W, b = INITIALIZERS[name](jax.random.key(0), FAN_IN, FAN_OUT, jnp.float32, 20)
 
     # 6,000 draws: four standard errors are 0.037 s or less.

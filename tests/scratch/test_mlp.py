@@ -177,11 +177,11 @@ def test_ten_sgd_steps_with_either_gradient_give_the_same_losses(
     start = mlp.init(jax.random.key(2), config), (X, labels), jax.random.split(KEY, 10)
 
     steps = quick_jit(ten_steps, static_argnames=("config", "gradient"))
-    by_hand, losses = steps(*start, learning_rate, config, mlp.value_and_grad)
+    hand_written, losses = steps(*start, learning_rate, config, mlp.value_and_grad)
     autodiff, expected = steps(*start, learning_rate, config, AUTODIFF)
 
     np.testing.assert_allclose(losses, expected, rtol=1e-6)
-    assert_trees_close(by_hand, autodiff, rtol=1e-5, atol=1e-6)
+    assert_trees_close(hand_written, autodiff, rtol=1e-5, atol=1e-6)
     assert (losses != losses[0]).sum() == 9
 
 

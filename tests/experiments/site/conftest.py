@@ -164,6 +164,12 @@ def made_results(make_once: MakeOnce) -> Path:
 
 
 @pytest.fixture(scope="session")
+def made_parts(made_results: Path) -> dict[str, Part]:
+    """What a page shows of the made-up results, by experiment."""
+    return {one.name: build.part(one, made_results) for one in experiments()}
+
+
+@pytest.fixture(scope="session")
 def made_page(
     make_once: MakeOnce,
     made_results: Path,
@@ -172,11 +178,12 @@ def made_page(
 ) -> Path:
     def make(folder: Path) -> None:
         sources = build.Sources(
-            parts=[build.part(one, made_results) for one in experiments()],
+            # Only in the worker that makes the page.
+            parts=list(request.getfixturevalue("made_parts").values()),
+            models=request.getfixturevalue("models"),
             judgements=all_claims(made_results),
             speeds=speed.measured(made_results),
             networks={"784,7,10 relu": MLPConfig((784, 7, 10))},
-            models=request.getfixturevalue("models"),  # only in the worker that makes the page
             dataset=noise_dataset,
         )
         folder.mkdir()

@@ -13,9 +13,7 @@ from experiments.analysis.comparisons import Claim, greater, pair
 from experiments.analysis.judgement import judge
 from experiments.analysis.quantities import TEST
 from experiments.engine.store import RESULTS
-from experiments.reports.report1 import table2
 from experiments.site import claims, gradients, pictures, readme, sections, speed
-from experiments.site.build import part
 from experiments.site.parts import Part
 from experiments.study.catalogue import experiments
 from fmnist_jax.data.dataset import CLASS_NAMES, Dataset
@@ -158,8 +156,8 @@ def test_a_mosaic_has_transparent_gaps():
     assert (drawn[0, [0, 14, 29, 43], 0] == [0, 255, 255, 0]).all()
 
 
-def test_the_readmes_pictures_are_the_pages_charts(made_results: Path, tmp_path: Path):
-    charts = list(sections.all_charts([part(table2.EXPERIMENT, made_results)]))
+def test_the_readmes_pictures_are_the_pages_charts(made_parts: dict[str, Part], tmp_path: Path):
+    charts = sections.all_charts([made_parts["report1/table2"]])
     (path,) = readme.save(charts, tmp_path / "docs")
     assert path.name == "study_pooling.png"
     with Image.open(path) as drawn:
