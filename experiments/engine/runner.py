@@ -228,7 +228,7 @@ def configure(row: Row, seed: int, options: Options) -> Run:
 
 
 def on_images(run: Run, data: DataConfig, quick: bool) -> Run:
-    """The run on these images, without a validation split if it has none; with `quick`, two epochs of it."""
+    """The run on these images, without a validation split if it has none; with `quick`, two epochs."""
     if run.data.validation_fraction == 0:
         data = evolve(data, validation_fraction=0)
     run = evolve(run, data=data)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from experiments.analysis.statistics import ExperimentStatistics
-from experiments.site import charts, curves, rows, tables
+from experiments.site import charts, curves, logged, rows, tables
 from experiments.site.charts import Record
 from experiments.site.curves import Runs
 from experiments.site.parts import Chart, Chooser, identifier
@@ -188,8 +188,9 @@ Charts = Callable[[ExperimentStatistics, Stored], Iterator[Chart]]
 Choosers = Callable[[ExperimentStatistics, Stored], Iterator[Chooser]]
 
 SPECIAL: Mapping[str, tuple[Charts, Choosers]] = {
-    "report1/table2": (_pooling, none),
-    "report3/lenet": (none, _classes),
+    "report1/table2": (_pooling, logged.networks),
+    "report3/lenet": (logged.loss, _classes),
+    "report3/all_images": (logged.loss, none),
     "report4/mlp": (_together, none),
 }
 """Charts that only one experiment has."""

@@ -38,7 +38,9 @@ def evaluate(
     classifier = Classifier.from_checkpoint(checkpoint)
     dataset = load_dataset(data, lambda line: print(line, file=sys.stderr))
     if split not in dataset.splits:
-        raise UserError("split: there is no validation split (validation_fraction 0); use train or test")
+        raise UserError(
+            "split: there is no validation split (validation_fraction 0); use train or test"
+        )
     images, labels = dataset.splits[split]
     predictions = np.asarray(classifier.probabilities(images)).argmax(axis=-1)
     metrics = classification_metrics(labels, predictions, dataset.class_names)

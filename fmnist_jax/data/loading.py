@@ -28,7 +28,7 @@ def _a_path(owner: Any, attribute: Any, value: Any) -> None:
 def _a_fraction(owner: Any, attribute: Any, value: Any) -> None:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not is_number or not 0 <= value < 1:
-        raise must(attribute.name, "a number of at least 0 and less than 1", value)
+        raise must(attribute.name, "0 or more and less than 1", value)
 
 
 @frozen
@@ -57,7 +57,7 @@ class DataConfig:
         0.2
         >>> DataConfig(validation_fraction=2)
         Traceback (most recent call last):
-        fmnist_jax.errors.UserError: validation_fraction must be a number of at least 0 and less than 1, found 2
+        fmnist_jax.errors.UserError: validation_fraction must be 0 or more and less than 1, found 2
 
     References:
         Xiao, Rasul and Vollgraf, 2017, Fashion-MNIST: https://arxiv.org/abs/1708.07747

@@ -98,7 +98,7 @@ class ConvNetConfig:
     initializer: Initializer = field(
         default=uniform_fan_in, validator=function("scratch.initializers.he_normal")
     )
-    """Draws every layer's first weights and biases; of the blocks alone if there is a `dense_initializer`."""
+    """Draws every layer's first weights and biases; the blocks' alone if there is a `dense_initializer`."""
     loss: Loss = field(
         default=SOFTMAX_CROSS_ENTROPY,
         validator=of_type(Loss, "scratch.losses.SOFTMAX_CROSS_ENTROPY"),

@@ -67,8 +67,8 @@ class Run:
     on its features.
 
     Raises:
-        UserError: For no stages, two of one name, stages that don't fit each other, or a training that needs
-            the validation split that `data` doesn't take.
+        UserError: For no stages, two of one name, stages that don't fit each other, or a training that
+            needs the validation split that `data` doesn't take.
 
     Examples:
         >>> from fmnist_jax import MLPConfig, TrainingConfig

@@ -79,8 +79,6 @@ class MLPConfig:
     """One activation for all hidden layers, or one for each."""
     dropout: float = field(default=0.0, converter=as_float, validator=number(0, below=1))
     """Probability that training drops a hidden activation."""
-    dropout_layers: int | None = field(default=None, converter=as_int, validator=optional(whole(1)))
-    """Number of hidden layers that have dropout, from the first; by default all."""
     initializer: Initializer = field(
         default=he_normal, validator=function("scratch.initializers.he_normal")
     )
@@ -92,6 +90,8 @@ class MLPConfig:
         validator=of_type(Loss, "scratch.losses.SOFTMAX_CROSS_ENTROPY"),
     )
     """The loss that training minimises, together with the penalty."""
+    dropout_layers: int | None = field(default=None, converter=as_int, validator=optional(whole(1)))
+    """Number of hidden layers that have dropout, from the first; by default all."""
 
     def __attrs_post_init__(self) -> None:
         """Check that the number of activations fits the hidden layers."""

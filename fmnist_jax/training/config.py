@@ -59,7 +59,7 @@ class TrainingConfig:
 
 
 def check_without_validation(config: TrainingConfig, where: str = "") -> None:
-    """Raise UserError if the training needs a validation split, for data that has none; `where` is prefixed."""
+    """Raise UserError if the training needs a validation split; `where` is put before the message."""
     if (config.keep, config.patience, config.monitor) != ("last", None, "loss"):
         raise UserError(
             f"{where}without a validation split (validation_fraction 0), keep must be 'last', "

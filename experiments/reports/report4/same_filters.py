@@ -6,7 +6,8 @@ Command: `python -m experiments report4/same_filters --seeds 1`
 from attrs import evolve
 
 from experiments.engine.spec import Experiment, Row
-from experiments.reports.report4.backbone import ENTRIES, EXPERIMENT as BACKBONE, NETWORKS, run_of
+from experiments.reports.report4.backbone import ENTRIES, NETWORKS, run_of
+from experiments.reports.report4.backbone import EXPERIMENT as BACKBONE
 from fmnist_jax.ops.pooling import NONE
 
 NAME = "same filters"
