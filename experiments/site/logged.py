@@ -14,8 +14,8 @@ Stored = Mapping[str, Mapping[str, Any]]
 """An experiment's rows as `Store.read` returns them."""
 
 NOTE = (
-    "Reported: one run, as the report prints it. Measured: the mean of the runs that reached the epoch; the "
-    "band spans the lowest and the highest run."
+    "Reported: one run, as the report prints it. Measured: the mean of the runs that reached the epoch; "
+    "the band spans the lowest and the highest run."
 )
 
 
@@ -61,8 +61,8 @@ def networks(experiment: ExperimentStatistics, stored: Stored) -> Iterator[Choos
                 Chart(
                     identifier(experiment.name, "log", quantity),
                     f"{quantity.capitalize()} by epoch, reported and measured",
-                    f"Line chart: training and validation {quantity} by epoch of the chosen network, as the "
-                    "report prints it and as measured.",
+                    f"Line chart: training and validation {quantity} by epoch of the chosen network, as "
+                    "the report prints it and as measured.",
                     NOTE,
                     charts.curves(
                         points,
