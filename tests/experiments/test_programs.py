@@ -40,7 +40,7 @@ def test_report_2_trains_once_and_restores_afterwards(
     names = ("multi-layer-net", "convolution-neural-net")
     assert tuple(report2_program.NETWORKS) == names
     monkeypatch.setattr(report2_program, "NETWORKS", dict(zip(names, (MLP, other), strict=True)))
-    with pytest.raises(UserError, match="multi-layer-net: .*found none; pass --train"):
+    with pytest.raises(UserError, match=r"multi-layer-net: .*found none; pass --train"):
         report2_program.write(Report2(folder=here / "out", quick=True, data=DATA))
     report2_program.write(Report2(folder=here / "out", train=True, quick=True, data=DATA))
     labels = load_dataset(DATA, print).test.labels
