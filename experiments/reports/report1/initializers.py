@@ -93,6 +93,16 @@ CHANGES = {
 }
 
 
+BATCH_SIZES = (five_conv.TRAINING.batch_size, 64)
+"""The present protocol's, and the one that the logs' later epochs fit."""
+
+
+def row_name(reading: str, pooling: str, batch_size: int) -> str:
+    """The row of a reading."""
+    at = "" if batch_size == five_conv.TRAINING.batch_size else f", batch {batch_size}"
+    return f"{pooling}: {reading}{at}"
+
+
 def row(reading: str, pooling: str, batch_size: int) -> Row:
     """One reading with one pooling: one epoch."""
     stage = Stage("convnet", NETWORKS[pooling], five_conv.TRAINING, SYMMETRIC)
@@ -100,8 +110,7 @@ def row(reading: str, pooling: str, batch_size: int) -> Row:
     training = {"epochs": 1, "patience": None, "batch_size": batch_size}
     run = change(Run((stage,)), "convnet", model=changes, training=training)
     reported = {} if name == "both" else {"best_train_loss": FIRST_LOSSES[name, pooling]}
-    at = "" if batch_size == five_conv.TRAINING.batch_size else f", batch {batch_size}"
-    return Row(f"{pooling}: {reading}{at}", run, reported)
+    return Row(row_name(reading, pooling, batch_size), run, reported)
 
 
 EXPERIMENT = Experiment(

@@ -36,12 +36,6 @@ EXPERIMENT = Experiment(
     rows=(
         *(row(entry) for entry in table1.EXPERIMENT.rows if entry.name != TABLE_READING),
         variant(WITHOUT_DROPOUT, "z-score over all pixels", scaling=Z_SCORE_ALL),
-        variant(
-            WITHOUT_DROPOUT,
-            "z-score over all pixels, batch 16",
-            scaling=Z_SCORE_ALL,
-            training={"batch_size": 16},
-        ),
         variant(DEEP, "dropout on the first layer only", model={"dropout_layers": 1}),
     ),
     columns=table1.COLUMNS,
@@ -52,3 +46,6 @@ EXPERIMENT = Experiment(
         "without a least improvement.",
     ),
 )
+
+VARIANTS = tuple(row.name for row in EXPERIMENT.rows[-2:])
+"""Names of the rows with one thing more changed."""
