@@ -159,14 +159,6 @@ def _run_seed(batch: Batch, row: Row, seed: int) -> list[str]:
     return []
 
 
-def dataset_of(run: Run, batch: Batch) -> Dataset:
-    """The images of a run, split as it says."""
-    if run.data == batch.options.data:
-        return batch.dataset
-    dataset = load_dataset(run.data, batch.log)
-    return _cut(dataset) if batch.options.quick else dataset
-
-
 @contextmanager
 def unfinished(store: Store, run: Run) -> Iterator[tuple[Path, str]]:
     """Lock the folder of the run's training checkpoints until the run is stored; yields (folder, key).

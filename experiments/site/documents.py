@@ -101,9 +101,7 @@ def table(name: str) -> str:
     if name == RELEASE:
         return release.table(release.read())
     if name not in others:
-        raise unknown_name(
-            "table", name, [*by_name, *others, *logs.TABLES, CHECKPOINTS, RELEASE]
-        )
+        raise unknown_name("table", name, [*by_name, *others, *logs.TABLES, CHECKPOINTS, RELEASE])
     return others[name]
 
 
