@@ -83,9 +83,7 @@ class FastWindowsBlock:
         return self.pooling.backward_windows(dy, *A)
 
 
-def fast_block(
-    channels: int, taps: int, geometry: Geometry, pooling: Pooling
-) -> convnet.ConvBlock:
+def fast_block(channels: int, taps: int, geometry: Geometry, pooling: Pooling) -> convnet.ConvBlock:
     """Choose the block by its sizes, as `ops.conv_block` does for training."""
     pools_windows = geometry.stride == 1 and pooling.forward_windows is not None
     if pools_windows and use_winograd_in_training(channels, taps, geometry):

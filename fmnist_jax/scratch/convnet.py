@@ -28,7 +28,7 @@ Parameters = dict[str, Any]
 
 
 Outputs = Any
-"""Of a block's convolution: maps, or a tuple of maps for a block that keeps each window's positions apart."""
+"""Of a block's convolution: maps, or a tuple of maps, one for each position in a pooling's windows."""
 
 
 class ConvBlock(Protocol):

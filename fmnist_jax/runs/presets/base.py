@@ -55,9 +55,7 @@ def fixed_blocks(
     description: str, model: ConvNetConfig, training: TrainingConfig, scaling: Scaling
 ) -> Preset:
     """Make the preset of a convolutional network whose blocks are fixed; the rest are defaults."""
-    default = Head(
-        model.hidden, model.activation, model.initializer, model.loss, model.gradients
-    )
+    default = Head(model.hidden, model.activation, model.initializer, model.loss, model.gradients)
     defaults = (training, scaling)
 
     def options(
