@@ -33,13 +33,18 @@ def conv_backward(
     return platform_dispatch(backward, xla_conv_vjp, x, kernel, one, dy, geometry=geometry)
 
 
+def _vjp_backward(
+    geometry: Geometry, residuals: tuple[Maps, Kernel, OpaqueOne], dy: Outputs
+) -> tuple[Maps, Kernel, OpaqueOne]:
+    x, kernel, one = residuals
+    dx, dkernel = conv_backward(x, kernel, one, dy, geometry)
+    return dx, dkernel, jnp.zeros_like(one)  # the opaque 1 is a constant
+
+
 _convolution = jax.custom_vjp(conv, nondiff_argnums=(3,))
 _convolution.defvjp(
     lambda x, kernel, one, geometry: (conv(x, kernel, one, geometry), (x, kernel, one)),
-    lambda geometry, residuals, dy: (
-        *conv_backward(*residuals, dy, geometry),
-        jnp.zeros_like(residuals[2]),  # the opaque 1 is a constant
-    ),
+    _vjp_backward,
 )
 
 
@@ -65,13 +70,18 @@ def conv_windows_backward(
     )
 
 
+def _vjp_windows_backward(
+    geometry: Geometry, residuals: tuple[Maps, Kernel, OpaqueOne], dY: Windows
+) -> tuple[Maps, Kernel, OpaqueOne]:
+    x, kernel, one = residuals
+    dx, dkernel = conv_windows_backward(x, kernel, one, dY, geometry)
+    return dx, dkernel, jnp.zeros_like(one)
+
+
 _convolution_windows = jax.custom_vjp(conv_windows, nondiff_argnums=(3,))
 _convolution_windows.defvjp(
     lambda x, kernel, one, geometry: (conv_windows(x, kernel, one, geometry), (x, kernel, one)),
-    lambda geometry, residuals, dY: (
-        *conv_windows_backward(*residuals, dY, geometry),
-        jnp.zeros_like(residuals[2]),
-    ),
+    _vjp_windows_backward,
 )
 
 

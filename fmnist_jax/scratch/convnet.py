@@ -5,7 +5,7 @@ Nothing here uses autodiff: `backward` is the chain rule written out. All functi
 be static under `jax.jit`.
 """
 
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 from jaxtyping import Array, Float, Int
@@ -31,6 +31,7 @@ Outputs = Any
 """Of a block's convolution: maps, or a tuple of maps, one for each position in a pooling's windows."""
 
 
+@runtime_checkable
 class ConvBlock(Protocol):
     """The linear parts of a block, each with its backward: plain in `Block`, fast in `ops.fast_block`."""
 
