@@ -15,6 +15,7 @@ from typing import Any
 from attrs import frozen
 from rich.table import Table
 
+from experiments.analysis import logs, release
 from experiments.benchmarks import tables as speed
 from experiments.engine.command import PROGRAM
 from experiments.engine.figures import Measured
@@ -36,6 +37,8 @@ PATTERNS = ("README.md", "CONTRIBUTING.md", "checkpoints/README.md", "docs/**/*.
 
 CHECKPOINTS = "checkpoints"
 """The table of the models that ship."""
+RELEASE = "analysis/release"
+"""The table of what the re-splits show."""
 
 WIDTH = 108
 """Characters of a line of text."""
@@ -92,15 +95,19 @@ def generated(text: str, path: Path) -> str:
 
 
 def table(name: str) -> str:
-    """The table of an experiment, or one of speed. Raises UserError for an unknown name."""
+    """The table of an experiment, or another one by its name. Raises UserError for an unknown name."""
     by_name = {one.name: one for one in experiments()}
     if name in by_name:
         return _table(by_name[name])
     others = speed.tables()
+    if name in logs.TABLES:
+        return logs.TABLES[name]()
     if name == CHECKPOINTS:
         return checkpoint_table()
+    if name == RELEASE:
+        return release.table(release.read())
     if name not in others:
-        raise unknown_name("table", name, [*by_name, *others, CHECKPOINTS])
+        raise unknown_name("table", name, [*by_name, *others, *logs.TABLES, CHECKPOINTS, RELEASE])
     return others[name]
 
 

@@ -1,6 +1,5 @@
 """The main job for any run: data, training, figures, pictures, checkpoint, restored predictions."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,11 +20,11 @@ from fmnist_jax.data.dataset import Dataset
 from fmnist_jax.data.loading import load_dataset
 from fmnist_jax.errors import UserError
 from fmnist_jax.inference.classifier import Classifier
-from fmnist_jax.models.stages import fingerprint
+from fmnist_jax.models.stages import fingerprint_stages
 from fmnist_jax.runs import directory, pictures
 from fmnist_jax.runs.config import Stage
-from fmnist_jax.runs.directory import Output, RunHandle, open_run
-from fmnist_jax.runs.lock import CHECKPOINT, RESULT, Origin
+from fmnist_jax.runs.directory import Output, RunHandle, open_run, read_result
+from fmnist_jax.runs.lock import CHECKPOINT, Origin
 from fmnist_jax.runs.presets.base import Plan
 from fmnist_jax.runs.train import (
     Hooks,
@@ -67,22 +66,23 @@ def perform(plan: Plan, options: JobOptions) -> int:
             f"--extractor: was trained on other images than {dataset.source} (SHA-256 "
             f"{plan.data_checksum}, not {dataset.checksum}): use its own data, or train it again"
         )
-    variables = [stage.variables for stage in plan.fitted]
-    origin = Origin(dataset.checksum, fingerprint(variables) if variables else None)
+    origin = Origin(dataset.checksum, fingerprint_stages(plan.fitted))
     with listening(console.print, console.show_cursor) as interruption:
         output = Output(
             options.run_dir, options.tensorboard, console.print, interruption.stop_requested
         )
-        with open_run(run, origin, output, len(plan.fitted)) as handle:
-            try:
+        handle = None
+        try:
+            with open_run(run, origin, output, len(plan.fitted)) as handle:
                 if handle.finished:
                     console.print(f"Finished already, nothing is trained: {handle.path}")
                 else:
                     _complete(plan, dataset, handle, interruption, console)
-            except Stopped:
+                stages = read_result(handle.path)
+        except Stopped:
+            if handle is not None and handle.path.exists():
                 console.print(f"Stopped; what is done so far: {handle.path}")
-                raise
-            result = json.loads((handle.path / RESULT).read_text("utf-8"))
+            raise
 
     classifier = Classifier.from_checkpoint(handle.path / CHECKPOINT)
     console.print("Restored from the checkpoint, on the first test images:")
@@ -93,12 +93,12 @@ def perform(plan: Plan, options: JobOptions) -> int:
         )
     *others, last = (stage.name for stage in run.stages)
     for name in others:
-        accuracy = result["stages"][name]["test"]["accuracy"]
+        accuracy = stages[name]["test"]["accuracy"]
         console.print(f"Test accuracy of stage {name}: {accuracy:.4f}")
     if options.json:
-        print(json_text({"run_dir": str(handle.path), **result}))
+        print(json_text({"run_dir": str(handle.path), "images": dataset.title, "stages": stages}))
     else:
-        print(f"Test accuracy: {result['stages'][last]['test']['accuracy']:.4f}")
+        print(f"Test accuracy: {stages[last]['test']['accuracy']:.4f}")
     return 0
 
 
@@ -117,7 +117,7 @@ def _complete(
         for stage in trained.stages
     }
     interruption.check()
-    result = directory.make_result(trained, assessments)
+    result = directory.make_result(trained, assessments, dataset)
     directory.write_checkpoint(handle.path, trained, result, dataset)
     interruption.check()
     test = assessments[trained.stages[-1].fitted.name]["test"]
@@ -129,23 +129,27 @@ def _complete(
 
 def log_line(record: EpochRecord, config: TrainingConfig) -> str:
     """Format an epoch's line as report 1 prints it."""
-    patience = (
-        "" if config.patience is None else f" | Patience: {record.patience}/{config.patience}"
-    )
-    return (
-        f"Epoch {record.epoch}/{config.epochs} | Train Loss: {record.train_loss:.4f} | "
-        f"Train Acc: {record.train_accuracy:.4f} | Val Loss: {record.validation_loss:.4f} | "
-        f"Val Acc: {record.validation_accuracy:.4f}{patience}"
-    )
+    parts = [
+        f"Epoch {record.epoch}/{config.epochs}",
+        f"Train Loss: {record.train_loss:.4f}",
+        f"Train Acc: {record.train_accuracy:.4f}",
+    ]
+    if record.validation_loss is not None:
+        parts.append(f"Val Loss: {record.validation_loss:.4f}")
+    if record.validation_accuracy is not None:
+        parts.append(f"Val Acc: {record.validation_accuracy:.4f}")
+    if config.patience is not None:
+        parts.append(f"Patience: {record.patience}/{config.patience}")
+    return " | ".join(parts)
 
 
 def ending_line(trained: TrainedStage) -> str:
     """Format the line after a stage's last epoch as report 1 prints it."""
-    last, best = len(trained.history), trained.best_epoch
-    patience = trained.stage.training.patience
-    if patience is not None and trained.history[-1].patience >= patience:
-        return f"Early stopping at epoch {last} (best epoch: {best})"
-    return f"Stopped after epoch {last}, the last one (best epoch: {best})"
+    last, training = len(trained.history), trained.stage.training
+    kept = "kept" if training.keep == "last" else f"best epoch: {trained.best_epoch}"
+    if training.patience is not None and trained.history[-1].patience >= training.patience:
+        return f"Early stopping at epoch {last} ({kept})"
+    return f"Stopped after epoch {last}, the last one ({kept})"
 
 
 def features_line(splits: Splits) -> str:

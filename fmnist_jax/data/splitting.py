@@ -1,9 +1,14 @@
-"""The validation split: the same for the same labels, fraction and seed."""
+"""The splits: which image goes where, always the same for the same labels, fractions and seeds.
+
+An image's position counts through the training file and then the test file.
+"""
+
+from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Int, Int32
 
-from fmnist_jax.data.dataset import Split
+from fmnist_jax.data.dataset import RawData, Split
 from fmnist_jax.errors import UserError
 
 
@@ -13,19 +18,19 @@ def split_indices(
     """Return the shuffled indices of the training and the validation examples.
 
     `round(fraction * n)` examples go to validation: the first of a permutation by NumPy's PCG64, or, if
-    stratified, the first of each class in that permutation. It depends on the order of the labels. Raises
-    UserError if the fraction leaves either split empty.
+    stratified, the first of each class in that permutation. It depends on the order of the labels. A
+    fraction of 0 takes none. Raises UserError if another fraction leaves either split empty.
     """
     count = round(fraction * len(labels)) if 0 < fraction < 1 else 0
-    if not 0 < count < len(labels):
+    if fraction != 0 and not 0 < count < len(labels):
         raise UserError(
-            f"validation_fraction: expected a number between 0 and 1 that leaves examples on both "
+            f"validation_fraction: expected 0, or a number between 0 and 1 that leaves examples on both "
             f"sides of {len(labels)}, found {fraction}"
         )
     if not 0 <= seed < 1 << 32:
         raise UserError(f"split_seed: expected 0 to 2^32 - 1, found {seed}")
     order = np.random.Generator(np.random.PCG64(seed)).permutation(len(labels))
-    if not stratified:
+    if not stratified or not count:
         return order[count:], order[:count]
     shuffled = labels[order]
     chosen = np.zeros(len(labels), bool)
@@ -54,12 +59,54 @@ def _class_shares(labels: Int[np.ndarray, " n"], count: int, fraction: float) ->
     return dict(zip(classes.tolist(), shares.tolist(), strict=True))
 
 
-def take_validation(
-    split: Split, fraction: float, seed: int, stratified: bool = False
-) -> tuple[Split, Split]:
-    """Return the training and the validation examples of `split`, as `split_indices` divides them."""
-    train, validation = split_indices(split.labels, fraction, seed, stratified)
-    return (
-        Split(split.images[train], split.labels[train]),
-        Split(split.images[validation], split.labels[validation]),
+class SplitFiles(NamedTuple):
+    """The three splits by name, and the position of each image of each of them."""
+
+    splits: dict[str, Split]
+    positions: dict[str, Int32[np.ndarray, " n"]]
+
+
+def split_files(
+    raw: RawData,
+    fraction: float,
+    seed: int,
+    stratified: bool = False,
+    resplit_seed: int | None = None,
+) -> SplitFiles:
+    """Divide both files into a training, a validation and a test split.
+
+    Without `resplit_seed` the test file is the test split; with it `draw_test_positions` draws one from
+    both files. `split_indices` divides the rest.
+    """
+    pool = Split(*map(np.concatenate, zip(raw.train, raw.test, strict=True)))
+    if resplit_seed is None:
+        rest, test = np.split(np.arange(len(pool.labels)), [len(raw.train.labels)])
+    else:
+        rest, test = draw_test_positions(raw.train.labels, raw.test.labels, resplit_seed)
+    train, validation = split_indices(pool.labels[rest], fraction, seed, stratified)
+    positions = {"train": rest[train], "validation": rest[validation], "test": test}
+    return SplitFiles(
+        {name: Split(pool.images[these], pool.labels[these]) for name, these in positions.items()},
+        {name: these.astype(np.int32) for name, these in positions.items()},
     )
+
+
+def draw_test_positions(
+    train_labels: Int[np.ndarray, " m"], test_labels: Int[np.ndarray, " n"], seed: int
+) -> tuple[Int[np.ndarray, " m"], Int[np.ndarray, " n"]]:
+    """Return the positions of all other images and of a test split drawn from both files.
+
+    The others ascend; the test split is in random order. Of each class it has as many images as the test
+    file (1,000 in Fashion-MNIST): the first of the class in a permutation of all positions by NumPy's
+    PCG64. Raises UserError for a seed out of range.
+    """
+    if not 0 <= seed < 1 << 32:
+        raise UserError(f"resplit_seed: expected 0 to 2^32 - 1, found {seed}")
+    labels = np.concatenate([train_labels, test_labels])
+    # The 1 makes it another permutation than that of the validation split with the same seed.
+    order = np.random.Generator(np.random.PCG64((seed, 1))).permutation(len(labels))
+    shuffled = labels[order]
+    chosen = np.zeros(len(labels), bool)
+    for label, count in zip(*np.unique(test_labels, return_counts=True), strict=True):
+        chosen[order[np.flatnonzero(shuffled == label)[:count]]] = True
+    return np.flatnonzero(~chosen), order[chosen[order]]

@@ -1,8 +1,10 @@
 """The one concept of a run: data plus a sequence of stages, each of which trains one model."""
 
 import re
+from collections.abc import Sequence
 from itertools import pairwise
 from math import prod
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -17,7 +19,7 @@ from fmnist_jax.errors import UserError
 from fmnist_jax.models.names import NAMES as MODEL_NAMES
 from fmnist_jax.training import NAMES as TRAINING_NAMES
 from fmnist_jax.training.augmentation import no_augmentation
-from fmnist_jax.training.config import TrainingConfig
+from fmnist_jax.training.config import TrainingConfig, check_without_validation
 
 NAMES: Names = {**MODEL_NAMES, **TRAINING_NAMES}
 """Every behaviour and type of network that a run's configuration can name."""
@@ -67,7 +69,8 @@ class Run:
     on its features.
 
     Raises:
-        UserError: For no stages, two of one name, or stages that don't fit each other.
+        UserError: For no stages, two of one name, stages that don't fit each other, or a training that
+            needs the validation split that `data` doesn't take.
 
     Examples:
         >>> from fmnist_jax import MLPConfig, TrainingConfig
@@ -90,6 +93,9 @@ class Run:
         names = [stage.name for stage in self.stages]
         if len(set(names)) < len(names):
             raise must("stages", "of different names", names)
+        if self.data.validation_fraction == 0:
+            for stage in self.stages:
+                check_without_validation(stage.training, f"stage {stage.name}: ")
         for before, stage in pairwise(self.stages):
             _check_follows(stage, before)
 
@@ -119,3 +125,23 @@ def _check_follows(stage: Stage, before: Stage) -> None:
             f"stage {stage.name}: augmentation must be none, since features are not images; augment the "
             "images of the first stage"
         )
+
+
+TEST_FIELDS = ("resplit_seed",)
+"""The fields of `DataConfig` that say which images are the test split."""
+
+SPLIT_FIELDS = ("validation_fraction", "stratified", "split_seed", *TEST_FIELDS)
+"""The fields that say which images are held back for validation and test."""
+
+
+def check_same_split(
+    data: DataConfig, stored: DataConfig, where: str | Path, fields: Sequence[str] = SPLIT_FIELDS
+) -> None:
+    """Raise UserError if `data` holds back other images than `stored`, which a network was trained with."""
+    for name in fields:
+        found, expected = getattr(data, name), getattr(stored, name)
+        if found != expected:
+            raise UserError(
+                f"{name} must be {expected}, as for the network in {where}, found {found}: with another "
+                "split it would be measured on images that it has learned"
+            )

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,10 @@ def dataset() -> Dataset:
     return Dataset(first, second, raw.test, raw.source, raw.checksum)
 
 
+def made_dataset(splits: dict[str, Split]) -> Dataset:
+    return Dataset(splits["train"], splits["validation"], splits["test"], "made", "ab")
+
+
 @pytest.fixture(scope="module")
 def patterns() -> Dataset:
     """Images of 4x4 pixels: 320 to train on, 80 for each of validation and test."""
@@ -72,7 +77,7 @@ def patterns() -> Dataset:
         name: Split(*map(np.asarray, noisy_patterns(count, seed)))
         for seed, (name, count) in enumerate(counts.items())
     }
-    return Dataset(**splits, source="made", checksum="ab")
+    return made_dataset(splits)
 
 
 @pytest.fixture(scope="module")
@@ -290,6 +295,33 @@ def test_interrupted_after_every_epoch_it_ends_with_the_same_bits(
     assert resumed.seconds > 0
 
 
+def test_without_a_validation_split_it_trains_resumes_and_keeps_the_last_epoch(
+    patterns: Dataset, tmp_path: Path
+):
+    empty = Split(patterns.validation.images[:0], patterns.validation.labels[:0])
+    everything = evolve(patterns, validation=empty)
+    assert list(everything.splits) == ["train", "test"]
+    training = evolve(TRAINING, keep="last")
+    run = Run((Stage("only", MLPConfig((16, 8, 10)), training, UNIT),))
+    with pytest.raises(UserError, match="stage only: without a validation split"):
+        train(run.with_training(keep="best"), everything)
+    (whole,) = train(run, everything).stages
+    assert whole.best_epoch == 3
+    assert whole.history[-1].validation_loss is None
+    assert list(assess(whole.fitted, whole.splits, everything.class_names)) == ["train", "test"]
+
+    def checkpoints(stop: Callable[[], BaseException | None]) -> Hooks:
+        saved = TrainingCheckpoints(tmp_path / "only", "key", stop_requested=stop)
+        return Hooks(checkpoints={"only": saved})
+
+    stops = iter([None, StopError()])
+    with pytest.raises(StopError):
+        train(run, everything, checkpoints(lambda: next(stops)))
+    (resumed,) = train(run, everything, checkpoints(lambda: None)).stages
+    assert (resumed.history, resumed.best_epoch) == (whole.history, 3)
+    chex.assert_trees_all_equal(resumed.fitted.variables, whole.fitted.variables)
+
+
 @frozen
 class Counted:
     """`MLPConfig`, but that its model may be traced only so often."""
@@ -369,10 +401,10 @@ def test_models_that_do_not_fit_the_data_are_refused(dataset: Dataset, run: Run,
 def test_the_images_of_every_split_are_checked(split: str, run: Run, images: Any, message: str):
     good = Split(np.zeros((2, 28, 28), np.uint8), np.zeros(2, np.int32))
     splits = {"train": good, "validation": good, "test": good}
-    check_dataset(run, Dataset(**splits, source="made", checksum=""))
+    check_dataset(run, made_dataset(splits))
     splits[split] = good._replace(images=images)
     with pytest.raises(UserError, match=message) as error:
-        check_dataset(run, Dataset(**splits, source="made", checksum=""))
+        check_dataset(run, made_dataset(splits))
     assert f"the {split} split" in str(error.value)
 
 

@@ -29,6 +29,7 @@ EXPERIMENT = Experiment(
     title="Report 1: kernels of 2x2, 3x3 and 5x5",
     rows=tuple(map(kernel_row, (2, 3, 5))),
     columns=COLUMNS,
+    reported_on="early",
     reproduces="report 1: kernels of 2x2, 3x3 and 5x5",
     seconds=240,
     notes=(

@@ -66,6 +66,7 @@ EXPERIMENT = Experiment(
     title="Report 1, table 2: five convolutions, and the scratch MLP on their features",
     rows=tuple(map(row, REPORTED["report_1"]["five_conv"])),
     columns=COLUMNS,
+    reported_on="early",
     reproduces="report 1, table 2: five convolutions, the MLP on their features",
     seconds=180,
     notes=(
