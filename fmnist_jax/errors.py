@@ -1,4 +1,4 @@
-"""The one error that means "the user can mend this"."""
+"""The one error that means "the user can fix this"."""
 
 from collections.abc import Iterable
 

@@ -103,7 +103,7 @@ def with_parameter(
     described.__signature__ = inspect.Signature(parameters)  # pyright: ignore[reportFunctionMemberAccess]
     described.__annotations__ = {one.name: one.annotation for one in parameters}
     text = inspect.cleandoc(function.__doc__ or "")
-    command.__doc__ = f"{text}\n    {parameter.name}: {description}\n"
+    described.__doc__ = command.__doc__ = f"{text}\n    {parameter.name}: {description}\n"
     return command
 
 

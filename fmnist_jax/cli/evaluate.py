@@ -10,14 +10,16 @@ from rich.table import Table
 
 from fmnist_jax.cli.arguments import call, json_text
 from fmnist_jax.cli.console import Console
+from fmnist_jax.config.codec import decode
 from fmnist_jax.data.loading import DataConfig, load_dataset
 from fmnist_jax.errors import UserError
 from fmnist_jax.evaluation.metrics import Metrics, classification_metrics
 from fmnist_jax.inference.classifier import Classifier
+from fmnist_jax.runs.config import NAMES, Run, check_same_split
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Evaluate as the words say."""
+    """Evaluate the checkpoint that the arguments name."""
     return call(evaluate, "evaluate", arguments, {})
 
 
@@ -36,10 +38,18 @@ def evaluate(
         json: Print the figures as JSON.
     """
     classifier = Classifier.from_checkpoint(checkpoint)
+    stored = decode(Run, classifier.checkpoint.run, NAMES, checkpoint)
+    if split != "test":
+        check_same_split(data, stored.data, checkpoint)
     dataset = load_dataset(data, lambda line: print(line, file=sys.stderr))
     if split not in dataset.splits:
         raise UserError(
             "split: there is no validation split (validation_fraction 0); use train or test"
+        )
+    if classifier.checkpoint.class_names != dataset.class_names:
+        raise UserError(
+            f"{checkpoint}: has the classes {', '.join(classifier.checkpoint.class_names)}, the data set "
+            f"has {', '.join(dataset.class_names)}; use the data that the checkpoint was trained on"
         )
     images, labels = dataset.splits[split]
     predictions = np.asarray(classifier.probabilities(images)).argmax(axis=-1)
@@ -53,7 +63,7 @@ def evaluate(
 
 
 def table(metrics: Metrics) -> Table:
-    """Class-wise accuracy, then precision, recall and F1 over all classes."""
+    """Draw class-wise accuracy, then precision, recall and F1 over all classes."""
     rows = Table("class", "accuracy", title=None)
     for name, accuracy in zip(metrics.class_names, metrics.class_accuracy, strict=True):
         rows.add_row(name, f"{accuracy:.4f}")

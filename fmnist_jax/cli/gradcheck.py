@@ -11,7 +11,7 @@ from fmnist_jax.scratch.mlp import MLPConfig
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Check the gradient as the words say; 1 where it is wrong."""
+    """Check the gradient of the network that the arguments describe; return 1 if it is wrong."""
     return call(gradcheck, "gradcheck", arguments, scratch.NAMES)
 
 

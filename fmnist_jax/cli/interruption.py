@@ -1,35 +1,35 @@
-"""SIGTERM and Ctrl-C: the first lets the epoch end and be saved, the second stops at once."""
+"""SIGTERM and Ctrl-C: the first lets the epoch end and be saved, the second stops immediately."""
 
 import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stopped(BaseException):
-    """A signal asked for an end, and what there was to save is saved; no more an error than Ctrl-C."""
+    """A signal requested a stop, and everything is saved; like KeyboardInterrupt, not an error."""
 
     def __init__(self, number: int) -> None:
-        """By the signal's number."""
+        """Raised for the signal with this number."""
         super().__init__(signal.Signals(number).name)
         self.exit_code = 128 + number
 
 
 class Interruption:
-    """Which signal has asked for an end."""
+    """Which signal requested a stop."""
 
     number: int | None = None
 
     def stop_requested(self) -> Stopped | None:
-        """What to raise as soon as all is saved, or None."""
+        """Return what to raise once everything is saved, or None."""
         return None if self.number is None else Stopped(self.number)
 
     def check(self) -> None:
-        """Raise Stopped where an end was asked for."""
+        """Raise Stopped if a stop was requested."""
         stopped = self.stop_requested()
         if stopped is not None:
             raise stopped
@@ -37,9 +37,9 @@ class Interruption:
 
 @contextmanager
 def listening(say: Callable[[str], None], leave: Callable[[], object]) -> Iterator[Interruption]:
-    """Note the first signal, `say` that it was heard, and end the process at the second.
+    """Record the first signal and `say` so; end the process at the second.
 
-    A thread listens, for Python's own handlers wait until an epoch's program has ended. `leave` is
+    A thread listens, since Python's own handlers wait until an epoch's program has ended. `leave` is
     called before the process ends. Outside the main thread, where no signal arrives, nothing is done.
     """
     interruption = Interruption()
@@ -58,14 +58,15 @@ def listening(say: Callable[[str], None], leave: Callable[[], object]) -> Iterat
                 leave()
                 os._exit(128 + number)
             interruption.number = number
-            say(
-                f"{signal.Signals(number).name}: stopping once this epoch is saved; a second one "
-                "stops at once"
-            )
+            with suppress(OSError):  # the terminal may be gone
+                say(
+                    f"{signal.Signals(number).name}: stopping once this epoch is saved; a second one "
+                    "stops immediately"
+                )
 
     thread = threading.Thread(target=listen, daemon=True)
     thread.start()
-    # The thread hears before the handlers silence: a signal between the two isn't lost.
+    # The thread listens before the handlers are replaced, so no signal in between is lost.
     before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     handlers = {number: signal.signal(number, _heard) for number in SIGNALS}
     try:
@@ -80,4 +81,4 @@ def listening(say: Callable[[str], None], leave: Callable[[], object]) -> Iterat
 
 
 def _heard(number: int, frame: FrameType | None) -> None:
-    """The thread has heard it."""
+    """Do nothing: the thread receives the signal."""

@@ -1,6 +1,5 @@
 """The main job for any run: data, training, figures, pictures, checkpoint, restored predictions."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,11 +20,11 @@ from fmnist_jax.data.dataset import Dataset
 from fmnist_jax.data.loading import load_dataset
 from fmnist_jax.errors import UserError
 from fmnist_jax.inference.classifier import Classifier
-from fmnist_jax.models.stages import fingerprint
+from fmnist_jax.models.stages import fingerprint_stages
 from fmnist_jax.runs import directory, pictures
 from fmnist_jax.runs.config import Stage
-from fmnist_jax.runs.directory import Output, RunHandle, open_run
-from fmnist_jax.runs.lock import CHECKPOINT, RESULT, Origin
+from fmnist_jax.runs.directory import Output, RunHandle, open_run, read_result
+from fmnist_jax.runs.lock import CHECKPOINT, Origin
 from fmnist_jax.runs.presets.base import Plan
 from fmnist_jax.runs.train import (
     Hooks,
@@ -67,22 +66,23 @@ def perform(plan: Plan, options: JobOptions) -> int:
             f"--extractor: was trained on other images than {dataset.source} (SHA-256 "
             f"{plan.data_checksum}, not {dataset.checksum}): use its own data, or train it again"
         )
-    variables = [stage.variables for stage in plan.fitted]
-    origin = Origin(dataset.checksum, fingerprint(variables) if variables else None)
+    origin = Origin(dataset.checksum, fingerprint_stages(plan.fitted))
     with listening(console.print, console.show_cursor) as interruption:
         output = Output(
             options.run_dir, options.tensorboard, console.print, interruption.stop_requested
         )
-        with open_run(run, origin, output, len(plan.fitted)) as handle:
-            try:
+        handle = None
+        try:
+            with open_run(run, origin, output, len(plan.fitted)) as handle:
                 if handle.finished:
                     console.print(f"Finished already, nothing is trained: {handle.path}")
                 else:
                     _complete(plan, dataset, handle, interruption, console)
-            except Stopped:
+                stages = read_result(handle.path)
+        except Stopped:
+            if handle is not None and handle.path.exists():
                 console.print(f"Stopped; what is done so far: {handle.path}")
-                raise
-            result = json.loads((handle.path / RESULT).read_text("utf-8"))
+            raise
 
     classifier = Classifier.from_checkpoint(handle.path / CHECKPOINT)
     console.print("Restored from the checkpoint, on the first test images:")
@@ -93,12 +93,12 @@ def perform(plan: Plan, options: JobOptions) -> int:
         )
     *others, last = (stage.name for stage in run.stages)
     for name in others:
-        accuracy = result["stages"][name]["test"]["accuracy"]
+        accuracy = stages[name]["test"]["accuracy"]
         console.print(f"Test accuracy of stage {name}: {accuracy:.4f}")
     if options.json:
-        print(json_text({"run_dir": str(handle.path), **result}))
+        print(json_text({"run_dir": str(handle.path), "stages": stages}))
     else:
-        print(f"Test accuracy: {result['stages'][last]['test']['accuracy']:.4f}")
+        print(f"Test accuracy: {stages[last]['test']['accuracy']:.4f}")
     return 0
 
 

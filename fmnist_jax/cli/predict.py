@@ -13,7 +13,7 @@ from fmnist_jax.inference.images import read_images
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Predict as the words say."""
+    """Classify the pictures that the arguments name."""
     return call(predict, "predict", arguments, {})
 
 

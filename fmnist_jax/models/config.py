@@ -13,7 +13,7 @@ from fmnist_jax.config.fields import as_int, as_tuple, each, function, of_type, 
 from fmnist_jax.config.model import Layer, Model, Variables
 from fmnist_jax.data.dataset import IMAGE_SHAPE
 from fmnist_jax.errors import UserError
-from fmnist_jax.ops.pooling import MAX, Pooling
+from fmnist_jax.ops.pooling import MAX, NONE, Pooling
 from fmnist_jax.scratch.activations import RELU, Activation
 from fmnist_jax.scratch.initializers import Initializer, uniform_fan_in
 from fmnist_jax.scratch.losses import SOFTMAX_CROSS_ENTROPY, Loss
@@ -198,7 +198,7 @@ class ConvNetConfig:
                     first=number == 1,
                 )
             )
-            if block.pooling.name != "none":
+            if block.pooling is not NONE:
                 pooled = (block.filters, sizes.pooled, sizes.pooled)
                 layers.append(Layer(f"block {number}: {block.pooling.name} pooling", pooled, 0, 0))
             inputs = block.filters

@@ -3,6 +3,7 @@
 import re
 from itertools import pairwise
 from math import prod
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -123,3 +124,18 @@ def _check_follows(stage: Stage, before: Stage) -> None:
             f"stage {stage.name}: augmentation must be none, since features are not images; augment the "
             "images of the first stage"
         )
+
+
+SPLIT_FIELDS = ("validation_fraction", "stratified", "split_seed")
+"""The fields of `DataConfig` that say which images are held back for validation."""
+
+
+def check_same_split(data: DataConfig, stored: DataConfig, where: str | Path) -> None:
+    """Raise UserError if `data` holds back other images than `stored`, which a network was trained with."""
+    for name in SPLIT_FIELDS:
+        found, expected = getattr(data, name), getattr(stored, name)
+        if found != expected:
+            raise UserError(
+                f"{name} must be {expected}, as for the network in {where}, found {found}: with another "
+                "split it would be validated on images that it has learned"
+            )

@@ -26,6 +26,7 @@ from attrs import frozen
 from fmnist_jax.checkpoint.checkpoint import Checkpoint, save_checkpoint
 from fmnist_jax.config.codec import encode
 from fmnist_jax.data.dataset import Dataset
+from fmnist_jax.errors import UserError
 from fmnist_jax.runs.config import NAMES, Run
 from fmnist_jax.runs.history import open_history
 from fmnist_jax.runs.lock import (
@@ -40,6 +41,7 @@ from fmnist_jax.runs.lock import (
 )
 from fmnist_jax.runs.train import Assessment, TrainedRun, TrainedStage
 from fmnist_jax.storage.files import write_json, writing
+from fmnist_jax.storage.manifest import read_json
 from fmnist_jax.training.checkpointing import TrainingCheckpoints
 from fmnist_jax.training.loop import EpochRecord
 
@@ -88,20 +90,21 @@ def open_run(run: Run, origin: Origin, output: Output, fitted: int = 0) -> Itera
             yield RunHandle(path, {}, {}, finished=True)
             return
         try:
-            checkpoints = {
-                stage.name: TrainingCheckpoints(
-                    path / UNFINISHED / stage.name,
-                    _key(run, origin, stage.name),
-                    output.log,
-                    output.stop_requested,
-                )
-                for stage in run.stages[fitted:]
-            }
             with writing(path):
                 if progress is Progress.NEW:
                     write_json(path / ORIGIN, attrs.asdict(origin))
                     write_json(path / CONFIGURATION, encode(run, NAMES))
                 (path / UNFINISHED).mkdir(exist_ok=True)
+            configuration = read_json(path / CONFIGURATION)
+            checkpoints = {
+                stage.name: TrainingCheckpoints(
+                    path / UNFINISHED / stage.name,
+                    _key(configuration, origin, stage.name),
+                    output.log,
+                    output.stop_requested,
+                )
+                for stage in run.stages[fitted:]
+            }
             with ExitStack() as stack:
                 write = {
                     stage: stack.enter_context(
@@ -124,9 +127,12 @@ def open_run(run: Run, origin: Origin, output: Output, fitted: int = 0) -> Itera
             raise
 
 
-def _key(run: Run, origin: Origin, stage: str) -> str:
-    """Hash all that the training of a stage depends on, beside JAX's version."""
-    values = [encode(run, NAMES), origin.data_checksum, origin.fitted, stage]
+def _key(configuration: Any, origin: Origin, stage: str) -> str:
+    """Hash all that the training of a stage depends on, beside JAX's version.
+
+    `configuration` is the stored one: it stays the same when a later version adds a field.
+    """
+    values = [configuration, origin.data_checksum, origin.fitted, stage]
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
@@ -159,6 +165,18 @@ def _training_result(trained: TrainedStage) -> dict[str, Any]:
     if trained.extraction_seconds is not None:
         result["extraction_seconds"] = round(trained.extraction_seconds, 3)
     return result
+
+
+def read_result(directory: Path) -> dict[str, Any]:
+    """Read a finished run's figures by stage. Raises UserError if result.json is damaged."""
+    path = directory / RESULT
+    result = read_json(path)
+    if not isinstance(result, dict) or not isinstance(result.get("stages"), dict):
+        raise UserError(
+            f"{path}: expected the figures of each stage under 'stages', found none; remove the file and "
+            "run the same command again"
+        )
+    return result["stages"]
 
 
 def finish(directory: Path, result: Mapping[str, Any]) -> None:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from math import prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -251,7 +251,7 @@ def on_device(split: Split) -> DeviceSplit:
 
 
 def check_dataset(run: Run, dataset: Dataset) -> None:
-    """Raise UserError if images can't be used or don't fit the first stage, or the classes don't.
+    """Raise UserError if images or labels can't be used, or don't fit the first stage.
 
     So too if a stage needs a validation split and there is none.
     """
@@ -270,6 +270,17 @@ def check_dataset(run: Run, dataset: Dataset) -> None:
                 f"stage {stage.name}: its model takes inputs of shape {shape}, the {name} split's images "
                 f"have shape {images.shape[1:]}; change the model's sizes or the images"
             )
+        labels = np.asarray(split.labels)
+        if labels.shape != images.shape[:1] or not np.issubdtype(labels.dtype, np.integer):
+            raise UserError(
+                f"the {name} split's labels must be {len(images)} integers, one for each image, found "
+                f"{format_array(labels)}"
+            )
+        if labels.size and not 0 <= labels.min() <= labels.max() < classes:
+            raise UserError(
+                f"the {name} split's labels must be from 0 to {classes - 1}, found {labels.min()} to "
+                f"{labels.max()}"
+            )
     if "validation" not in dataset.splits:
         for each in run.stages:
             check_without_validation(each.training, f"stage {each.name}: ")
@@ -280,7 +291,7 @@ def check_dataset(run: Run, dataset: Dataset) -> None:
         )
 
 
-def check_fitted(run: Run, fitted: Sequence[FittedStage]) -> None:
+def check_fitted(run: Run, fitted: Sequence[Any]) -> None:
     """Raise UserError unless the fitted stages are the run's first ones, each on the features before it."""
     if len(fitted) > len(run.stages):
         raise UserError(

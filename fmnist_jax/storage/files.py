@@ -20,10 +20,20 @@ def write_bytes(path: Path, data: bytes | memoryview) -> None:
             file.flush()
             os.fsync(file.fileno())
         temp_path.replace(path)
+        sync(path.parent)
     except BaseException:
         with contextlib.suppress(OSError):
             temp_path.unlink()
         raise
+
+
+def sync(path: Path) -> None:
+    """Flush a file or folder to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -38,5 +48,5 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise UserError(
-            f"{path}: can't be written ({error.strerror}); check the folder, its permissions and space"
+            f"{path}: can't be written ({error.strerror or error}); check folder, permissions and space"
         ) from error

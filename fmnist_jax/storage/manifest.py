@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from fmnist_jax.errors import UserError
-from fmnist_jax.storage.files import writing
+from fmnist_jax.storage.files import sync, writing
 
 MANIFEST = "manifest.json"
 
@@ -62,7 +62,7 @@ def sealed_directory(path: Path) -> Iterator[Path]:
                 shutil.rmtree(previous, ignore_errors=True)
                 path.rename(previous)
             written.rename(path)
-            _sync(path.parent)
+            sync(path.parent)
     finally:
         if _exists(previous) and not _exists(path):
             previous.rename(path)
@@ -101,7 +101,7 @@ def seal(directory: Path) -> None:
     text = json.dumps({"sha256": checksums}, indent=1) + "\n"
     (directory / MANIFEST).write_text(text, encoding="utf-8")
     for entry in (*directory.rglob("*"), directory):
-        _sync(entry)
+        sync(entry)
 
 
 def verify(directory: Path, max_bytes: int) -> Checksums:
@@ -239,11 +239,3 @@ def _exists(path: Path) -> bool:
         return path.exists()
     except OSError:
         return False
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,6 +1,7 @@
 """Where a number first stopped being finite: the loop finds the step, this module the layer.
 
-It costs nothing while all is finite: after a failure the steps before it are trained again. (JAX's own
+While all is finite it costs one look at the weights per epoch; after a failure the steps before it are
+trained again. (JAX's own
 debug_nans names a primitive and a line of code, not the layer that it belongs to.)
 """
 

@@ -158,7 +158,11 @@ def test_a_lack_of_memory_is_one_line(cli: Callable, monkeypatch: pytest.MonkeyP
         raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 1 byte.\nBuffers:\n1")
 
     monkeypatch.setattr(app, "run", fail)
-    assert cli("train") == (2, "", "fmnist-jax: not enough memory: ask for less\n")
+    assert cli("train") == (
+        2,
+        "",
+        "fmnist-jax: not enough memory: use a smaller model, batch or input\n",
+    )
 
 
 def test_any_other_runtime_error_keeps_its_traceback(

@@ -65,6 +65,10 @@ def dataset() -> Dataset:
     return Dataset(first, second, raw.test, raw.source, raw.checksum)
 
 
+def made_dataset(splits: dict[str, Split]) -> Dataset:
+    return Dataset(splits["train"], splits["validation"], splits["test"], "made", "ab")
+
+
 @pytest.fixture(scope="module")
 def patterns() -> Dataset:
     """Images of 4x4 pixels: 320 to train on, 80 for each of validation and test."""
@@ -73,7 +77,7 @@ def patterns() -> Dataset:
         name: Split(*map(np.asarray, noisy_patterns(count, seed)))
         for seed, (name, count) in enumerate(counts.items())
     }
-    return Dataset(**splits, source="made", checksum="ab")
+    return made_dataset(splits)
 
 
 @pytest.fixture(scope="module")
@@ -397,10 +401,10 @@ def test_models_that_do_not_fit_the_data_are_refused(dataset: Dataset, run: Run,
 def test_the_images_of_every_split_are_checked(split: str, run: Run, images: Any, message: str):
     good = Split(np.zeros((2, 28, 28), np.uint8), np.zeros(2, np.int32))
     splits = {"train": good, "validation": good, "test": good}
-    check_dataset(run, Dataset(**splits, source="made", checksum=""))
+    check_dataset(run, made_dataset(splits))
     splits[split] = good._replace(images=images)
     with pytest.raises(UserError, match=message) as error:
-        check_dataset(run, Dataset(**splits, source="made", checksum=""))
+        check_dataset(run, made_dataset(splits))
     assert f"the {split} split" in str(error.value)
 
 

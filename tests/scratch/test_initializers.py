@@ -25,7 +25,7 @@ LIMITS = {
 each = pytest.mark.parametrize("initializer", INITIALIZERS.values(), ids=INITIALIZERS.keys())
 
 
-@pytest.mark.parametrize("name", INITIALIZERS)
+@pytest.mark.parametrize("name", STANDARD_DEVIATIONS)
 def test_mean_and_standard_deviation(name: str) -> None:
     W, _ = INITIALIZERS[name](jax.random.key(0), FAN_IN, FAN_OUT, jnp.float32)
 

@@ -14,7 +14,7 @@ from fmnist_jax.data.scaling import SYMMETRIC, Z_SCORE, Scaling
 from fmnist_jax.errors import UserError
 from fmnist_jax.models.five_conv import FiveConv
 from fmnist_jax.models.stages import FittedStage
-from fmnist_jax.runs.config import NAMES, Run, Stage
+from fmnist_jax.runs.config import NAMES, Run, Stage, check_same_split
 from fmnist_jax.runs.presets import five_conv
 from fmnist_jax.runs.presets.base import Plan, Preset
 from fmnist_jax.scratch.activations import RELU, Activation
@@ -32,9 +32,6 @@ TRAINING = evolve(five_conv.TRAINING, schedule=cosine)
 MLP_TRAINING = TrainingConfig(learning_rate=0.01)
 """How the MLP on features is trained: as the one on pixels, at a rate chosen on validation
 (`experiments/reports/report1/table2_selection.py`)."""
-
-SPLIT_FIELDS = ("validation_fraction", "stratified", "split_seed")
-"""The fields of `DataConfig` that say which images are held back for validation."""
 
 
 def mlp_on(network: FiveConv) -> MLPConfig:
@@ -166,13 +163,7 @@ def restore_extractor(path_or_name: str | Path, data: DataConfig) -> Plan:
             "convolutional network, as fmnist-jax train five-conv writes it"
         )
     stored = decode(Run, checkpoint.run, NAMES, path)
-    for name in SPLIT_FIELDS:
-        found, expected = getattr(data, name), getattr(stored.data, name)
-        if found != expected:
-            raise UserError(
-                f"{name} must be {expected}, as for the network in {path}, found {found}: with another "
-                "split it would be validated on images that it has learned"
-            )
+    check_same_split(data, stored.data, path)
     fitted: tuple[FittedStage, ...] = checkpoint.stages
     return Plan(evolve(stored, data=data), fitted, checkpoint.data_checksum)
 
