@@ -52,7 +52,7 @@ def measured_progress(history: Mapping[str, list], min_delta: float, level: floa
     fall = None
     if below.size and below[0] >= WINDOW:
         end = below[0]
-        fall = (losses[end - WINDOW] - losses[end]) / WINDOW
+        fall = float(losses[end - WINDOW] - losses[end]) / WINDOW
     return Progress(best + 1, losses[best], history["validation_loss"][best], fall)
 
 
@@ -61,9 +61,10 @@ def mean_progress(runs: Mapping[int, Measured], min_delta: float, level: float) 
     found = [measured_progress(figure(run, "history"), min_delta, level) for run in runs.values()]
     if not found:
         return None
-    *others, falls = zip(*found, strict=True)
-    known = [fall for fall in falls if fall is not None]
-    return Progress(*map(np.mean, others), np.mean(known) if known else None)
+    best_epoch, train_loss, validation_loss = np.mean([one[:3] for one in found], axis=0).tolist()
+    known = [one.fall for one in found if one.fall is not None]
+    fall = float(np.mean(known)) if known else None
+    return Progress(best_epoch, train_loss, validation_loss, fall)
 
 
 def runs_of(experiment: Experiment, row: str) -> Mapping[int, Measured]:

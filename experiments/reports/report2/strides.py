@@ -10,13 +10,14 @@ from attrs import evolve
 from experiments.engine.configuration import change
 from experiments.engine.spec import Experiment, Row
 from experiments.reports.report2 import convnet
+from fmnist_jax.runs.presets import small_cnn
 
 (POOLINGS,) = convnet.EXPERIMENT.rows
 
 
 def row(name: str, **block: Any) -> Row:
     """The row with its blocks changed."""
-    blocks = tuple(evolve(each, **block) for each in POOLINGS.run.stages[0].model.blocks)
+    blocks = tuple(evolve(each, **block) for each in small_cnn.MODEL.blocks)
     return Row(name, change(POOLINGS.run, "convnet", model={"blocks": blocks}), POOLINGS.reported)
 
 
