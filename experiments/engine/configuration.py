@@ -6,9 +6,20 @@ from typing import Any
 
 from attrs import evolve
 
-from fmnist_jax.config.codec import decode, encode
+from experiments.engine.candidates import CANDIDATES, Z_SCORE_ALL
+from fmnist_jax.config.codec import Names, decode, encode
+from fmnist_jax.data.scaling import Scaling
 from fmnist_jax.errors import UserError
-from fmnist_jax.runs.config import NAMES, Run
+from fmnist_jax.runs import config
+from fmnist_jax.runs.config import Run
+from fmnist_jax.scratch.initializers import Initializer
+
+NAMES: Names = {
+    **config.NAMES,
+    Initializer: {**config.NAMES[Initializer], **CANDIDATES},
+    Scaling: {**config.NAMES[Scaling], Z_SCORE_ALL.name: Z_SCORE_ALL},
+}
+"""The library's names, and those of what only experiments use."""
 
 
 def configuration_of(run: Run) -> dict[str, Any]:

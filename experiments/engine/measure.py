@@ -54,9 +54,10 @@ def _figures(trained: TrainedStage, splits: Sequence[str], dataset: Dataset) -> 
         "best_epoch": trained.best_epoch,
         "stopped_epoch": len(trained.history),
         "best_train_loss": best.train_loss,
-        "best_validation_loss": best.validation_loss,
     }
-    measured = {name: trained.splits[name] for name in splits}
+    if best.validation_loss is not None:
+        figures["best_validation_loss"] = best.validation_loss
+    measured = {name: trained.splits[name] for name in splits if name in trained.splits}
     for name, assessment in assess(trained.fitted, measured, dataset.class_names).items():
         metrics = assessment.metrics
         figures |= {
@@ -74,7 +75,11 @@ def _figures(trained: TrainedStage, splits: Sequence[str], dataset: Dataset) -> 
             correct = assessment.predictions == np.asarray(measured[name].labels)
             figures |= _by_file(name, correct, dataset.from_test_file(name))
     records = [record._asdict() for record in trained.history]
-    figures["history"] = {name: [record[name] for record in records] for name in records[0]}
+    figures["history"] = {
+        name: [record[name] for record in records]
+        for name, value in records[0].items()
+        if value is not None
+    }
     figures["seconds"] = trained.seconds
     if trained.extraction_seconds is not None:
         figures["extraction_seconds"] = trained.extraction_seconds

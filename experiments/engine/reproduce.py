@@ -8,18 +8,23 @@ from jaxtyping import Int
 from fmnist_jax.checkpoint.checkpoint import restore_checkpoint
 from fmnist_jax.cli import job
 from fmnist_jax.data.dataset import Dataset
+from fmnist_jax.errors import UserError
 from fmnist_jax.models.stages import FittedStage
 from fmnist_jax.runs.config import Run
-from fmnist_jax.runs.lock import CHECKPOINT
+from fmnist_jax.runs.lock import CHECKPOINT, RESULT
 from fmnist_jax.runs.presets.base import Plan
 from fmnist_jax.runs.train import Assessment
 
 
-def reproduce(run: Run, folder: Path) -> FittedStage:
-    """The network of the finished run in `folder`; it is trained first if it isn't finished.
+def reproduce(run: Run, folder: Path, train: bool = True) -> FittedStage:
+    """The network of the finished run in `folder`; it is trained first if it isn't finished and `train`.
 
-    Raises UserError if the folder holds another run, and Stopped after a signal.
+    Raises UserError if the folder holds another run or, without `train`, none, and Stopped after a signal.
     """
+    if not train and not (folder / RESULT).exists():
+        raise UserError(
+            f"{folder}: expected a trained network, found none; pass --train to train it"
+        )
     job.perform(Plan(run), job.JobOptions(run_dir=folder))
     (stage,) = restore_checkpoint(folder / CHECKPOINT).stages
     return stage

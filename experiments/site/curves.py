@@ -28,7 +28,10 @@ def by_epoch(runs: Runs, column: str) -> Iterator[dict[str, Any]]:
     stage, dot, name = column.rpartition(".")
     scale = 100 if name.endswith("accuracy") else 1
     histories = [figure(run, f"{stage}{dot}history") for run in runs.values()]
-    values_of = [dict(zip(one["epoch"], one[name], strict=True)) for one in histories]
+    # A run without a validation split has no validation figures.
+    values_of = [
+        dict(zip(one["epoch"], one[name], strict=True)) for one in histories if name in one
+    ]
     for epoch in sorted(set().union(*values_of)):
         values = [scale * values[epoch] for values in values_of if epoch in values]
         several = len(values) > 1

@@ -14,7 +14,7 @@ from typing import Any
 from attrs import frozen
 from rich.table import Table
 
-from experiments.analysis import release
+from experiments.analysis import logs, release
 from experiments.benchmarks import tables as speed
 from experiments.engine.command import PROGRAM
 from experiments.engine.figures import Measured
@@ -94,12 +94,14 @@ def table(name: str) -> str:
     if name in by_name:
         return _table(by_name[name])
     others = speed.tables()
+    if name in logs.TABLES:
+        return logs.TABLES[name]()
     if name == CHECKPOINTS:
         return checkpoint_table()
     if name == RELEASE:
         return release.table(release.read())
     if name not in others:
-        raise unknown_name("table", name, [*by_name, *others, CHECKPOINTS, RELEASE])
+        raise unknown_name("table", name, [*by_name, *others, *logs.TABLES, CHECKPOINTS, RELEASE])
     return others[name]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from experiments.analysis import release
 from experiments.analysis.statistics import ExperimentStatistics
-from experiments.site import charts, curves, rows, tables
+from experiments.site import charts, curves, logged, rows, tables
 from experiments.site.charts import Record
 from experiments.site.curves import Runs
 from experiments.site.parts import Chart, Chooser, identifier
@@ -204,9 +204,10 @@ Charts = Callable[[ExperimentStatistics, Stored], Iterator[Chart]]
 Choosers = Callable[[ExperimentStatistics, Stored], Iterator[Chooser]]
 
 SPECIAL: Mapping[str, tuple[Charts, Choosers]] = {
-    "report1/table2": (_pooling, none),
+    "report1/table2": (_pooling, logged.networks),
     "report1/release": (_release, none),
-    "report3/lenet": (none, _classes),
+    "report3/lenet": (logged.loss, _classes),
+    "report3/all_images": (logged.loss, none),
     "report4/mlp": (_together, none),
 }
 """Charts that only one experiment has."""

@@ -47,7 +47,11 @@ def evaluate(
             f"{checkpoint}: has the classes {', '.join(classifier.checkpoint.class_names)}, the data set "
             f"has {', '.join(dataset.class_names)}; use the data that the checkpoint was trained on"
         )
-    images, labels = getattr(dataset, split)
+    if split not in dataset.splits:
+        raise UserError(
+            "split: there is no validation split (validation_fraction 0); use train or test"
+        )
+    images, labels = dataset.splits[split]
     predictions = np.asarray(classifier.probabilities(images)).argmax(axis=-1)
     metrics = classification_metrics(labels, predictions, dataset.class_names)
     if json:

@@ -129,23 +129,27 @@ def _complete(
 
 def log_line(record: EpochRecord, config: TrainingConfig) -> str:
     """Format an epoch's line as report 1 prints it."""
-    patience = (
-        "" if config.patience is None else f" | Patience: {record.patience}/{config.patience}"
-    )
-    return (
-        f"Epoch {record.epoch}/{config.epochs} | Train Loss: {record.train_loss:.4f} | "
-        f"Train Acc: {record.train_accuracy:.4f} | Val Loss: {record.validation_loss:.4f} | "
-        f"Val Acc: {record.validation_accuracy:.4f}{patience}"
-    )
+    parts = [
+        f"Epoch {record.epoch}/{config.epochs}",
+        f"Train Loss: {record.train_loss:.4f}",
+        f"Train Acc: {record.train_accuracy:.4f}",
+    ]
+    if record.validation_loss is not None:
+        parts.append(f"Val Loss: {record.validation_loss:.4f}")
+    if record.validation_accuracy is not None:
+        parts.append(f"Val Acc: {record.validation_accuracy:.4f}")
+    if config.patience is not None:
+        parts.append(f"Patience: {record.patience}/{config.patience}")
+    return " | ".join(parts)
 
 
 def ending_line(trained: TrainedStage) -> str:
     """Format the line after a stage's last epoch as report 1 prints it."""
-    last, best = len(trained.history), trained.best_epoch
-    patience = trained.stage.training.patience
-    if patience is not None and trained.history[-1].patience >= patience:
-        return f"Early stopping at epoch {last} (best epoch: {best})"
-    return f"Stopped after epoch {last}, the last one (best epoch: {best})"
+    last, training = len(trained.history), trained.stage.training
+    kept = "kept" if training.keep == "last" else f"best epoch: {trained.best_epoch}"
+    if training.patience is not None and trained.history[-1].patience >= training.patience:
+        return f"Early stopping at epoch {last} ({kept})"
+    return f"Stopped after epoch {last}, the last one ({kept})"
 
 
 def features_line(splits: Splits) -> str:

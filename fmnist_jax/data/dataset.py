@@ -63,6 +63,7 @@ class Dataset:
 
     train: Split
     validation: Split
+    """Empty if all training images are trained on."""
     test: Split
     source: str
     """What the log names: "IDX files in /data/fashion-mnist"."""
@@ -92,8 +93,11 @@ class Dataset:
 
     @property
     def splits(self) -> dict[str, Split]:
-        """The three splits by name."""
-        return {"train": self.train, "validation": self.validation, "test": self.test}
+        """The splits by name, without an empty validation split."""
+        splits = {"train": self.train, "validation": self.validation, "test": self.test}
+        if not len(self.validation.labels):
+            del splits["validation"]
+        return splits
 
 
 def make_split(

@@ -28,8 +28,8 @@ def _a_path(owner: Any, attribute: Any, value: Any) -> None:
 
 def _a_fraction(owner: Any, attribute: Any, value: Any) -> None:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not 0 < value < 1:
-        raise must(attribute.name, "a number between 0 and 1", value)
+    if not is_number or not 0 <= value < 1:
+        raise must(attribute.name, "0 or more and less than 1", value)
 
 
 @frozen
@@ -43,7 +43,7 @@ class DataConfig:
         data_dir: A directory with the four IDX files (.gz or not) or the two CSV files. By default the
             one that the environment variable FMNIST_DATA_DIR names, if any.
         validation_fraction: The share of the training file that becomes the validation split,
-            greater than 0 and less than 1.
+            less than 1; 0 means that there is none, see `TrainingConfig.keep`.
         stratified: Give each class the same share in the validation split as in the training file.
         split_seed: The seed of the validation split, from 0 to 2^32 - 1.
         verify: Require a release of Fashion-MNIST, recognised by its SHA-256. Switch it off for your own
@@ -60,7 +60,7 @@ class DataConfig:
         0.2
         >>> DataConfig(validation_fraction=2)
         Traceback (most recent call last):
-        fmnist_jax.errors.UserError: validation_fraction must be a number between 0 and 1, found 2
+        fmnist_jax.errors.UserError: validation_fraction must be 0 or more and less than 1, found 2
 
     References:
         Xiao, Rasul and Vollgraf, 2017, Fashion-MNIST: https://arxiv.org/abs/1708.07747
@@ -95,7 +95,7 @@ def load_dataset(config: DataConfig, log: Callable[[str], None]) -> Dataset:
 
     Raises:
         UserError: No source works; a file is damaged, altered or of another release than required; or
-            the validation split would be empty or take everything.
+            the validation split would be empty, though its fraction isn't 0, or take everything.
 
     Examples:
         >>> dataset = load_dataset(DataConfig(source="synthetic"), log=lambda line: None)

@@ -18,19 +18,19 @@ def split_indices(
     """Return the shuffled indices of the training and the validation examples.
 
     `round(fraction * n)` examples go to validation: the first of a permutation by NumPy's PCG64, or, if
-    stratified, the first of each class in that permutation. It depends on the order of the labels. Raises
-    UserError if the fraction leaves either split empty.
+    stratified, the first of each class in that permutation. It depends on the order of the labels. A
+    fraction of 0 takes none. Raises UserError if another fraction leaves either split empty.
     """
     count = round(fraction * len(labels)) if 0 < fraction < 1 else 0
-    if not 0 < count < len(labels):
+    if fraction != 0 and not 0 < count < len(labels):
         raise UserError(
-            f"validation_fraction: expected a number between 0 and 1 that leaves examples on both "
+            f"validation_fraction: expected 0, or a number between 0 and 1 that leaves examples on both "
             f"sides of {len(labels)}, found {fraction}"
         )
     if not 0 <= seed < 1 << 32:
         raise UserError(f"split_seed: expected 0 to 2^32 - 1, found {seed}")
     order = np.random.Generator(np.random.PCG64(seed)).permutation(len(labels))
-    if not stratified:
+    if not stratified or not count:
         return order[count:], order[:count]
     shuffled = labels[order]
     chosen = np.zeros(len(labels), bool)

@@ -24,17 +24,18 @@ INK, FAINT = "#222222", "#D9D9D9"
 DPI = 130
 
 
-def learning_curves(history: Sequence[Mapping[str, float]], *, best_epoch: int) -> Figure:
+def learning_curves(history: Sequence[Mapping[str, float | None]], *, best_epoch: int) -> Figure:
     """Draw loss and accuracy against epoch, training and validation, with the best epoch marked.
 
     `history` has one mapping per epoch: `epoch`, `train_loss`, `train_accuracy`, `validation_loss` and
-    `validation_accuracy` (fractions). `best_epoch` is the epoch whose weights were kept. Raises ValueError
-    for an empty history.
+    `validation_accuracy` (fractions; None without a validation split, whose curve and best epoch are then
+    left out). `best_epoch` is the epoch whose weights were kept. Raises ValueError for an empty history.
     """
     if not history:
         raise ValueError("history: expected at least one epoch")
     epochs = np.array([row["epoch"] for row in history])
     best = int(np.flatnonzero(epochs == best_epoch)[0])
+    validated = history[0]["validation_loss"] is not None
 
     # A line of a few epochs is hard to see without markers.
     size = 4 if len(epochs) <= 10 else 0
@@ -49,11 +50,16 @@ def learning_curves(history: Sequence[Mapping[str, float]], *, best_epoch: int) 
         axes.spines[["left", "bottom"]].set_color("#888888")
         axes.tick_params(labelsize=9, color="#888888", labelcolor=INK)
         axes.grid(axis="y", color=FAINT, linewidth=0.8)
-        axes.axvline(best_epoch, color=INK, linewidth=1, linestyle=":", zorder=1)
         axes.plot(
             epochs, train, "--", color=BLUE, linewidth=1.8, marker="s", markersize=size,
             label="Training",
         )  # fmt: skip
+        axes.set_title(quantity.capitalize(), fontsize=12, color=INK, loc="left")
+        axes.set_xlabel("Epoch", fontsize=10, color=INK)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        if not validated:
+            continue
+        axes.axvline(best_epoch, color=INK, linewidth=1, linestyle=":", zorder=1)
         axes.plot(
             epochs, validation, "-", color=VERMILION, linewidth=1.8, marker="o", markersize=size,
             label="Validation",
@@ -68,10 +74,7 @@ def learning_curves(history: Sequence[Mapping[str, float]], *, best_epoch: int) 
             if quantity == "accuracy"
             else f"{validation[best]:.4f}"
         )
-        axes.set_title(quantity.capitalize(), fontsize=12, color=INK, loc="left")
         axes.set_title(f"validation, best epoch: {at_best}", fontsize=9, color=INK, loc="right")
-        axes.set_xlabel("Epoch", fontsize=10, color=INK)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     both[1].yaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
     # Below both plots, where it hides no curve.
     figure.legend(

@@ -98,13 +98,17 @@ class ConvNetConfig:
     initializer: Initializer = field(
         default=uniform_fan_in, validator=function("scratch.initializers.he_normal")
     )
-    """Draws every layer's first weights and biases."""
+    """Draws every layer's first weights and biases; the blocks' alone if there is a `dense_initializer`."""
     loss: Loss = field(
         default=SOFTMAX_CROSS_ENTROPY,
         validator=of_type(Loss, "scratch.losses.SOFTMAX_CROSS_ENTROPY"),
     )
     """What training minimises."""
     classes: int = field(default=10, validator=whole(1, MAX_UNITS))
+    dense_initializer: Initializer | None = field(
+        default=None, validator=optional(function("scratch.initializers.he_normal"))
+    )
+    """Draws the first weights and biases of the dense layers; by default as `initializer` does."""
 
     def __attrs_post_init__(self) -> None:
         """Refuse kernels and poolings that don't fit their maps."""

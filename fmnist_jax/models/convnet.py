@@ -82,7 +82,7 @@ class ConvNet(nnx.Module):
             )
         )
         self.dense = nnx.List(
-            Dense(fan_in, units, config.initializer, key, dtype)
+            Dense(fan_in, units, config.dense_initializer or config.initializer, key, dtype)
             for (fan_in, units), key in zip(sizes, keys[len(blocks) :], strict=True)
         )
         self.activation = config.activation

@@ -19,7 +19,7 @@ from fmnist_jax.errors import UserError
 from fmnist_jax.models.names import NAMES as MODEL_NAMES
 from fmnist_jax.training import NAMES as TRAINING_NAMES
 from fmnist_jax.training.augmentation import no_augmentation
-from fmnist_jax.training.config import TrainingConfig
+from fmnist_jax.training.config import TrainingConfig, check_without_validation
 
 NAMES: Names = {**MODEL_NAMES, **TRAINING_NAMES}
 """Every behaviour and type of network that a run's configuration can name."""
@@ -69,7 +69,8 @@ class Run:
     on its features.
 
     Raises:
-        UserError: For no stages, two of one name, or stages that don't fit each other.
+        UserError: For no stages, two of one name, stages that don't fit each other, or a training that
+            needs the validation split that `data` doesn't take.
 
     Examples:
         >>> from fmnist_jax import MLPConfig, TrainingConfig
@@ -92,6 +93,9 @@ class Run:
         names = [stage.name for stage in self.stages]
         if len(set(names)) < len(names):
             raise must("stages", "of different names", names)
+        if self.data.validation_fraction == 0:
+            for stage in self.stages:
+                check_without_validation(stage.training, f"stage {stage.name}: ")
         for before, stage in pairwise(self.stages):
             _check_follows(stage, before)
 

@@ -67,7 +67,7 @@ def _summaries(directory: Path) -> Iterator[Callable[[EpochRecord], None]]:
 
     def write(record: EpochRecord) -> None:
         for name, value in record._asdict().items():
-            if name != "epoch":
+            if name != "epoch" and value is not None:
                 writer.add_scalar(name, value, record.epoch)
 
     try:

@@ -19,7 +19,8 @@ from fmnist_jax.evaluation.metrics import Metrics, classification_metrics
 from fmnist_jax.models.stages import FittedStage, fingerprint_stages
 from fmnist_jax.runs.config import Run, Stage
 from fmnist_jax.training.checkpointing import TrainingCheckpoints
-from fmnist_jax.training.loop import EpochRecord, fit, is_finished, make_task, start
+from fmnist_jax.training.config import check_without_validation
+from fmnist_jax.training.loop import EpochRecord, fit, is_finished, kept_epoch, make_task, start
 from fmnist_jax.training.step import (
     DeviceSplit,
     TrainingData,
@@ -28,7 +29,7 @@ from fmnist_jax.training.step import (
 )
 
 Splits = Mapping[str, DeviceSplit]
-"""By name: "train", "validation", "test"."""
+"""By name: "train", "validation" (unless it is empty), "test"."""
 
 
 class TrainedStage(NamedTuple):
@@ -36,7 +37,7 @@ class TrainedStage(NamedTuple):
 
     stage: Stage
     fitted: FittedStage
-    """The variables of the best epoch."""
+    """The variables of the epoch that is kept."""
     splits: Splits
     """What the stage was trained, validated and is tested on: images, or features of the stage before."""
     history: tuple[EpochRecord, ...] = ()
@@ -145,7 +146,7 @@ def _train_stage(
 ) -> TrainedStage:
     started = time.perf_counter()
     statistics = jax.device_put(stage.scaling.fit(np.asarray(splits["train"].images)))
-    data = TrainingData(splits["train"], splits["validation"], statistics)
+    data = TrainingData(splits["train"], splits.get("validation"), statistics)
     task = make_task(stage.model.build(), stage.scaling, stage.training, len(data.train.labels))
     checkpoints = hooks.checkpoints.get(stage.name)
     history: list[EpochRecord] = []
@@ -173,7 +174,7 @@ def _train_stage(
         ),
         splits,
         tuple(history),
-        state.stopping.best_epoch,
+        kept_epoch(state, stage.training),
         time.perf_counter() - started,
     )
 
@@ -250,7 +251,10 @@ def on_device(split: Split) -> DeviceSplit:
 
 
 def check_dataset(run: Run, dataset: Dataset) -> None:
-    """Raise UserError if images or labels can't be used, or don't fit the first stage."""
+    """Raise UserError if images or labels can't be used, or don't fit the run.
+
+    So too if a stage needs a validation split and there is none.
+    """
     stage, classes = run.stages[0], len(dataset.class_names)
     shape = stage.model.input_shape
     for name, split in dataset.splits.items():
@@ -277,6 +281,9 @@ def check_dataset(run: Run, dataset: Dataset) -> None:
                 f"the {name} split's labels must be from 0 to {classes - 1}, found {labels.min()} to "
                 f"{labels.max()}"
             )
+    if "validation" not in dataset.splits:
+        for each in run.stages:
+            check_without_validation(each.training, f"stage {each.name}: ")
     if stage.model.classes != classes:
         raise UserError(
             f"stage {stage.name}: its model must have the data set's {classes} classes, found "

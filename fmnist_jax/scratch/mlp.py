@@ -13,10 +13,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from attrs import field, frozen
+from attrs.validators import optional
 from jaxtyping import Array, DTypeLike, Float, Int, Key
 
 from fmnist_jax.config.fields import (
     as_float,
+    as_int,
     as_tuple,
     each,
     function,
@@ -88,6 +90,8 @@ class MLPConfig:
         validator=of_type(Loss, "scratch.losses.SOFTMAX_CROSS_ENTROPY"),
     )
     """The loss that training minimises, together with the penalty."""
+    dropout_layers: int | None = field(default=None, converter=as_int, validator=optional(whole(1)))
+    """Number of hidden layers that have dropout, from the first; by default all."""
 
     def __attrs_post_init__(self) -> None:
         """Check that the number of activations fits the hidden layers."""
@@ -103,6 +107,10 @@ class MLPConfig:
         """The activation of each hidden layer."""
         hidden = len(self.layer_sizes) - 2
         return self.activations * hidden if len(self.activations) == 1 else self.activations
+
+    def has_dropout(self, index: int) -> bool:
+        """Whether training drops activations of the hidden layer `index`, counted from 0."""
+        return self.dropout > 0 and (self.dropout_layers is None or index < self.dropout_layers)
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -156,7 +164,7 @@ class Cache(NamedTuple):
     Z: tuple[Units, ...]
     """Z of each hidden layer; Z of the last layer are the logits."""
     masks: tuple[Units, ...]
-    """The dropout mask of each hidden layer; empty without dropout."""
+    """The mask of each hidden layer that has dropout, from the first."""
 
 
 def init(key: Key[Array, ""], config: MLPConfig, dtype: DTypeLike = jnp.float32) -> Parameters:
@@ -211,7 +219,7 @@ def forward(
     ):
         Z = dense(A, layer)
         A = activation.forward(Z)
-        if key is not None and config.dropout > 0:
+        if key is not None and config.has_dropout(index):
             mask = dropout_mask(jax.random.fold_in(key, index), config.dropout, A)
             A = dropout(A, mask)
             masks.append(mask)
@@ -244,7 +252,7 @@ def backward(
     gradient, dA = dense_backward(dlogits, cache.A[-1], parameters[-1])
     gradients = [gradient]
     for index in reversed(range(len(parameters) - 1)):
-        if cache.masks:
+        if index < len(cache.masks):
             dA = dropout_backward(dA, cache.masks[index])
         dZ = config.hidden_activations[index].backward(dA, cache.Z[index])
         gradient, dA = dense_backward(dZ, cache.A[index], parameters[index])

@@ -162,7 +162,7 @@ class TrainingCheckpoints:
         arrays = {name: np.asarray(leaf) for name, leaf in flatten_paths(_arrays(state)).items()}
         progress = {
             "key": self._key,
-            "stopping": state.stopping,
+            "stopping": state.stopping if state.stopping.best_epoch else None,
             "history": history,
             "seconds": seconds,
             "layout": array_types(arrays),
@@ -225,7 +225,7 @@ def _read(path: Path, key: str) -> SavedTraining:
     values = parse_json(content, path / name)
     try:
         found, layout = values["key"], dict(values["layout"])
-        stopping = EarlyStopping(*values["stopping"])
+        stopping = EarlyStopping(*values["stopping"] or ())  # none without a validation split
         history = tuple(EpochRecord(*record) for record in values["history"])
         seconds = float(values["seconds"])
     except (KeyError, TypeError, ValueError) as error:

@@ -8,6 +8,7 @@ from attrs import evolve, field, frozen
 from attrs.validators import optional
 
 from fmnist_jax.config.fields import as_float, as_int, function, number, one_of, whole
+from fmnist_jax.errors import UserError
 from fmnist_jax.training.augmentation import Augmentation, no_augmentation
 from fmnist_jax.training.optimizers import Epoch, Optimizer, Rate, Schedule, constant, sgd
 
@@ -53,6 +54,18 @@ class TrainingConfig:
     """How training images are changed in every step; validation and test images never are."""
     min_delta: float = field(default=0.0, converter=as_float, validator=number(0, MAX_RATE))
     """The least improvement of the monitored figure that makes a new best epoch."""
+    keep: Literal["best", "last"] = field(default="best", validator=one_of("best", "last"))
+    """The epoch whose weights are kept; without a validation split it must be the last."""
+
+
+def check_without_validation(config: TrainingConfig, where: str = "") -> None:
+    """Raise UserError if the training needs a validation split; `where` is put before the message."""
+    if (config.keep, config.patience, config.monitor) != ("last", None, "loss"):
+        raise UserError(
+            f"{where}without a validation split (validation_fraction 0), keep must be 'last', "
+            f"patience None and monitor 'loss', found keep {config.keep!r}, patience {config.patience} "
+            f"and monitor {config.monitor!r}"
+        )
 
 
 def learning_rate_at(config: TrainingConfig, epoch: Epoch) -> Rate:
@@ -68,7 +81,7 @@ def learning_rate_at(config: TrainingConfig, epoch: Epoch) -> Rate:
 def build_optimizer(config: TrainingConfig, steps_per_epoch: int) -> optax.GradientTransformation:
     """Build the optax optimizer; the same object for the same settings, as `jit` needs."""
     # Settings that don't enter the update rule are made equal, so that seeds share one compilation.
-    shared = evolve(config, seed=0, patience=None, monitor="loss", min_delta=0.0)
+    shared = evolve(config, seed=0, patience=None, monitor="loss", min_delta=0.0, keep="best")
     return _build_optimizer(shared, steps_per_epoch)
 
 

@@ -10,7 +10,12 @@ from jaxtyping import Array, Float, Int, Key
 
 from fmnist_jax.config.model import Model, Variables
 from fmnist_jax.data.scaling import Scaling
-from fmnist_jax.training.config import TrainingConfig, build_optimizer, learning_rate_at
+from fmnist_jax.training.config import (
+    TrainingConfig,
+    build_optimizer,
+    check_without_validation,
+    learning_rate_at,
+)
 from fmnist_jax.training.early_stopping import EarlyStopping, update
 from fmnist_jax.training.nonfinite import Failure, find_nonfinite, nonfinite_error
 from fmnist_jax.training.step import (
@@ -32,14 +37,14 @@ class EpochRecord(NamedTuple):
     """Mean over the epoch's images, each before the step that learned from it."""
     train_accuracy: float
     """Of the same images; a fraction."""
-    validation_loss: float
-    """Mean over the validation split, after the epoch."""
-    validation_accuracy: float
-    """Of the validation split; a fraction."""
+    validation_loss: float | None
+    """Mean over the validation split, after the epoch; None without a validation split."""
+    validation_accuracy: float | None
+    """Of the validation split, a fraction; None without one."""
     learning_rate: float
     """This epoch's."""
     patience: int
-    """Epochs since the best one."""
+    """Epochs since the best one; 0 without a validation split."""
 
 
 class FitState(NamedTuple):
@@ -48,7 +53,7 @@ class FitState(NamedTuple):
     train: TrainState
     """What the next epoch's steps change, in a copy."""
     best: Variables
-    """The variables of the best epoch."""
+    """The variables that are kept: of the best epoch so far, or of the last."""
     stopping: EarlyStopping
     epoch: int
     """Epochs done."""
@@ -59,8 +64,8 @@ class EpochOutcome(NamedTuple):
 
     train: TrainState
     metrics: StepMetrics
-    validation_loss: Float[Array, ""]
-    validation_correct: Int[Array, ""]
+    validation: tuple[Float[Array, ""], Int[Array, ""]] | None
+    """(mean loss, right answers); None without a validation split."""
 
 
 def make_task(model: Model, scaling: Scaling, config: TrainingConfig, train_count: int) -> Task:
@@ -93,20 +98,27 @@ def fit(
 
     The keys of an epoch depend on the seed and the epoch's number alone, so a run resumed from any of its
     states continues to the same bits. Raises DivergedError when a loss or a weight is no longer finite,
-    naming the epoch, the step and the layer.
+    naming the epoch, the step and the layer, and UserError for a configuration that needs a validation
+    split where the data has none.
     """
+    if data.validation is None:
+        check_without_validation(config)
     state = start(task, config) if state is None else state
     while not is_finished(state, config):
         key = epoch_key(config, state.epoch + 1)
         # A copy is donated: `state` may hold the best variables, and is used again if the epoch fails.
         copy = jax.tree.map(jnp.copy, state.train)
         trained, metrics = train_epoch(copy, key, data.train, data.statistics, task)
-        loss, correct = evaluate(trained.variables, data.validation, data.statistics, task)
-        problem = find_nonfinite(metrics.loss_sum, trained.variables, loss)
+        validation = None
+        if data.validation is not None:
+            validation = evaluate(trained.variables, data.validation, data.statistics, task)
+        problem = find_nonfinite(
+            metrics.loss_sum, trained.variables, None if validation is None else validation[0]
+        )
         if problem is not None:
             failure = Failure(problem, state.epoch + 1, state.train, trained, key)
             raise nonfinite_error(failure, data, task, config)
-        outcome = EpochOutcome(trained, metrics, loss, correct)
+        outcome = EpochOutcome(trained, metrics, validation)
         state, record = advance(state, outcome, config, data)
         yield state, record
 
@@ -117,16 +129,24 @@ def is_finished(state: FitState, config: TrainingConfig) -> bool:
     return out_of_patience or state.epoch >= config.epochs
 
 
+def kept_epoch(state: FitState, config: TrainingConfig) -> int:
+    """The epoch of `state.best`."""
+    return state.epoch if config.keep == "last" else state.stopping.best_epoch
+
+
 def advance(
     state: FitState, outcome: EpochOutcome, config: TrainingConfig, data: TrainingData
 ) -> tuple[FitState, EpochRecord]:
     """Return the state after the epoch that follows `state`, and its line of the history."""
     epoch = state.epoch + 1
-    loss = float(outcome.validation_loss)
-    accuracy = int(outcome.validation_correct) / len(data.validation.labels)
-    monitored = loss if config.monitor == "loss" else -accuracy
-    stopping = update(state.stopping, epoch, monitored, config.min_delta)
-    best = outcome.train.variables if stopping.best_epoch == epoch else state.best
+    loss, accuracy, stopping = None, None, state.stopping
+    if outcome.validation is not None and data.validation is not None:
+        loss = float(outcome.validation[0])
+        accuracy = int(outcome.validation[1]) / len(data.validation.labels)
+        monitored = loss if config.monitor == "loss" else -accuracy
+        stopping = update(stopping, epoch, monitored, config.min_delta)
+    is_kept = config.keep == "last" or stopping.best_epoch == epoch
+    best = outcome.train.variables if is_kept else state.best
     count = len(data.train.labels)
     record = EpochRecord(
         epoch,

@@ -51,7 +51,7 @@ class Failure(NamedTuple):
 
 
 def find_nonfinite(
-    loss_sum: Float[Array, " steps"], variables: Variables, validation_loss: Float[Array, ""]
+    loss_sum: Float[Array, " steps"], variables: Variables, validation_loss: Float[Array, ""] | None
 ) -> Problem | None:
     """Find what isn't finite after an epoch: the first loss, else an array, else the validation loss."""
     losses = np.asarray(loss_sum)
@@ -66,7 +66,7 @@ def find_nonfinite(
             if not np.isfinite(np.asarray(leaf)).all():
                 name = jax.tree_util.keystr(path)
                 return Problem(f"the {what.format(name)} finite", losses.size - 1)
-    loss = float(validation_loss)
+    loss = 0.0 if validation_loss is None else float(validation_loss)
     return None if np.isfinite(loss) else Problem(f"the validation loss is {loss}", None)
 
 
@@ -76,6 +76,7 @@ def nonfinite_error(
     """Return the error that says where an epoch failed; it searches for the layer."""
     problem = failure.problem
     if problem.step is None:
+        assert data.validation is not None  # whose loss it is
         when = f"after epoch {failure.epoch}"
         layer = find_layer_of_inference(
             failure.after.variables, data.validation, data.statistics, task

@@ -31,7 +31,8 @@ class TrainingData(NamedTuple):
     """What a model is trained and validated on."""
 
     train: DeviceSplit
-    validation: DeviceSplit
+    validation: DeviceSplit | None
+    """None: every epoch is trained without being measured, and the last one is kept."""
     statistics: Statistics
     """What the scaling found in the training split."""
 

@@ -23,6 +23,8 @@ def test_the_log_line_is_report_1s():
         "Val Acc: 0.8811 | Patience: 0/5"
     )
     assert log_line(RECORD, TrainingConfig(patience=None)).endswith("Val Acc: 0.8811")
+    without = RECORD._replace(validation_loss=None, validation_accuracy=None)
+    assert log_line(without, TrainingConfig(patience=None)).endswith("| Train Acc: 0.8900")
 
 
 def trained(training: TrainingConfig, best_epoch: int, patiences: list[int]) -> TrainedStage:
@@ -39,6 +41,11 @@ def trained(training: TrainingConfig, best_epoch: int, patiences: list[int]) -> 
     ("training", "line"),
     [
         (TrainingConfig(patience=2), "Early stopping at epoch 4 (best epoch: 2)"),
+        (TrainingConfig(patience=2, keep="last"), "Early stopping at epoch 4 (kept)"),
+        (
+            TrainingConfig(epochs=4, patience=None, keep="last"),
+            "Stopped after epoch 4, the last one (kept)",
+        ),
         (
             TrainingConfig(epochs=4, patience=None),
             "Stopped after epoch 4, the last one (best epoch: 2)",

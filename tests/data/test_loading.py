@@ -54,7 +54,8 @@ def test_a_directory_may_be_a_str(idx_dir: Path, monkeypatch: pytest.MonkeyPatch
         ("data_dir", 3),
         ("validation_fraction", "x"),
         ("validation_fraction", None),
-        ("validation_fraction", 0),
+        ("validation_fraction", -0.1),
+        ("validation_fraction", 1),
         ("validation_fraction", True),
         ("validation_fraction", 1.5),
         ("validation_fraction", float("nan")),
@@ -220,3 +221,11 @@ def test_the_real_data(real_data_dir: Path) -> None:
     # Golden values: the split of the figures in the README.
     if dataset.checksum == CHECKSUM:
         assert dataset.validation.labels[:10].tolist() == [7, 7, 1, 7, 4, 1, 6, 3, 0, 7]
+
+
+@pytest.mark.usefixtures("small_is_known")
+def test_a_fraction_of_0_leaves_all_images_to_training(idx_dir: Path, small: RawData) -> None:
+    dataset = load_dataset(DataConfig(data_dir=idx_dir, validation_fraction=0), lambda _: None)
+    assert list(dataset.splits) == ["train", "test"]
+    assert len(dataset.train.labels) == len(small.train.labels)
+    assert describe(dataset)["validation"] == 0

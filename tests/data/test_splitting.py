@@ -61,7 +61,7 @@ STRATIFIED = [105, 6, 90, 65, 159, 111, 131, 54, 39, 10]
 @given(n=st.integers(2, 50), fraction=st.floats(0, 1), seed=st.integers(0, 2**32 - 1))
 def test_any_fraction_and_seed(n: int, fraction: float, seed: int) -> None:
     labels = np.zeros(n, np.int32)
-    if not 0 < round(fraction * n) < n:
+    if fraction != 0 and not 0 < round(fraction * n) < n:
         with pytest.raises(UserError, match="validation_fraction"):
             split_indices(labels, fraction, seed)
         return
@@ -70,10 +70,17 @@ def test_any_fraction_and_seed(n: int, fraction: float, seed: int) -> None:
     assert sorted([*train, *validation]) == list(range(n))
 
 
-@pytest.mark.parametrize("fraction", [0.0, 1.0, -0.1, 1.5, float("nan"), float("inf"), 0.001])
+@pytest.mark.parametrize("fraction", [1.0, -0.1, 1.5, float("nan"), float("inf"), 0.001])
 def test_fractions_that_leave_nothing(fraction: float) -> None:
     with pytest.raises(UserError, match="validation_fraction"):
         split_indices(LABELS, fraction, 0)
+
+
+@pytest.mark.parametrize("stratified", [False, True])
+def test_a_fraction_of_0_takes_no_validation_split(stratified: bool) -> None:
+    train, validation = split_indices(LABELS, 0, 3, stratified)
+    assert sorted(train.tolist()) == list(range(len(LABELS)))
+    assert validation.size == 0
 
 
 @pytest.mark.parametrize("seed", [-1, 2**32])

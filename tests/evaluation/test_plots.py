@@ -26,6 +26,10 @@ def history(epochs=12):
     ]
 
 
+def unvalidated():
+    return [row | {"validation_loss": None, "validation_accuracy": None} for row in history()]
+
+
 def gallery(n=6, **options):
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (n, 28, 28), np.uint8)
@@ -55,6 +59,7 @@ IMAGE = np.random.default_rng(1).integers(0, 256, (28, 28), np.uint8)
 ALL = {
     "curves": lambda: plots.learning_curves(history(), best_epoch=7),
     "one epoch": lambda: plots.learning_curves(history(1), best_epoch=1),
+    "no validation": lambda: plots.learning_curves(unvalidated(), best_epoch=12),
     "confusion": lambda: plots.confusion_matrix(matrix(), CLASS_NAMES),
     "gallery": gallery,
     "empty gallery": lambda: gallery(0, title="Most confident mistakes"),
@@ -113,6 +118,12 @@ def test_no_text_overlaps_another_or_leaves_the_picture(name, monkeypatch):
     for i, (one, box) in enumerate(boxes):
         for other, box_of_other in boxes[i + 1 :]:
             assert not box.overlaps(box_of_other), (one, other)
+
+
+def test_without_a_validation_split_only_the_training_curves_are_drawn():
+    figure = plots.learning_curves(unvalidated(), best_epoch=12)
+    assert [len(axes.lines) for axes in figure.axes] == [1, 1]
+    assert not [text for text in texts(figure) if "alidation" in text or "est epoch" in text]
 
 
 def test_learning_curves_mark_the_best_epoch():

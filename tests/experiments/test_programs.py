@@ -40,7 +40,9 @@ def test_report_2_trains_once_and_restores_afterwards(
     names = ("multi-layer-net", "convolution-neural-net")
     assert tuple(report2_program.NETWORKS) == names
     monkeypatch.setattr(report2_program, "NETWORKS", dict(zip(names, (MLP, other), strict=True)))
-    report2_program.write(Report2(folder=here / "out", quick=True, data=DATA))
+    with pytest.raises(UserError, match=r"multi-layer-net: .*found none; pass --train"):
+        report2_program.write(Report2(folder=here / "out", quick=True, data=DATA))
+    report2_program.write(Report2(folder=here / "out", train=True, quick=True, data=DATA))
     labels = load_dataset(DATA, print).test.labels
     texts = {name: (here / "out" / f"{name}.txt").read_text() for name in names}
     for text in texts.values():
@@ -72,17 +74,26 @@ def test_the_networks_are_the_experiments_own():
     assert quick.training.epochs == 2
 
 
-def test_report_3_leaves_text_curve_and_pictures(here: Path, monkeypatch: pytest.MonkeyPatch):
+def test_report_3_leaves_text_curve_and_pictures_for_each_batch_size(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+):
+    assert list(report3_program.RUNS) == [32, 64, 100, 256]
     block = evolve(lenet.MODEL.blocks[0], filters=2, kernel=1)
     small = evolve(lenet.MODEL, blocks=(block,), hidden=())
-    stage = evolve(report3_program.RUN.stages[0], model=small, training=TRAINING)
-    monkeypatch.setattr(report3_program, "RUN", Run((stage,)))
+    run = report3_program.RUNS[100]
+    stage = evolve(run.stages[0], model=small, training=evolve(TRAINING, keep="last"))
+    monkeypatch.setattr(report3_program, "RUNS", {100: Run((stage,), run.data)})
     report3_program.write(Report3(loss=SOFTMAX_TWICE, quick=True, data=DATA))
-    folder = here / "runs/quick/report3/softmax-twice"
+    folder = here / "runs/quick/report3/softmax-twice/batch-100"
     lines = (folder / "output.txt").read_text().splitlines()
     # No less than the second softmax permits.
     assert float(lines[0].removeprefix("Loss: ")) > 1.46
     assert len([line for line in lines if line.startswith("Accuracy of ")]) == 10
+    # 6,000 synthetic images: 60 batches, divided by 938.
+    epochs = [line.split() for line in lines if line.startswith("Epoch ")]
+    assert [words[1] for words in epochs] == ["1:", "2:"]
+    for words in epochs:
+        assert float(words[4]) == pytest.approx(float(words[-1]) * 60 / 938, rel=1e-3)
     assert len([line for line in lines if line.startswith("Image ")]) == report3_program.SAMPLE
     for name in ("training_loss", "predictions"):
         assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")

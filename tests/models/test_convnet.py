@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from attrs import evolve
 from flax import linen, nnx
 from jax import lax
 
@@ -166,6 +167,19 @@ def test_initialisers_get_a_convolutions_fan_in_and_fan_out(name: str) -> None:
             "he": (2 / fan_in) ** 0.5,
         }[name.partition("-")[0]]
         assert W.std() == pytest.approx(expected, rel=0.03)
+
+
+def test_dense_layers_may_have_an_initializer_of_their_own() -> None:
+    same = ConvNetConfig((Block(8, 3),), hidden=(30,), initializer=he_normal)
+    other = evolve(same, dense_initializer=INITIALIZERS["random"])
+    first, second = (
+        quick_jit(functional.build(config).init)(jax.random.key(0)).parameters
+        for config in (same, other)
+    )
+
+    chex.assert_trees_all_equal(first["blocks"], second["blocks"])
+    assert not np.asarray(first["dense"][0]["bias"]).any()
+    assert np.asarray(second["dense"][0]["bias"]).all()
 
 
 def test_every_layer_is_drawn_with_its_own_key() -> None:

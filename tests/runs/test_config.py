@@ -101,6 +101,16 @@ def test_data_of_another_type_is_refused(data: Any, found: str):
         Run((CONVNET,), data)
 
 
+def test_a_training_that_needs_a_validation_split_is_refused_without_one():
+    data = DataConfig(validation_fraction=0)
+    with pytest.raises(
+        UserError, match=r"^stage convnet: without a validation split .*keep must be"
+    ):
+        Run((CONVNET,), data)
+    training = evolve(CONVNET.training, keep="last", patience=None)
+    assert Run((evolve(CONVNET, training=training),), data).data.validation_fraction == 0
+
+
 def test_training_settings_are_changed_in_every_stage():
     changed = Run((CONVNET, MLP)).with_training(seed=7, epochs=1)
     assert [stage.training for stage in changed.stages] == [TrainingConfig(seed=7, epochs=1)] * 2

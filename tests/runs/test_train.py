@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -292,6 +293,33 @@ def test_interrupted_after_every_epoch_it_ends_with_the_same_bits(
     assert (resumed.history, resumed.best_epoch) == (whole.history, whole.best_epoch)
     chex.assert_trees_all_equal(resumed.fitted.variables, whole.fitted.variables)
     assert resumed.seconds > 0
+
+
+def test_without_a_validation_split_it_trains_resumes_and_keeps_the_last_epoch(
+    patterns: Dataset, tmp_path: Path
+):
+    empty = Split(patterns.validation.images[:0], patterns.validation.labels[:0])
+    everything = evolve(patterns, validation=empty)
+    assert list(everything.splits) == ["train", "test"]
+    training = evolve(TRAINING, keep="last")
+    run = Run((Stage("only", MLPConfig((16, 8, 10)), training, UNIT),))
+    with pytest.raises(UserError, match="stage only: without a validation split"):
+        train(run.with_training(keep="best"), everything)
+    (whole,) = train(run, everything).stages
+    assert whole.best_epoch == 3
+    assert whole.history[-1].validation_loss is None
+    assert list(assess(whole.fitted, whole.splits, everything.class_names)) == ["train", "test"]
+
+    def checkpoints(stop: Callable[[], BaseException | None]) -> Hooks:
+        saved = TrainingCheckpoints(tmp_path / "only", "key", stop_requested=stop)
+        return Hooks(checkpoints={"only": saved})
+
+    stops = iter([None, StopError()])
+    with pytest.raises(StopError):
+        train(run, everything, checkpoints(lambda: next(stops)))
+    (resumed,) = train(run, everything, checkpoints(lambda: None)).stages
+    assert (resumed.history, resumed.best_epoch) == (whole.history, 3)
+    chex.assert_trees_all_equal(resumed.fitted.variables, whole.fitted.variables)
 
 
 @frozen

@@ -85,6 +85,17 @@ def test_layers_draw_different_masks() -> None:
     assert (cache.masks[0] != cache.masks[1]).any()
 
 
+def test_dropout_may_be_of_the_first_layers_only() -> None:
+    config = MLPConfig((6, 50, 50, 3), dropout=0.5, dropout_layers=1)
+    parameters = mlp.init(KEY, config)
+
+    _, cache = forward(parameters, jnp.asarray(X), config, KEY)
+    _, of_all = forward(parameters, jnp.asarray(X), evolve(config, dropout_layers=None), KEY)
+
+    assert len(cache.masks) == 1
+    np.testing.assert_array_equal(cache.masks[0], of_all.masks[0])
+
+
 def test_a_network_without_hidden_layers_is_linear() -> None:
     config = MLPConfig((6, 3))
     (layer,) = parameters = mlp.init(KEY, config)
@@ -123,8 +134,9 @@ def test_objective_is_the_mean_loss_plus_half_c_w_squared(parameters: mlp.Parame
         (CONFIG, 1),
         (evolve(CONFIG, loss=SOFTMAX_TWICE, dropout=0.0, l2=0.0), 8),
         (MLPConfig((6, 3), l2=0.1), 8),
+        (evolve(CONFIG, dropout_layers=1), 8),
     ],
-    ids=["all of it", "one image", "softmax twice", "no hidden layer"],
+    ids=["all of it", "one image", "softmax twice", "no hidden layer", "dropout first"],
 )
 @pytest.mark.parametrize("gradient", [value_and_grad, mlp.value_and_grad], ids=["jit", "eager"])
 def test_value_and_grad_has_the_shape_and_values_of_jax_s(

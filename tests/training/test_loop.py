@@ -1,4 +1,6 @@
 import itertools
+import json
+from typing import Any
 
 import chex
 import jax
@@ -9,7 +11,7 @@ from attrs import evolve
 
 from fmnist_jax.config.model import Model, Variables
 from fmnist_jax.data.scaling import UNIT
-from fmnist_jax.errors import DivergedError
+from fmnist_jax.errors import DivergedError, UserError
 from fmnist_jax.scratch import mlp
 from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.config import TrainingConfig
@@ -21,6 +23,7 @@ from fmnist_jax.training.loop import (
     advance,
     fit,
     is_finished,
+    kept_epoch,
     make_task,
     start,
 )
@@ -124,7 +127,7 @@ def after_losses(config: TrainingConfig, losses: list[float]) -> list[int]:
     metrics = StepMetrics(jnp.ones(1), jnp.ones(1, jnp.int32))
     for loss in losses:
         correct = jnp.int32(100 - 100 * loss)
-        outcome = EpochOutcome(state.train, metrics, jnp.float32(loss), correct)
+        outcome = EpochOutcome(state.train, metrics, (jnp.float32(loss), correct))
         state, record = advance(state, outcome, config, DATA)
         patience.append(record.patience)
     return patience
@@ -137,6 +140,45 @@ def after_losses(config: TrainingConfig, losses: list[float]) -> list[int]:
 def test_min_delta_of_either_figure(monitor: str, min_delta: float, patience: list[int]):
     config = evolve(CONFIG, monitor=monitor, min_delta=min_delta)
     assert after_losses(config, [0.5, 0.375, 0.25, 0.25]) == patience
+
+
+LAST = evolve(CONFIG, keep="last")
+UNVALIDATED = DATA._replace(validation=None)
+
+
+def test_the_last_epoch_is_kept_if_asked_for():
+    (state, records), (best, same) = (
+        trained(evolve(LAST, epochs=8)),
+        trained(evolve(CONFIG, epochs=8)),
+    )
+    assert records == same
+    chex.assert_trees_all_equal(state.best, state.train.variables)
+    assert state.stopping == best.stopping
+    assert kept_epoch(state, LAST) == 8
+    assert kept_epoch(best, CONFIG) == best.stopping.best_epoch
+
+
+def test_without_a_validation_split_the_training_is_the_same_and_the_last_epoch_is_kept():
+    task = make_task(MODEL, UNIT, LAST, len(DATA.train.labels))
+    steps = list(fit(task, LAST, UNVALIDATED))
+    state, records = steps[-1][0], [record for _, record in steps]
+    validated, with_figures = trained(LAST)
+    chex.assert_trees_all_equal(state.best, validated.best)
+    none = {"validation_loss": None, "validation_accuracy": None, "patience": 0}
+    assert records == [record._replace(**none) for record in with_figures]
+    assert (kept_epoch(state, LAST), is_finished(state, LAST)) == (4, True)
+    json.dumps([record._asdict() for record in records], allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    "change", [{"keep": "best"}, {"patience": 5}, {"monitor": "accuracy"}], ids=str
+)
+def test_without_a_validation_split_nothing_may_need_one(change: dict[str, Any]):
+    config = evolve(LAST, **change)
+    task = make_task(MODEL, UNIT, config, len(DATA.train.labels))
+    (name, value), *_ = change.items()
+    with pytest.raises(UserError, match=f"without a validation split .*found .*{name} '?{value}"):
+        next(fit(task, config, UNVALIDATED))
 
 
 def test_training_ends_with_the_last_epoch_or_with_patience():

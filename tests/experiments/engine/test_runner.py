@@ -16,6 +16,7 @@ from experiments.study.study import unfinished as unfinished_rows
 from fmnist_jax.data import checksums
 from fmnist_jax.data.loading import DataConfig, load_dataset
 from fmnist_jax.errors import UserError
+from fmnist_jax.runs.config import Run
 from fmnist_jax.training import loop
 from fmnist_jax.training.checkpointing import TrainingCheckpoints
 from tests.experiments.small_experiment import EXPERIMENT, OPTIONS, SMALL
@@ -42,6 +43,19 @@ def test_every_row_is_run_with_every_seed_and_stored(results: Path):
     checksum = load_dataset(OPTIONS.data, print).checksum
     assert Store(EXPERIMENT, results, checksum).read() == stored
     assert any("slow, seed 1: test_accuracy" in line for line in lines)
+
+
+def test_a_row_may_be_trained_on_all_training_images():
+    all_images = Run(SMALL.with_training(keep="last").stages, DataConfig(validation_fraction=0))
+    experiment = evolve(
+        EXPERIMENT, rows=(SLOW, Row("all", all_images)), splits=("validation", "test")
+    )
+    stored = run(experiment, ONE_SEED, print)
+    slow, found = (stored[name]["runs"][0]["stages"]["mlp"] for name in ("slow", "all"))
+    assert sum(map(sum, found["test_confusion"])) == sum(map(sum, slow["test_confusion"]))
+    assert set(slow) - set(found) == {name for name in slow if "validation" in name}
+    assert "validation_loss" not in found["history"]
+    assert found["best_epoch"] == 2
 
 
 def test_what_is_stored_is_not_run_again(monkeypatch: pytest.MonkeyPatch):

@@ -1,0 +1,187 @@
+"""Judgements of what the reports print beside their tables: tables of docs/open-points.md."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from rich.table import Table
+
+from experiments.engine.figures import Measured, figure
+from experiments.engine.spec import Experiment
+from experiments.engine.store import Store, results_folder
+from experiments.engine.tables import markdown
+from experiments.reports.report1 import initializers, table1, table1_protocol
+from experiments.reports.report3.class_sample import class_samples
+from experiments.reports.report4.matrices import MATRICES
+from experiments.reports.reported import LOGS
+from fmnist_jax.training.early_stopping import EarlyStopping, update
+
+WINDOW = 10
+"""Epochs over which the fall of a measured training loss is taken."""
+
+
+class Progress(NamedTuple):
+    """A training as report 1's logs describe it."""
+
+    best_epoch: float
+    train_loss: float
+    """Of the best epoch."""
+    validation_loss: float
+    fall: float | None
+    """Of the training loss an epoch, where it is the log's; None if the run ended before."""
+
+
+def logged_progress(log: list[dict[str, Any]]) -> Progress:
+    """The first of the log's five lines is the best epoch."""
+    first, last = log[0], log[-1]
+    fall = (first["train_loss"] - last["train_loss"]) / (last["epoch"] - first["epoch"])
+    return Progress(first["epoch"], first["train_loss"], first["validation_loss"], fall)
+
+
+def measured_progress(history: Mapping[str, list], min_delta: float, level: float) -> Progress:
+    """A measured history, stopped with `min_delta`; its fall at the training loss `level`."""
+    patience = table1.TRAINING.patience
+    stopping = EarlyStopping()
+    for epoch, loss in zip(history["epoch"], history["validation_loss"], strict=True):
+        stopping = update(stopping, epoch, loss, min_delta)
+        if stopping.waited == patience:
+            break
+    best = stopping.best_epoch - 1
+    losses = np.array(history["train_loss"])
+    below = np.flatnonzero(losses <= level)
+    fall = None
+    if below.size and below[0] >= WINDOW:
+        end = below[0]
+        fall = (losses[end - WINDOW] - losses[end]) / WINDOW
+    return Progress(best + 1, losses[best], history["validation_loss"][best], fall)
+
+
+def mean_progress(runs: Mapping[int, Measured], min_delta: float, level: float) -> Progress | None:
+    """The mean over the runs of a row; None if there is none."""
+    found = [measured_progress(figure(run, "history"), min_delta, level) for run in runs.values()]
+    if not found:
+        return None
+    *others, falls = zip(*found, strict=True)
+    known = [fall for fall in falls if fall is not None]
+    return Progress(*map(np.mean, others), np.mean(known) if known else None)
+
+
+def runs_of(experiment: Experiment, row: str) -> Mapping[int, Measured]:
+    """The stored runs of a row."""
+    stored = Store(experiment, results_folder(quick=False), "").read()
+    return stored.get(row, {}).get("runs", {})
+
+
+PROTOCOLS = (
+    ("batch 16", table1.EXPERIMENT, 0.0),
+    ("batch 16, least 0.001", table1.EXPERIMENT, 0.001),
+    ("batch 32, least 0.001", table1_protocol.EXPERIMENT, 0.001),
+)
+"""Title, experiment, and the least improvement with which its histories are stopped again."""
+
+
+def protocol_table() -> str:
+    """Report 1's eight logged runs and the protocols that they can have had."""
+    table = Table("", "the log", *(title for title, _, _ in PROTOCOLS))
+    for log in LOGS["report_1_mlp"]:
+        wanted = logged_progress(log["log"])
+        cells = (
+            _progress(mean_progress(runs_of(experiment, log["row"]), least, wanted.train_loss))
+            for _, experiment, least in PROTOCOLS
+        )
+        table.add_row(log["row"], _progress(wanted), *cells)
+    for log in table1_protocol.VARIANTS:
+        experiment = table1_protocol.EXPERIMENT
+        level = logged_progress(LOGS_BY_ROW[log.rpartition(", ")[0]]).train_loss
+        found = _progress(mean_progress(runs_of(experiment, log), 0.001, level))
+        table.add_row(log, "", "", "", found)
+    return markdown(table)
+
+
+LOGS_BY_ROW = {log["row"]: log["log"] for log in LOGS["report_1_mlp"]}
+
+
+def _progress(found: Progress | None) -> str:
+    if found is None:
+        return "not run"
+    fall = "" if found.fall is None else f" / {1e4 * found.fall:.1f}"
+    return f"{found.best_epoch:.0f} / {found.train_loss:.4f} / {found.validation_loss:.4f}{fall}"
+
+
+def first_losses() -> Iterator[tuple[str, int, dict[str, float]]]:
+    """Each reading that was tried: its name, batch size, and mean first-epoch loss by pooling."""
+    stored = Store(initializers.EXPERIMENT, results_folder(quick=False), "").read()
+    for batch_size in initializers.BATCH_SIZES:
+        for reading in initializers.CHANGES:
+            names = {
+                pooling: initializers.row_name(reading, pooling, batch_size)
+                for pooling in initializers.POOLINGS
+            }
+            found = {
+                pooling: np.mean(
+                    [figure(run, "best_train_loss") for run in stored[name]["runs"].values()]
+                ).item()
+                for pooling, name in names.items()
+                if stored.get(name, {}).get("runs")
+            }
+            if found:
+                yield reading, batch_size, found
+
+
+def initializer_table() -> str:
+    """Every reading's first-epoch losses, and their largest distance from each of the report's rows."""
+    labels = ("random", "he", "xavier")
+    table = Table("reading", "batch", *initializers.POOLINGS, *(f"from {name}" for name in labels))
+    for label in labels:
+        losses = (initializers.FIRST_LOSSES[label, pooling] for pooling in initializers.POOLINGS)
+        table.add_row(f"the report's {label}", "", *(f"{loss:.3f}" for loss in losses), "", "", "")
+    for reading, batch_size, found in first_losses():
+        cells = (
+            f"{found[pooling]:.3f}" if pooling in found else "not run"
+            for pooling in initializers.POOLINGS
+        )
+        distances = (
+            max(
+                abs(loss - initializers.FIRST_LOSSES[label, pooling])
+                for pooling, loss in found.items()
+            )
+            for label in labels
+        )
+        table.add_row(reading, str(batch_size), *cells, *(f"{one:.3f}" for one in distances))
+    return markdown(table)
+
+
+def class_sample_table() -> str:
+    """Report 3's class accuracies against the accuracy of their row."""
+    table = Table(
+        "batch", "mean of the classes", "minus the accuracy", "needed a class",
+        "4 a batch: images a class", "standard error",
+    )  # fmt: skip
+    for one in class_samples():
+        table.add_row(
+            str(one.batch_size), f"{one.mean:.1f}", f"{one.difference:+.2f}", str(one.needed),
+            f"{one.images / 10:.0f}", f"{one.standard_error:.2f}",
+        )  # fmt: skip
+    return markdown(table)
+
+
+def matrix_table() -> str:
+    """Report 4's confusion matrices against its text."""
+    table = Table(
+        "", "images", "accuracy of the matrix", "in the text", "F1 of the matrix", "in the text"
+    )
+    for one in MATRICES:
+        table.add_row(
+            f"{one.network}, {one.split}", f"{one.confusion.sum():,}", f"{one.accuracy:.2f}",
+            f"{one.text_accuracy:.2f}", f"{one.f1:.2f}", f"{one.text_f1:.2f}",
+        )  # fmt: skip
+    return markdown(table)
+
+
+TABLES: Mapping[str, Callable[[], str]] = {
+    "logs/table1": protocol_table,
+    "logs/initializers": initializer_table,
+    "logs/class-sample": class_sample_table,
+    "logs/matrices": matrix_table,
+}
+"""By the names that documents use."""
