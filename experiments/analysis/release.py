@@ -21,8 +21,8 @@ from experiments.reports.reported import LOGS, REPORTED
 MLP, CONVNETS = "MLP on pixels", "convnets"
 """Groups of networks, as report 1's logs have them."""
 
-ALL = "all"
-"""The mean over all figures of a split."""
+ALL = "mean of all"
+"""The mean over the figures of a split; networks that were run on one split only don't count."""
 
 TITLES = {"mlp": "MLP on its features", "convnet": "own head"}
 
@@ -125,27 +125,37 @@ Quantity = Callable[[BySplit, str], dict[int, float]]
 
 
 def over_splits(networks: Mapping[str, BySplit], quantity: Quantity) -> list[Difference]:
-    """A quantity of each figure, and its mean over all figures of a split, over the splits."""
+    """A quantity of each figure, and its mean over figures, over the splits."""
     by_figure = [quantity(networks[one.network], one.stage) for one in FIGURES]
     found = [
         Difference(one.title, _mean(list(values.values())))
         for one, values in zip(FIGURES, by_figure, strict=True)
     ]
-    run = [values for values in by_figure if values]
-    common = set.intersection(*map(set, run)) if run else set()
-    means = [statistics.fmean(values[split] for values in run) for split in sorted(common)]
-    return [*found, Difference(ALL, _mean(means))]
+    return [*found, Difference(ALL, _mean(_means(by_figure)))]
 
 
 def shifts(networks: Networks) -> list[Difference]:
-    """Test accuracy on re-splits less test accuracy on the official files, of each figure."""
-    found = []
+    """Test accuracy on re-splits less test accuracy on the official files."""
+    found, samples = [], ([], [])
     for one in FIGURES:
-        samples = [
-            list(test_accuracies(runs[one.network], one.stage).values()) for runs in networks
-        ]
-        found.append(Difference(one.title, unpaired(*samples) if all(samples) else None))
-    return found
+        both = [test_accuracies(runs[one.network], one.stage) for runs in networks]
+        found.append(Difference(one.title, _unpaired([list(values.values()) for values in both])))
+        if all(len(values) > 1 for values in both):
+            for sample, values in zip(samples, both, strict=True):
+                sample.append(values)
+    return [*found, Difference(ALL, _unpaired([_means(sample) for sample in samples]))]
+
+
+def _means(by_figure: Sequence[Mapping[int, float]]) -> list[float]:
+    """The mean over figures of each split; figures of a single split are left out."""
+    several = [values for values in by_figure if len(values) > 1]
+    common = sorted(set.intersection(*map(set, several))) if several else []
+    return [statistics.fmean(values[split] for values in several) for split in common]
+
+
+def _unpaired(samples: Sequence[Sequence[float]]) -> Estimate | None:
+    more, less = samples
+    return unpaired(more, less) if more and less else None
 
 
 def _mean(values: Sequence[float]) -> Estimate | None:
@@ -191,27 +201,13 @@ def table(networks: Networks) -> str:
     columns = {
         "test - validation, re-splits": over_splits(networks.resplits, gaps),
         "test - validation, official": over_splits(networks.official, gaps),
-        "re-split test - official test": [
-            *shifts(networks),
-            Difference(ALL, _all_shifts(networks)),
-        ],
+        "re-split test - official test": shifts(networks),
         "held back: test file - training file": over_splits(networks.resplits, by_file),
     }
     lines = Table("", *columns)
     for cells in zip(*columns.values(), strict=True):
         lines.add_row(cells[0].title, *(_cell(one.estimate) for one in cells))
     return markdown(lines)
-
-
-def _all_shifts(networks: Networks) -> Estimate | None:
-    """The difference of the means over all figures that both experiments have."""
-    samples: list[list[float]] = []
-    figures = [one for one in FIGURES if all(runs[one.network] for runs in networks)]
-    for runs in networks:
-        by_figure = [test_accuracies(runs[one.network], one.stage) for one in figures]
-        common = set.intersection(*map(set, by_figure)) if by_figure else set()
-        samples.append([statistics.fmean(v[split] for v in by_figure) for split in sorted(common)])
-    return unpaired(*samples) if all(samples) else None
 
 
 def _cell(estimate: Estimate | None) -> str:

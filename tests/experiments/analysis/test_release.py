@@ -54,10 +54,21 @@ def test_gaps_are_test_less_validation_over_splits():
     assert mlp is not None
     assert (mlp.mean, mlp.sizes) == (pytest.approx(0.1), (2,))
     assert resplits["max/he, own head"] is None
-    # The mean over all figures takes the splits on which all of them were run.
-    every = resplits[release.ALL]
-    assert every is not None
-    assert (every.mean, every.sizes) == (pytest.approx(fmean([-0.1, 0.0, 0.1])), (1,))
+    # Figures of one split only are left out of the mean.
+    assert resplits[release.ALL] == mlp
+
+
+def test_the_mean_takes_the_splits_that_all_figures_have():
+    mlp = {split: {"stages": {"mlp": stage(89.0 + split, 89.0)}} for split in (0, 1, 2)}
+    pipeline = {
+        split: {"stages": {"convnet": stage(91.0, 92.0), "mlp": stage(91.0, 91.0)}}
+        for split in (1, 2)
+    }
+    networks = {"784,128,10": mlp, "max/random": pipeline, "max/he": {}}
+    *_, every = release.over_splits(networks, release.gaps)
+    assert every.estimate is not None
+    assert every.estimate.mean == pytest.approx(fmean([fmean([1, -1, 0]), fmean([2, -1, 0])]))
+    assert every.estimate.sizes == (2,)
 
 
 def test_shifts_compare_re_splits_with_official_files():
@@ -65,6 +76,9 @@ def test_shifts_compare_re_splits_with_official_files():
     mlp = shifts["784,128,10"]
     assert mlp is not None
     assert (mlp.mean, mlp.sizes) == (pytest.approx(1.1), (2, 2))
+    every = shifts[release.ALL]
+    assert every is not None
+    assert (every.mean, every.sizes) == (mlp.mean, mlp.sizes)
 
 
 def test_held_back_images_are_weighted_by_their_number():
