@@ -52,7 +52,9 @@ def test_all_training_images_without_a_validation_split(cli: Callable, tmp_path:
     no_split = ["--validation-fraction", "0"]
     code, _, err = cli("train", "mlp", *words, *no_split)
     assert code == 2
-    assert "stage mlp: without a validation split (validation_fraction 0), keep must be 'last'" in err
+    assert (
+        "stage mlp: without a validation split (validation_fraction 0), keep must be 'last'" in err
+    )
     last = ["--keep", "last", "--patience", "None", "--run-dir", tmp_path / "run"]
     code, out, _ = cli("train", "mlp", *words, *no_split, *last)
     assert code == 0
