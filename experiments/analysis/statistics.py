@@ -14,12 +14,14 @@ from rich.table import Table
 from scipy import stats
 
 from experiments.analysis.intervals import CONFIDENCE, Interval
+from experiments.analysis.shift import Shift, expected_shift
 from experiments.engine.figures import column_title, figure
 from experiments.engine.spec import Experiment, Row
 from experiments.engine.store import RESULTS, Store
 from experiments.engine.tables import markdown, number
 from experiments.study.catalogue import experiments
 from fmnist_jax.config.model import ModelConfig
+from fmnist_jax.data.dataset import ReleaseName
 
 MLP_TOLERANCE, CONVNET_TOLERANCE = 0.3, 0.5
 """Difference in points of accuracy that counts as none: for an MLP on pixels, and for a convnet."""
@@ -51,6 +53,15 @@ class ColumnStatistics:
     verdict: Verdict
     reason: str
     """The grounds of the verdict in one line; empty where nothing is judged."""
+    shift: Shift | None = None
+    """What the release of the images explains, where the report used another one."""
+
+    @property
+    def remains(self) -> float | None:
+        """The difference less what the release explains; None where it explains nothing."""
+        if self.difference is None or self.shift is None:
+            return None
+        return self.difference + self.shift.mean
 
     @property
     def n(self) -> int:
@@ -95,6 +106,7 @@ def column_statistics(
     reported: float | None = None,
     tolerance: float = 0.0,
     better: Literal["higher", "lower"] | None = "higher",
+    shift: Shift | None = None,
 ) -> ColumnStatistics:
     """Mean, standard deviation, intervals and verdict of one figure over the runs of a row.
 
@@ -109,6 +121,9 @@ def column_statistics(
     Otherwise the verdict is "better" or "worse"; `better` is the direction of improvement. One run has
     no interval: it is compared within the tolerance alone, and without a tolerance the verdict is
     "one seed". A figure without a direction, such as an epoch, is "not judged".
+
+    With a `shift` the runs are judged as they are expected on the report's images: all of them moved by its
+    mean, and compared within its margin if that is larger than the tolerance.
     """
     values = tuple(map(float, values))
     n = len(values)
@@ -120,8 +135,14 @@ def column_statistics(
         prediction = _around(mean, deviation * math.sqrt(1 + 1 / n), n)
     difference = None if mean is None or reported is None else mean - reported
     verdict, reason = _verdict(values, prediction, reported, tolerance, better)
+    if shift is not None and reason:
+        moved = tuple(value + shift.mean for value in values)
+        further = prediction and Interval(*(end + shift.mean for end in prediction))
+        margin = max(tolerance, round(shift.margin, 2))
+        verdict, reason = _verdict(moved, further, reported, margin, better)
+        reason = f"with {shift.mean:+.2f} expected for the early release, {reason}"
     return ColumnStatistics(
-        values, mean, deviation, interval, prediction, reported, difference, verdict, reason
+        values, mean, deviation, interval, prediction, reported, difference, verdict, reason, shift
     )
 
 
@@ -199,7 +220,12 @@ def tolerance_of(row: Row, column: str) -> float:
     return tolerance + ROUNDING if "_class_" in column else tolerance
 
 
-def row_statistics(row: Row, columns: Sequence[str], stored: Mapping[str, Any]) -> RowStatistics:
+def row_statistics(
+    row: Row,
+    columns: Sequence[str],
+    stored: Mapping[str, Any],
+    reported_on: ReleaseName = "official",
+) -> RowStatistics:
     """Statistics of these columns and of all reported figures; `stored` is the row from `Store.read`."""
     runs = stored.get("runs", {})
     figures = {
@@ -208,6 +234,7 @@ def row_statistics(row: Row, columns: Sequence[str], stored: Mapping[str, Any]) 
             row.reported.get(column),
             tolerance_of(row, column),
             direction(column),
+            expected_shift(column, list(runs.values()), reported_on),
         )
         for column in dict.fromkeys((*columns, *row.reported))
     }
@@ -248,7 +275,9 @@ def experiment_statistics(experiment: Experiment, results: Path = RESULTS) -> Ex
         experiment.name,
         experiment.title,
         tuple(
-            row_statistics(row, experiment.columns, stored.get(row.name, {}))
+            row_statistics(
+                row, experiment.columns, stored.get(row.name, {}), experiment.reported_on
+            )
             for row in experiment.rows
         ),
     )
@@ -262,8 +291,9 @@ def all_statistics(results: Path = RESULTS) -> tuple[ExperimentStatistics, ...]:
 def table(experiment: ExperimentStatistics) -> str:
     """Reported and measured figures with verdicts as Markdown, a line for each reported figure."""
     lines = Table(
-        "", "figure", "reported", "mean", "sd", "95 % interval", "difference", "seeds", "verdict"
-    )
+        "", "figure", "reported", "mean", "sd", "95 % interval", "difference", "release", "remains",
+        "seeds", "verdict",
+    )  # fmt: skip
     for row in experiment.rows:
         for name, one in row.columns.items():
             if one.reported is None:
@@ -276,6 +306,8 @@ def table(experiment: ExperimentStatistics) -> str:
                 number(one.deviation, like=one.mean),
                 shown(one.interval, one.mean),
                 number(one.difference, sign=True, like=one.mean),
+                "" if one.shift is None else f"{one.shift.mean:+.2f} ± {one.shift.margin:.2f}",
+                number(one.remains, sign=True, like=one.mean),
                 str(one.n) + (f", {len(row.failed)} failed" if row.failed else ""),
                 one.verdict,
             )

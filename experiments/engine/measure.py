@@ -7,6 +7,8 @@ from importlib.metadata import version
 from typing import Any
 
 import jax
+import numpy as np
+from jaxtyping import Bool
 
 from fmnist_jax.data.dataset import Dataset
 from fmnist_jax.runs.config import Run
@@ -25,15 +27,15 @@ def measure(
 ) -> dict[str, Any]:
     """Train once and measure each split once; accuracies, recall and F1 in percent.
 
-    Returns {"stages": {name: figures}, "data_checksum", "seconds", "software", "device", "finished"}.
+    Returns {"stages": {name: figures}, "images", "data_checksum", "seconds", "software", "device",
+    "finished"}.
     With `checkpoints`, by stage, an interrupted training resumes.
     """
     trained = train(run, dataset, Hooks(checkpoints=checkpoints or {}))
-    stages = {
-        stage.fitted.name: _figures(stage, splits, dataset.class_names) for stage in trained.stages
-    }
+    stages = {stage.fitted.name: _figures(stage, splits, dataset) for stage in trained.stages}
     return {
         "stages": stages,
+        "images": dataset.title,
         "data_checksum": dataset.checksum,
         "seconds": sum(
             stage["seconds"] + stage.get("extraction_seconds", 0.0) for stage in stages.values()
@@ -45,9 +47,7 @@ def measure(
     }
 
 
-def _figures(
-    trained: TrainedStage, splits: Sequence[str], class_names: tuple[str, ...]
-) -> dict[str, Any]:
+def _figures(trained: TrainedStage, splits: Sequence[str], dataset: Dataset) -> dict[str, Any]:
     """A stage's figures on `splits`, and its learning curves."""
     best = trained.history[trained.best_epoch - 1]
     figures: dict[str, Any] = {
@@ -58,7 +58,7 @@ def _figures(
     if best.validation_loss is not None:
         figures["best_validation_loss"] = best.validation_loss
     measured = {name: trained.splits[name] for name in splits if name in trained.splits}
-    for name, assessment in assess(trained.fitted, measured, class_names).items():
+    for name, assessment in assess(trained.fitted, measured, dataset.class_names).items():
         metrics = assessment.metrics
         figures |= {
             f"{name}_loss": assessment.loss,
@@ -71,6 +71,9 @@ def _figures(
             f"{name}_class_{index}": 100 * accuracy
             for index, accuracy in enumerate(metrics.class_accuracy)
         }
+        if dataset.resplit_seed is not None:
+            correct = assessment.predictions == np.asarray(measured[name].labels)
+            figures |= _by_file(name, correct, dataset.from_test_file(name))
     records = [record._asdict() for record in trained.history]
     figures["history"] = {
         name: [record[name] for record in records]
@@ -80,4 +83,16 @@ def _figures(
     figures["seconds"] = trained.seconds
     if trained.extraction_seconds is not None:
         figures["extraction_seconds"] = trained.extraction_seconds
+    return figures
+
+
+def _by_file(
+    split: str, correct: Bool[np.ndarray, " n"], from_test_file: Bool[np.ndarray, " n"]
+) -> dict[str, Any]:
+    """Of a re-split's images, the number and the accuracy (percent) of those from each file."""
+    figures: dict[str, Any] = {}
+    for file, chosen in (("training", ~from_test_file), ("test", from_test_file)):
+        figures[f"{split}_images_of_{file}_file"] = int(chosen.sum())
+        if chosen.any():
+            figures[f"{split}_accuracy_of_{file}_file"] = 100 * float(correct[chosen].mean())
     return figures

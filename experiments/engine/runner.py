@@ -6,11 +6,12 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import jax
-from attrs import evolve, field, frozen
+from attrs import evolve, field, fields, frozen
 from rich.console import Console
 
 from experiments.engine.command import PROGRAM
@@ -22,8 +23,7 @@ from experiments.engine.store import Store, results_folder
 from experiments.engine.tables import results_table
 from fmnist_jax.cli.arguments import parse
 from fmnist_jax.cli.interruption import listening
-from fmnist_jax.data import checksums
-from fmnist_jax.data.dataset import Dataset, Split
+from fmnist_jax.data.dataset import Dataset, ReleaseName, Split
 from fmnist_jax.data.loading import DataConfig, load_dataset
 from fmnist_jax.errors import DivergedError, UserError
 from fmnist_jax.runs.config import Run
@@ -69,7 +69,8 @@ class Batch:
     """What all runs of one call of `run` share."""
 
     store: Store
-    dataset: Dataset
+    load: Callable[[DataConfig], Dataset]
+    """Returns the images of a row: all rows read the same files, but each may split them in its own way."""
     options: Options
     log: Callable[[str], None]
     stop_requested: StopRequested = never_stop
@@ -99,16 +100,16 @@ def run(
     runs.
     """
     check_rows(experiment, options.rows)
-    dataset = load_dataset(options.data, log)
-    if options.quick:
-        dataset = _cut(dataset)
-    elif dataset.checksum != checksums.CHECKSUM:
+    load = _loader(options.quick, log)
+    dataset = load(options.data)
+    if dataset.release == "other" and not options.quick:
         raise UserError(
             f"{dataset.source}: results are stored for Fashion-MNIST in its original order only; use "
             "--quick"
         )
-    store = Store(experiment, results_folder(options.quick), dataset.checksum)
-    batch = Batch(store, dataset, options, log, stop_requested)
+    store = Store(experiment, results_folder(options.quick, dataset.release), dataset.checksum)
+    options = evolve(options, data=with_release(options.data, dataset.release))
+    batch = Batch(store, load, options, log, stop_requested)
     failed: list[str] = []
     for number, (row, seed) in enumerate(planned(experiment, options), 1):
         if number % MAX_CACHED_RUNS == 0:
@@ -140,8 +141,7 @@ def _run_seed(batch: Batch, row: Row, seed: int) -> list[str]:
             }
             measured = store.equal(run)
             if measured is None:
-                dataset = dataset_of(run, batch)
-                measured = measure(run, dataset, store.experiment.splits, checkpoints)
+                measured = measure(run, batch.load(run.data), store.experiment.splits, checkpoints)
             store.add(row, run, measured)
     except RunLockedError:
         log(f"{name}: another process is running it")
@@ -157,14 +157,6 @@ def _run_seed(batch: Batch, row: Row, seed: int) -> list[str]:
     figures = ", ".join(f"{column} {figure(measured, column):.4g}" for column in columns)
     log(f"{name}: {figures} ({measured['seconds']:.0f} s)")
     return []
-
-
-def dataset_of(run: Run, batch: Batch) -> Dataset:
-    """The images of a run, split as it says."""
-    if run.data == batch.options.data:
-        return batch.dataset
-    dataset = load_dataset(run.data, batch.log)
-    return _cut(dataset) if batch.options.quick else dataset
 
 
 @contextmanager
@@ -223,22 +215,45 @@ def planned(experiment: Experiment, options: Options) -> Iterator[tuple[Row, int
 
 
 def configure(row: Row, seed: int, options: Options) -> Run:
-    """The row's run with this seed; the split of the data is the same for all seeds."""
+    """The row's run with this seed; the split of the data is the row's, the same for all seeds."""
     return on_images(row.run, options.data, options.quick).with_training(seed=seed)
 
 
 def on_images(run: Run, data: DataConfig, quick: bool) -> Run:
-    """The run on these images, without a validation split if it has none; with `quick`, two epochs."""
-    if run.data.validation_fraction == 0:
-        data = evolve(data, validation_fraction=0)
-    run = evolve(run, data=data)
+    """The run on these images; with `quick`, two epochs of it.
+
+    What the run itself sets of its data, such as a split seed, stays.
+    """
+    own = {
+        one.name: getattr(run.data, one.name)
+        for one in fields(DataConfig)
+        if getattr(run.data, one.name) != one.default
+    }
+    run = evolve(run, data=evolve(data, **own))
     return run.with_training(epochs=QUICK_EPOCHS) if quick else run
+
+
+def with_release(data: DataConfig, found: ReleaseName) -> DataConfig:
+    """`data` as rows have it: "early" if these images were found, else "any", requested or not."""
+    return evolve(data, release="early" if found == "early" else "any")
+
+
+def _loader(quick: bool, log: Callable[[str], None]) -> Callable[[DataConfig], Dataset]:
+    """A function that loads a data set and keeps the last one; with `quick`, its first images."""
+
+    @lru_cache(maxsize=1)
+    def load(data: DataConfig) -> Dataset:
+        dataset = load_dataset(data, log)
+        return _cut(dataset) if quick else dataset
+
+    return load
 
 
 def _cut(dataset: Dataset) -> Dataset:
     """The first images of every split."""
-    train, validation, test = (
-        Split(*(values[:QUICK_IMAGES] for values in split))
-        for split in (dataset.train, dataset.validation, dataset.test)
-    )
-    return Dataset(train, validation, test, dataset.source, dataset.checksum, dataset.class_names)
+    splits = {
+        name: Split(*(values[:QUICK_IMAGES] for values in split))
+        for name, split in dataset.splits.items()
+    }
+    positions = {name: these[:QUICK_IMAGES] for name, these in dataset.positions.items()}
+    return evolve(dataset, **splits, positions=positions)

@@ -6,6 +6,7 @@ from typing import Any
 from attrs import field, frozen
 
 from fmnist_jax.config.codec import Names
+from fmnist_jax.data.dataset import ReleaseName
 from fmnist_jax.runs.config import Run
 
 SPLITS = ("train", "validation", "test")
@@ -38,9 +39,11 @@ class Experiment:
     seconds: float = 60.0
     """Estimate of a run's time on two cores, for rows without a stored run."""
     most_seeds: int = 5
-    """No row gets more seeds; 1 for choices on validation."""
+    """No row gets more seeds; 1 for choices on validation, and where rows vary the split."""
     notes: tuple[str, ...] = ()
     """Paragraphs: what the report leaves open, and what is known of differences."""
+    reported_on: ReleaseName = "official"
+    """Release of the images that the reported figures were measured on."""
 
     @property
     def name(self) -> str:

@@ -16,6 +16,7 @@ from filelock import FileLock
 from experiments.engine.configuration import configuration_of, is_configuration_of, seed_of
 from experiments.engine.figures import has_figures, keep_splits
 from experiments.engine.spec import Experiment, Row
+from fmnist_jax.data.dataset import ReleaseName
 from fmnist_jax.runs.config import Run
 from fmnist_jax.storage.files import write_bytes, writing
 
@@ -26,9 +27,11 @@ QUICK_RESULTS = Path("runs/quick/results")
 """Folder of the results of `--quick`."""
 
 
-def results_folder(quick: bool) -> Path:
-    """The folder of the results, or of those of `--quick`."""
-    return QUICK_RESULTS if quick else RESULTS
+def results_folder(quick: bool, release: ReleaseName = "official") -> Path:
+    """The folder of the results: one for `--quick`, and one for each release of the images."""
+    if quick:
+        return QUICK_RESULTS
+    return RESULTS / "early" if release == "early" else RESULTS
 
 
 @frozen

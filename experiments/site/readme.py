@@ -16,6 +16,7 @@ PICTURES = {
     "report1-table1-test_accuracy": "study_table1.png",
     "report1-table2-pooling-random": "study_pooling.png",
     "report3-lenet-classes": "study_classes.png",
+    "report1-release-gaps": "study_release.png",
 }
 """Files by the ids of their charts."""
 

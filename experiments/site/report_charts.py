@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from experiments.analysis import release
 from experiments.analysis.statistics import ExperimentStatistics
 from experiments.site import charts, curves, logged, rows, tables
 from experiments.site.charts import Record
@@ -75,7 +76,7 @@ def row_chooser(name: str, stored: Stored) -> Chooser | None:
                 identifier(name, "accuracy"),
                 "Accuracy by epoch",
                 "Line chart: training and validation accuracy by epoch for the chosen row.",
-                "Drawn as the losses are.",
+                "Lines and bands are drawn as in the chart of the losses.",
                 charts.curves(records["accuracy"], "Accuracy, %", percent=True, chosen=0),
             ),
             Chart(
@@ -150,6 +151,21 @@ def _together(experiment: ExperimentStatistics, stored: Stored) -> Iterator[Char
         yield from _compared(identifier(experiment.name, "together", column), title, rows, column)
 
 
+def _release(experiment: ExperimentStatistics, stored: Stored) -> Iterator[Chart]:
+    """Test less validation accuracy: in report 1, on re-splits, and on the official files."""
+    networks = release.networks_of(stored)
+    records = list(release.chart_records(networks))
+    yield Chart(
+        identifier(experiment.name, "gaps"),
+        "Test less validation accuracy",
+        "Points with intervals: test accuracy less validation accuracy of MLPs and convnets, in report 1, "
+        "on re-splits of all images, and on the official files.",
+        "Means with 95 % intervals: over the networks of report 1's logs, and here over splits. Left of 0 "
+        "test images are harder than validation images.",
+        rows.differences(records, "test less validation accuracy, points"),
+    )
+
+
 TWICE, RIGHT = "softmax-twice", "softmax-cross-entropy"
 
 
@@ -189,6 +205,7 @@ Choosers = Callable[[ExperimentStatistics, Stored], Iterator[Chooser]]
 
 SPECIAL: Mapping[str, tuple[Charts, Choosers]] = {
     "report1/table2": (_pooling, logged.networks),
+    "report1/release": (_release, none),
     "report3/lenet": (logged.loss, _classes),
     "report3/all_images": (logged.loss, none),
     "report4/mlp": (_together, none),

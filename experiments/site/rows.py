@@ -92,6 +92,28 @@ def ratios(records: Sequence[Record], quantity: str) -> alt.LayerChart:
 
     `records` have `row`, `series` (what is compared with), `value`, `low` and `high`.
     """
+    texts = tooltips(
+        ".2f", row="Network", series="Compared with", value="Median", low="Lowest", high="Highest"
+    )
+    return _series_lines(records, quantity, alt.Scale(type="log", nice=False), texts)
+
+
+def differences(records: Sequence[Record], quantity: str) -> alt.LayerChart:
+    """Mean differences with their intervals, a line for each series of a row; 0 is marked.
+
+    `records` have `row`, `series`, `value`, `low`, `high` (None for one value) and `n`.
+    """
+    texts = tooltips(
+        "+.2f", row="Networks", series="Images", value="Mean", low="95 % from", high="95 % to",
+        n="Values",
+    )  # fmt: skip
+    return _series_lines(records, quantity, alt.Scale(zero=True), texts)
+
+
+def _series_lines(
+    records: Sequence[Record], quantity: str, scale: alt.Scale, texts: list[alt.Tooltip]
+) -> alt.LayerChart:
+    """A point and its line for each series of each row, below each other; "no difference" is marked."""
     names = series_of(records)
     legend = legend_choice()
     base = alt.Chart(data(records)).encode(
@@ -103,23 +125,18 @@ def ratios(records: Sequence[Record], quantity: str) -> alt.LayerChart:
         color=colour_of(names),
     )
     faded = highlighted(legend, 0.9)
-    scale = alt.Scale(type="log", nice=False)
     interval = base.mark_rule(strokeWidth=2).encode(
         x=alt.X("low:Q", title=quantity, scale=scale), x2="high:Q", opacity=faded
     )
     points = base.mark_point(filled=True, size=70).encode(
         x=alt.X("value:Q", title=quantity, scale=scale).axis(tickCount=6, format="~g"),
         opacity=faded,
-        tooltip=tooltips(
-            ".2f",
-            row="Network",
-            series="Compared with",
-            value="Median",
-            low="Lowest",
-            high="Highest",
-        ),
+        shape=_shapes(names, ("circle", "square", "diamond", "triangle-up", "cross", "stroke")),
+        tooltip=texts,
     )
-    chart = alt.LayerChart(layer=[_zero(1), interval, points.add_params(legend)])
+    layers = [interval] * has_spread(records)
+    no_difference = 1 if scale.to_dict().get("type") == "log" else 0
+    chart = alt.LayerChart(layer=[_zero(no_difference), *layers, points.add_params(legend)])
     return _with_names(chart, records, len(names))
 
 

@@ -16,11 +16,13 @@ from attrs import frozen
 
 from experiments import beyond, reports
 from experiments.engine.command import run_program
-from experiments.engine.runner import Options, configure
+from experiments.engine.runner import Options, configure, with_release
 from experiments.engine.runner import main as run_experiment
 from experiments.engine.spec import Experiment, Program, Row, name_of_module
 from experiments.engine.store import Store, results_folder
 from fmnist_jax.data import checksums
+from fmnist_jax.data.dataset import Dataset
+from fmnist_jax.data.loading import DataConfig
 from fmnist_jax.errors import unknown_name
 
 PACKAGES = (reports, beyond)
@@ -124,20 +126,28 @@ class RowPlan:
         return self.seconds * (self.wanted - self.stored)
 
 
-def plan(experiment: Experiment, quick: bool) -> tuple[RowPlan, ...]:
-    """Each row of an experiment with the number of seeds it gets; one in a quick study."""
-    store = Store(experiment, results_folder(quick), checksums.CHECKSUM)
+def plan(experiment: Experiment, quick: bool, images: Dataset | None = None) -> tuple[RowPlan, ...]:
+    """Each row of an experiment with the number of seeds it gets; one in a quick study.
+
+    Stored runs count if they used `images`, by default the official release.
+    """
+    release = "official" if images is None else images.release
+    checksum = checksums.CHECKSUM if images is None else images.checksum
+    store = Store(experiment, results_folder(quick, release), checksum)
     stored = store.read()
-    return tuple(_row_plan(store, row, stored.get(row.name, {}), quick) for row in experiment.rows)
+    options = Options(quick=quick, data=with_release(DataConfig(), release))
+    return tuple(
+        _row_plan(store, row, stored.get(row.name, {}), options) for row in experiment.rows
+    )
 
 
-def _row_plan(store: Store, row: Row, stored: Mapping[str, Any], quick: bool) -> RowPlan:
+def _row_plan(store: Store, row: Row, stored: Mapping[str, Any], options: Options) -> RowPlan:
     experiment, runs = store.experiment, stored.get("runs", {})
     # The fastest: others had to share the machine.
     seconds = min((run["seconds"] for run in runs.values()), default=experiment.seconds)
-    wanted = 1 if quick else min(experiment.most_seeds, seeds_for(seconds))
+    wanted = 1 if options.quick else min(experiment.most_seeds, seeds_for(seconds))
     # A quick run may use any images; of the others the configuration of one seed stands for all.
-    counting = runs if quick else store.runs_like(stored, configure(row, 0, Options()))
+    counting = runs if options.quick else store.runs_like(stored, configure(row, 0, options))
     found = sum(seed in counting for seed in range(wanted))
     return RowPlan(experiment, row, found, wanted, seconds, bool(runs))
 

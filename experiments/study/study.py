@@ -23,6 +23,10 @@ from fmnist_jax.errors import UserError
 Log = Callable[[str], None]
 
 
+def silent(line: str) -> None:
+    """Log nothing."""
+
+
 @frozen
 class StudyOptions:
     """Run every experiment of the study; runs that are stored already are skipped."""
@@ -52,8 +56,7 @@ def run(
     Stopped after a signal.
     """
     log = without_repeats(console.print)
-    load_dataset(options.data, log)  # without images every row would fail
-    todo = unfinished(experiments, options)
+    todo = unfinished(experiments, options, log)
     failed: list[str] = []
     clock = Clock(missing_seconds(todo))
     with progress_bar(console, clock) as show:
@@ -80,9 +83,15 @@ def run_row(row: RowPlan, options: StudyOptions, log: Log, interruption: Interru
     return failed
 
 
-def unfinished(experiments: Iterable[Experiment], options: StudyOptions) -> list[RowPlan]:
-    """The rows that lack seeds, the cheapest first."""
-    rows = [row for experiment in experiments for row in plan(experiment, options.quick)]
+def unfinished(
+    experiments: Iterable[Experiment], options: StudyOptions, log: Log = silent
+) -> list[RowPlan]:
+    """The rows that lack seeds on the configured images, the cheapest first.
+
+    Raises UserError if the images aren't available: every row would fail.
+    """
+    images = load_dataset(options.data, log)
+    rows = [row for experiment in experiments for row in plan(experiment, options.quick, images)]
     return sorted((row for row in rows if row.missing_seconds), key=lambda row: row.missing_seconds)
 
 

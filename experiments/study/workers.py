@@ -31,7 +31,6 @@ from experiments.study.study import (
     without_repeats,
 )
 from fmnist_jax.cli.interruption import Interruption, Stopped, listening
-from fmnist_jax.data.loading import load_dataset
 
 MAX_JOBS = 8
 """By default: each holds the data and its features, 1 to 2 GiB."""
@@ -62,8 +61,7 @@ def run(
     that kills its process has failed, and a new process takes its place.
     """
     log = without_repeats(console.print)
-    load_dataset(options.data, log)
-    pool = Pool(options, tuple(unfinished(experiments, options)), log)
+    pool = Pool(options, tuple(unfinished(experiments, options, log)), log)
     with ExitStack() as stack:
         stack.callback(pool.kill)
         interruption = stack.enter_context(listening(console.print, pool.kill))

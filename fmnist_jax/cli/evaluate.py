@@ -15,7 +15,7 @@ from fmnist_jax.data.loading import DataConfig, load_dataset
 from fmnist_jax.errors import UserError
 from fmnist_jax.evaluation.metrics import Metrics, classification_metrics
 from fmnist_jax.inference.classifier import Classifier
-from fmnist_jax.runs.config import NAMES, Run, check_same_split
+from fmnist_jax.runs.config import NAMES, SPLIT_FIELDS, TEST_FIELDS, Run, check_same_split
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -39,25 +39,27 @@ def evaluate(
     """
     classifier = Classifier.from_checkpoint(checkpoint)
     stored = decode(Run, classifier.checkpoint.run, NAMES, checkpoint)
-    if split != "test":
-        check_same_split(data, stored.data, checkpoint)
+    fields = TEST_FIELDS if split == "test" else SPLIT_FIELDS
+    check_same_split(data, stored.data, checkpoint, fields)
     dataset = load_dataset(data, lambda line: print(line, file=sys.stderr))
-    if split not in dataset.splits:
-        raise UserError(
-            "split: there is no validation split (validation_fraction 0); use train or test"
-        )
     if classifier.checkpoint.class_names != dataset.class_names:
         raise UserError(
             f"{checkpoint}: has the classes {', '.join(classifier.checkpoint.class_names)}, the data set "
             f"has {', '.join(dataset.class_names)}; use the data that the checkpoint was trained on"
         )
+    if split not in dataset.splits:
+        raise UserError(
+            "split: there is no validation split (validation_fraction 0); use train or test"
+        )
     images, labels = dataset.splits[split]
     predictions = np.asarray(classifier.probabilities(images)).argmax(axis=-1)
     metrics = classification_metrics(labels, predictions, dataset.class_names)
     if json:
-        print(json_text({"checkpoint": checkpoint, "split": split, **metrics.to_dict()}))
+        about = {"checkpoint": checkpoint, "images": dataset.title, "split": split}
+        print(json_text({**about, **metrics.to_dict()}))
         return 0
     Console(highlight=False).print(table(metrics))
+    print(f"Images: {dataset.title}")
     print(f"{split.capitalize()} accuracy: {metrics.accuracy:.4f}")
     return 0
 

@@ -96,7 +96,7 @@ def perform(plan: Plan, options: JobOptions) -> int:
         accuracy = stages[name]["test"]["accuracy"]
         console.print(f"Test accuracy of stage {name}: {accuracy:.4f}")
     if options.json:
-        print(json_text({"run_dir": str(handle.path), "stages": stages}))
+        print(json_text({"run_dir": str(handle.path), "images": dataset.title, "stages": stages}))
     else:
         print(f"Test accuracy: {stages[last]['test']['accuracy']:.4f}")
     return 0
@@ -117,7 +117,7 @@ def _complete(
         for stage in trained.stages
     }
     interruption.check()
-    result = directory.make_result(trained, assessments)
+    result = directory.make_result(trained, assessments, dataset)
     directory.write_checkpoint(handle.path, trained, result, dataset)
     interruption.check()
     test = assessments[trained.stages[-1].fitted.name]["test"]

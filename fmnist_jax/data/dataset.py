@@ -1,11 +1,12 @@
 """The data set in memory: three splits of images and labels, and where they came from."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
-from attrs import frozen
-from jaxtyping import Int32, UInt8
+from attrs import field, frozen
+from jaxtyping import Bool, Int32, UInt8
 
 from fmnist_jax.errors import UserError
 
@@ -73,11 +74,22 @@ class Dataset:
     """The directory that was read; None for synthetic images."""
     release: ReleaseName = "other"
     """Which release of Fashion-MNIST it is; "other" for all other images."""
+    resplit_seed: int | None = None
+    """The seed that drew the test split from both files; None if it is the test file."""
+    positions: Mapping[str, Int32[np.ndarray, " n"]] = field(factory=dict)
+    """By split, where each image stands in the training file followed by the test file; {} if unknown."""
+    training_file: int = 0
+    """Images of the training file: positions from here on are in the test file."""
 
     @property
     def title(self) -> str:
-        """The release as results name it: "Fashion-MNIST, official release"."""
-        return RELEASE_TITLES[self.release]
+        """The release as results name it: "Fashion-MNIST, official release", with the re-split if any."""
+        title = RELEASE_TITLES[self.release]
+        return title if self.resplit_seed is None else f"{title}, re-split {self.resplit_seed}"
+
+    def from_test_file(self, split: str) -> Bool[np.ndarray, " n"]:
+        """Which images of a split come from the test file. Raises KeyError if positions are unknown."""
+        return self.positions[split] >= self.training_file
 
     @property
     def splits(self) -> dict[str, Split]:

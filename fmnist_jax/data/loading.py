@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from attrs import field, frozen
+from attrs.validators import optional
 
 from fmnist_jax.config.fields import as_int, must, of_type, one_of, whole
 from fmnist_jax.data import cache
 from fmnist_jax.data.checksums import release_of, unverified_images
 from fmnist_jax.data.dataset import Dataset
 from fmnist_jax.data.sources import obtain
-from fmnist_jax.data.splitting import take_validation
+from fmnist_jax.data.splitting import split_files
 from fmnist_jax.errors import UserError
 
 
@@ -48,6 +49,8 @@ class DataConfig:
         verify: Require a release of Fashion-MNIST, recognised by its SHA-256. Switch it off for your own
             data.
         release: The required release; early is the one of August 2017, as on Kaggle.
+        resplit_seed: Draw a new test split, with this seed, from both files together: as many images of
+            each class as the test file has. By default the test file is the test split.
 
     Raises:
         UserError: A field has an invalid value. The names of sources are checked by `load_dataset`.
@@ -71,6 +74,9 @@ class DataConfig:
     verify: bool = field(default=True, validator=of_type(bool, "True"))
     release: Literal["any", "official", "early"] = field(
         default="any", validator=one_of("any", "official", "early")
+    )
+    resplit_seed: int | None = field(
+        default=None, converter=as_int, validator=optional(whole(0, 2**32 - 1))
     )
 
 
@@ -108,16 +114,26 @@ def load_dataset(config: DataConfig, log: Callable[[str], None]) -> Dataset:
             f"release: expected the {config.release} release, found the {release} one in {raw.source}: "
             "pass a --data-dir with its files (and --source csv if IDX files of another one are there too)"
         )
-    train, validation = take_validation(
-        raw.train, config.validation_fraction, config.split_seed, config.stratified
+    files = split_files(
+        raw, config.validation_fraction, config.split_seed, config.stratified, config.resplit_seed
     )
     dataset = Dataset(
-        train, validation, raw.test, raw.source, raw.checksum, path=raw.path, release=release
+        files.splits["train"],
+        files.splits["validation"],
+        files.splits["test"],
+        raw.source,
+        raw.checksum,
+        path=raw.path,
+        release=release,
+        resplit_seed=config.resplit_seed,
+        positions=files.positions,
+        training_file=len(raw.train.labels),
     )
-    title = f", {dataset.title}" if release == "early" else ""
+    special = release == "early" or config.resplit_seed is not None
+    title = f", {dataset.title}" if special else ""
     log(
-        f"Data: {raw.source}{title}: {len(train.labels)} training, {len(validation.labels)} "
-        f"validation, {len(raw.test.labels)} test images"
+        f"Data: {raw.source}{title}: {len(dataset.train.labels)} training, "
+        f"{len(dataset.validation.labels)} validation, {len(dataset.test.labels)} test images"
     )
     if warning := unverified_images(raw, release):
         log(warning)
@@ -137,5 +153,7 @@ def describe(dataset: Dataset) -> dict[str, Any]:
         "fashion_mnist": dataset.release != "other",
         "release": dataset.release,
         "title": dataset.title,
+        "resplit_seed": dataset.resplit_seed,
+        "test_images_from_the_test_file": int(dataset.from_test_file("test").sum()),
         "cache": str(cache.cache_directory()),
     }

@@ -1,9 +1,14 @@
-"""The validation split: the same for the same labels, fraction and seed."""
+"""The splits: which image goes where, always the same for the same labels, fractions and seeds.
+
+An image's position counts through the training file and then the test file.
+"""
+
+from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Int, Int32
 
-from fmnist_jax.data.dataset import Split
+from fmnist_jax.data.dataset import RawData, Split
 from fmnist_jax.errors import UserError
 
 
@@ -54,12 +59,54 @@ def _class_shares(labels: Int[np.ndarray, " n"], count: int, fraction: float) ->
     return dict(zip(classes.tolist(), shares.tolist(), strict=True))
 
 
-def take_validation(
-    split: Split, fraction: float, seed: int, stratified: bool = False
-) -> tuple[Split, Split]:
-    """Return the training and the validation examples of `split`, as `split_indices` divides them."""
-    train, validation = split_indices(split.labels, fraction, seed, stratified)
-    return (
-        Split(split.images[train], split.labels[train]),
-        Split(split.images[validation], split.labels[validation]),
+class SplitFiles(NamedTuple):
+    """The three splits by name, and the position of each image of each of them."""
+
+    splits: dict[str, Split]
+    positions: dict[str, Int32[np.ndarray, " n"]]
+
+
+def split_files(
+    raw: RawData,
+    fraction: float,
+    seed: int,
+    stratified: bool = False,
+    resplit_seed: int | None = None,
+) -> SplitFiles:
+    """Divide both files into a training, a validation and a test split.
+
+    Without `resplit_seed` the test file is the test split; with it `draw_test_positions` draws one from
+    both files. `split_indices` divides the rest.
+    """
+    pool = Split(*map(np.concatenate, zip(raw.train, raw.test, strict=True)))
+    if resplit_seed is None:
+        rest, test = np.split(np.arange(len(pool.labels)), [len(raw.train.labels)])
+    else:
+        rest, test = draw_test_positions(raw.train.labels, raw.test.labels, resplit_seed)
+    train, validation = split_indices(pool.labels[rest], fraction, seed, stratified)
+    positions = {"train": rest[train], "validation": rest[validation], "test": test}
+    return SplitFiles(
+        {name: Split(pool.images[these], pool.labels[these]) for name, these in positions.items()},
+        {name: these.astype(np.int32) for name, these in positions.items()},
     )
+
+
+def draw_test_positions(
+    train_labels: Int[np.ndarray, " m"], test_labels: Int[np.ndarray, " n"], seed: int
+) -> tuple[Int[np.ndarray, " m"], Int[np.ndarray, " n"]]:
+    """Return the positions of all other images and of a test split drawn from both files.
+
+    The others ascend; the test split is in random order. Of each class it has as many images as the test
+    file (1,000 in Fashion-MNIST): the first of the class in a permutation of all positions by NumPy's
+    PCG64. Raises UserError for a seed out of range.
+    """
+    if not 0 <= seed < 1 << 32:
+        raise UserError(f"resplit_seed: expected 0 to 2^32 - 1, found {seed}")
+    labels = np.concatenate([train_labels, test_labels])
+    # The 1 makes it another permutation than that of the validation split with the same seed.
+    order = np.random.Generator(np.random.PCG64((seed, 1))).permutation(len(labels))
+    shuffled = labels[order]
+    chosen = np.zeros(len(labels), bool)
+    for label, count in zip(*np.unique(test_labels, return_counts=True), strict=True):
+        chosen[order[np.flatnonzero(shuffled == label)[:count]]] = True
+    return np.flatnonzero(~chosen), order[chosen[order]]

@@ -1,6 +1,7 @@
 """The one concept of a run: data plus a sequence of stages, each of which trains one model."""
 
 import re
+from collections.abc import Sequence
 from itertools import pairwise
 from math import prod
 from pathlib import Path
@@ -126,16 +127,21 @@ def _check_follows(stage: Stage, before: Stage) -> None:
         )
 
 
-SPLIT_FIELDS = ("validation_fraction", "stratified", "split_seed")
-"""The fields of `DataConfig` that say which images are held back for validation."""
+TEST_FIELDS = ("resplit_seed",)
+"""The fields of `DataConfig` that say which images are the test split."""
+
+SPLIT_FIELDS = ("validation_fraction", "stratified", "split_seed", *TEST_FIELDS)
+"""The fields that say which images are held back for validation and test."""
 
 
-def check_same_split(data: DataConfig, stored: DataConfig, where: str | Path) -> None:
+def check_same_split(
+    data: DataConfig, stored: DataConfig, where: str | Path, fields: Sequence[str] = SPLIT_FIELDS
+) -> None:
     """Raise UserError if `data` holds back other images than `stored`, which a network was trained with."""
-    for name in SPLIT_FIELDS:
+    for name in fields:
         found, expected = getattr(data, name), getattr(stored, name)
         if found != expected:
             raise UserError(
                 f"{name} must be {expected}, as for the network in {where}, found {found}: with another "
-                "split it would be validated on images that it has learned"
+                "split it would be measured on images that it has learned"
             )

@@ -141,10 +141,11 @@ def _epochs_done(directory: Path) -> bool:
 
 
 def make_result(
-    trained: TrainedRun, assessments: Mapping[str, Mapping[str, Assessment]]
+    trained: TrainedRun, assessments: Mapping[str, Mapping[str, Assessment]], dataset: Dataset
 ) -> dict[str, Any]:
-    """Build result.json: by stage its best epoch, its seconds, and each split's loss and metrics."""
+    """Build result.json: which images, and by stage best epoch, seconds, each split's loss and metrics."""
     return {
+        "images": dataset.title,
         "stages": {
             stage.fitted.name: _training_result(stage)
             | {
@@ -152,7 +153,7 @@ def make_result(
                 for split, assessment in assessments[stage.fitted.name].items()
             }
             for stage in trained.stages
-        }
+        },
     }
 
 

@@ -251,7 +251,7 @@ def on_device(split: Split) -> DeviceSplit:
 
 
 def check_dataset(run: Run, dataset: Dataset) -> None:
-    """Raise UserError if images or labels can't be used, or don't fit the first stage.
+    """Raise UserError if images or labels can't be used, or don't fit the run.
 
     So too if a stage needs a validation split and there is none.
     """

@@ -31,6 +31,13 @@ def test_the_early_release_is_named_and_its_images_are_unverified(
     assert checksums.content_sums(drawn().train)["images"] in err
 
 
+def test_a_resplit_is_named(cli: Callable):
+    code, out, _ = cli("data", "--source", "synthetic", "--resplit-seed", "3")
+    assert code == 0
+    assert "other images than Fashion-MNIST's, re-split 3" in out
+    assert "resplit-seed:" in out
+
+
 def test_a_release_that_is_not_available(cli: Callable):
     code, _, err = cli("data", "--source", "synthetic", "--release", "early")
     assert code == 2

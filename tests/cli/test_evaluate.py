@@ -50,6 +50,9 @@ def test_another_split_than_the_networks_own_is_refused(cli: Callable, run_dir: 
     assert code == 2
     assert "split_seed must be 0, as for the network in" in err
     assert cli("evaluate", run_dir, "--source", "synthetic", "--split-seed", "1").code == 0
+    code, _, err = cli("evaluate", run_dir, "--source", "synthetic", "--resplit-seed", "1")
+    assert code == 2
+    assert "resplit_seed must be None, as for the network in" in err
 
 
 def test_other_classes_than_the_data_sets_are_refused(

@@ -20,6 +20,7 @@ from fmnist_jax.scratch.losses import SOFTMAX_TWICE
 from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.loop import EpochRecord
 from tests.once import drawn
+from tests.stand_ins import early_release
 
 pytestmark = pytest.mark.usefixtures("few_pictures")
 
@@ -320,3 +321,27 @@ def test_a_run_of_an_older_version_is_refused_with_the_remedy(
     assert "configuration.json: written by fmnist-jax 0.1, expected the field 'stages'" in err
     assert "name a new directory for this run" in err
     assert err.count("\n") == 1
+
+
+@pytest.mark.usefixtures("blank_pictures")
+def test_the_early_release_is_required_named_and_kept_apart(
+    cli: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    early, run_dir = tmp_path / "early", tmp_path / "run"
+    early_release(early, monkeypatch)
+    words = ["train", "mlp", "--layer-sizes", "784", "10", "--epochs", "1", "--run-dir", run_dir]
+    code, _, err = cli(*words, "--source", "synthetic", "--release", "early")
+    assert code == 2
+    assert "'synthetic' doesn't have the early release" in err
+    code, out, _ = cli(*words, "--data-dir", early, "--release", "early")
+    title = "Fashion-MNIST, early release (August 2017, as on Kaggle)"
+    assert code == 0
+    assert title in out
+    assert json.loads((run_dir / "result.json").read_text())["images"] == title
+    code, out, _ = cli("evaluate", run_dir, "--data-dir", early, "--release", "early", "--json")
+    assert json.loads(out)["images"] == title
+    # The directory belongs to this run on these images.
+    code, _, err = cli(*words, "--source", "synthetic")
+    assert code == 2
+    code, _, err = cli("evaluate", run_dir, "--data-dir", early, "--release", "official")
+    assert (code, "expected the official release, found the early one" in err) == (2, True)

@@ -66,6 +66,9 @@ def test_a_directory_may_be_a_str(idx_dir: Path, monkeypatch: pytest.MonkeyPatch
         ("split_seed", True),
         ("split_seed", "1"),
         ("verify", 0),
+        ("resplit_seed", -1),
+        ("resplit_seed", 2**32),
+        ("resplit_seed", True),
     ],
     ids=str,
 )
@@ -89,8 +92,32 @@ def test_describe(idx_dir: Path, cache_dir: Path, small: RawData) -> None:
         "fashion_mnist": True,
         "release": "official",
         "title": "Fashion-MNIST, official release",
+        "resplit_seed": None,
+        "test_images_from_the_test_file": 20,
         "cache": str(cache_dir),
     }
+
+
+@pytest.mark.usefixtures("small_is_known")
+def test_a_resplit_is_named_and_knows_where_its_images_come_from(
+    idx_dir: Path, small: RawData
+) -> None:
+    lines: list[str] = []
+    dataset = load_dataset(DataConfig(data_dir=idx_dir, resplit_seed=2), lines.append)
+    assert dataset.title == "Fashion-MNIST, official release, re-split 2"
+    assert lines == [
+        f"Data: IDX files in {idx_dir}, {dataset.title}: 32 training, 8 validation, 20 test images"
+    ]
+    # The same files, so the same checksum; the configuration says how they were split.
+    assert (dataset.checksum, dataset.resplit_seed) == (small.checksum, 2)
+    assert sum(dataset.from_test_file(name).sum() for name in dataset.splits) == 20
+    for name, split in dataset.splits.items():
+        from_test = dataset.from_test_file(name)
+        originals = dataset.positions[name][from_test] - 40
+        np.testing.assert_array_equal(split.images[from_test], small.test.images[originals])
+    found = describe(dataset)
+    assert (found["resplit_seed"], found["title"]) == (2, dataset.title)
+    assert 0 < found["test_images_from_the_test_file"] < 20
 
 
 def test_an_unknown_release_is_refused() -> None:

@@ -1,4 +1,4 @@
-"""The validation split."""
+"""The validation split, and re-splits of both files."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fmnist_jax.data.dataset import RawData
-from fmnist_jax.data.splitting import split_indices, take_validation
+from fmnist_jax.data.splitting import (
+    SplitFiles,
+    draw_test_positions,
+    split_files,
+    split_indices,
+)
 from fmnist_jax.errors import UserError
 
 LABELS = np.repeat(np.arange(10), [10, 20, 30, 40, 50, 10, 10, 10, 10, 10]).astype(np.int32)
@@ -94,9 +99,58 @@ def test_what_cannot_be_stratified(labels: list[int], fraction: float) -> None:
         split_indices(np.array(labels, np.int32), fraction, 0, stratified=True)
 
 
+def assert_images_are_where_they_were(raw: RawData, files: SplitFiles) -> None:
+    """Every image of both files is in one split, with its label, and its position is known."""
+    positions = np.concatenate(list(files.positions.values()))
+    assert sorted(positions) == list(range(len(raw.train.labels) + len(raw.test.labels)))
+    images, labels = (np.concatenate(parts) for parts in zip(raw.train, raw.test, strict=True))
+    for name, split in files.splits.items():
+        np.testing.assert_array_equal(split.images, images[files.positions[name]])
+        np.testing.assert_array_equal(split.labels, labels[files.positions[name]])
+
+
 def test_images_and_labels_stay_together(small: RawData) -> None:
-    train, validation = take_validation(small.train, 0.25, 1)
-    indices = split_indices(small.train.labels, 0.25, 1)
-    for part, index in zip((train, validation), indices, strict=True):
-        np.testing.assert_array_equal(part.images, small.train.images[index])
-        np.testing.assert_array_equal(part.labels, small.train.labels[index])
+    files = split_files(small, 0.25, 1)
+    assert_images_are_where_they_were(small, files)
+    train, validation = split_indices(small.train.labels, 0.25, 1)
+    np.testing.assert_array_equal(files.positions["train"], train)
+    np.testing.assert_array_equal(files.positions["validation"], validation)
+    np.testing.assert_array_equal(files.splits["test"].images, small.test.images)
+
+
+def test_a_resplit_holds_each_image_once_and_is_seeded(small: RawData) -> None:
+    files, again, other = (split_files(small, 0.25, 0, resplit_seed=seed) for seed in (3, 3, 4))
+    assert_images_are_where_they_were(small, files)
+    for name, positions in files.positions.items():
+        np.testing.assert_array_equal(positions, again.positions[name])
+        assert sorted(positions) != sorted(other.positions[name])
+    assert [len(split.labels) for split in files.splits.values()] == [30, 10, 20]
+    drawn, of_file = (np.bincount(one.labels) for one in (files.splits["test"], small.test))
+    np.testing.assert_array_equal(drawn, of_file)
+
+
+def test_a_resplit_draws_from_both_files_by_their_sizes() -> None:
+    labels = np.tile(np.arange(10, dtype=np.int32), 600)
+    rest, test = draw_test_positions(labels, labels[:1000], 0)
+    assert np.bincount(np.concatenate([labels, labels[:1000]])[test]).tolist() == [100] * 10
+    assert not set(rest) & set(test)
+    # 1,000 of 7,000 come from the test file: 143 of 1,000 are expected, with a deviation of 10.
+    assert abs(int((test >= 6000).sum()) - 143) < 40
+    # In random order, so that the first images are a sample of all.
+    assert abs(np.corrcoef(np.arange(1000), test)[0, 1]) < 0.15
+    assert abs(np.corrcoef(np.arange(1000), labels[test % 6000])[0, 1]) < 0.15
+
+
+def test_a_resplit_is_the_same_on_every_version() -> None:
+    rest, test = draw_test_positions(LABELS, LABELS[:12], 0)
+    assert test.tolist() == RESPLIT
+    assert len(rest) == 200
+
+
+RESPLIT = [11, 19, 2, 1, 0, 207, 206, 7, 9, 200, 8, 208]
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_resplit_seeds_out_of_range(seed: int) -> None:
+    with pytest.raises(UserError, match="resplit_seed: expected 0 to 2"):
+        draw_test_positions(LABELS, LABELS, seed)

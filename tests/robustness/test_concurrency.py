@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import struct
 import subprocess
 import sys
 import traceback
@@ -22,6 +21,8 @@ from fmnist_jax.data.synthetic import draw_synthetic
 from fmnist_jax.inference.classifier import Classifier
 from tests.blank_pictures import draw_blank
 from tests.checkpoints import leaves
+from tests.once import drawn
+from tests.stand_ins import write_idx
 
 ROOT = Path(__file__).parents[2]
 
@@ -67,22 +68,12 @@ def all_at_once(folder: Path) -> None:
     (folder / "codes.json").write_text(json.dumps(codes))
 
 
-def write_idx(folder: Path) -> None:
-    raw = draw_synthetic(400, 100)
-    for name, split in (("train", raw.train), ("t10k", raw.test)):
-        labels = split.labels.astype(np.uint8)
-        for kind, array in (("images-idx3", split.images), ("labels-idx1", labels)):
-            header = struct.pack(f">4B{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
-            (folder / f"{name}-{kind}-ubyte").write_bytes(header + array.tobytes())
-
-
 def test_twenty_processes_share_a_fresh_cache(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data, cache, work = tmp_path / "data", tmp_path / "cache", tmp_path / "work"
-    for folder in (data, work):
-        folder.mkdir()
-    write_idx(data)
+    work.mkdir()
+    write_idx(drawn(400, 100), data)
     raw = draw_synthetic(8, 1)
     np.save(tmp_path / "images.npy", raw.train.images)
     own = ["--data-dir", str(data), "--no-verify"]

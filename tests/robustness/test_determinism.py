@@ -114,4 +114,4 @@ def test_the_same_seed_gives_the_same_bits(
         stage.fitted.name: assess(stage.fitted, stage.splits, dataset.class_names)
         for stage in trained.stages
     }
-    assert without_seconds(make_result(trained, assessed)) == plain["result"]
+    assert without_seconds(make_result(trained, assessed, dataset)) == plain["result"]

@@ -166,7 +166,8 @@ def test_the_table_has_a_line_a_reported_figure():
     lines = table(ExperimentStatistics("made", "Made", (row,))).splitlines()
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     assert cells[2] == [
-        "row", "test accuracy", "88", "88.20", "0.28", "85.66 to 90.74", "+0.20", "2", "reproduced",
+        "row", "test accuracy", "88", "88.20", "0.28", "85.66 to 90.74", "+0.20", "", "", "2",
+        "reproduced",
     ]  # fmt: skip
     assert cells[3][1] == "best epoch"
     assert len(cells) == 4

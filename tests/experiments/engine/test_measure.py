@@ -45,3 +45,20 @@ def test_figures_are_stored_by_stage(small_dataset: Dataset):
     for index in range(10):
         expected = 100 * confusion[index, index] / max(1, confusion[index].sum())
         assert convnet[f"test_class_{index}"] == pytest.approx(expected)
+
+
+def test_of_a_resplit_the_images_of_each_file_are_counted(small_dataset: Dataset):
+    run = Run(PIPELINE.stages[:1])
+    positions = {"test": np.arange(30, dtype=np.int32), "validation": np.zeros(20, np.int32)}
+    resplit = evolve(small_dataset, resplit_seed=0, positions=positions, training_file=12)
+    figures = measure(run, resplit, ("validation", "test"))["stages"]["convnet"]
+    counts = [figures[f"test_images_of_{file}_file"] for file in ("training", "test")]
+    assert counts == [12, 18]
+    both = [figures[f"test_accuracy_of_{file}_file"] for file in ("training", "test")]
+    assert np.dot(counts, both) / 30 == pytest.approx(figures["test_accuracy"])
+    # None of its validation images is from the test file.
+    assert figures["validation_images_of_test_file"] == 0
+    assert "validation_accuracy_of_test_file" not in figures
+    assert figures["validation_accuracy_of_training_file"] == figures["validation_accuracy"]
+    plain = measure(run, small_dataset, ("test",))["stages"]["convnet"]
+    assert not [name for name in plain if name.endswith("_file")]

@@ -11,6 +11,8 @@ from experiments.engine.configuration import change, seed_of
 from experiments.engine.runner import Options, configure, run, unfinished
 from experiments.engine.spec import Row
 from experiments.engine.store import Store
+from experiments.study.study import StudyOptions
+from experiments.study.study import unfinished as unfinished_rows
 from fmnist_jax.data import checksums
 from fmnist_jax.data.loading import DataConfig, load_dataset
 from fmnist_jax.errors import UserError
@@ -18,6 +20,7 @@ from fmnist_jax.runs.config import Run
 from fmnist_jax.training import loop
 from fmnist_jax.training.checkpointing import TrainingCheckpoints
 from tests.experiments.small_experiment import EXPERIMENT, OPTIONS, SMALL
+from tests.stand_ins import early_release
 
 pytestmark = pytest.mark.usefixtures("results")
 ONE_SEED = evolve(OPTIONS, seeds=1)
@@ -188,3 +191,59 @@ def test_without_the_test_split_nothing_of_it_is_measured():
     stored = run(choosing, ONE_SEED, print)
     figures = stored["slow"]["runs"][0]["stages"]["mlp"]
     assert not [name for name in figures if name.startswith("test")]
+
+
+def test_a_row_keeps_its_own_split():
+    own = evolve(SMALL, data=DataConfig(resplit_seed=4, validation_fraction=0.5))
+    row = Row("re-split", own)
+    run_ = configure(row, 1, OPTIONS)
+    assert run_.data == evolve(OPTIONS.data, resplit_seed=4, validation_fraction=0.5)
+    stored = run(evolve(EXPERIMENT, rows=(SLOW, row)), ONE_SEED, print)
+    plain, resplit = (one["runs"][0]["stages"]["mlp"] for one in stored.values())
+    assert "test_images_of_test_file" not in plain
+    counts = [resplit[f"test_images_of_{file}_file"] for file in ("training", "test")]
+    assert sum(counts) == 1000
+    assert min(counts) > 50
+    assert sum(map(sum, resplit["validation_confusion"])) == 3000
+    assert stored["re-split"]["configuration"]["data"]["resplit_seed"] == 4
+    assert len({one["runs"][0]["data_checksum"] for one in stored.values()}) == 1
+
+
+@pytest.fixture
+def early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataConfig:
+    """Pictures that stand for the early release, required by name."""
+    early_release(tmp_path / "early", monkeypatch)
+    return DataConfig(data_dir=tmp_path / "early", release="early")
+
+
+def test_results_of_the_early_release_are_kept_apart(results: Path, early: DataConfig):
+    one = evolve(EXPERIMENT, rows=(SLOW,))
+    official = run(one, ONE_SEED, print)
+    before = (results / "made/small.jsonl").read_bytes()
+    options = evolve(ONE_SEED, data=early)
+    stored = run(one, options, print)
+    assert (results / "made/small.jsonl").read_bytes() == before
+    assert (results / "early/made/small.jsonl").exists()
+    first, second = official["slow"], stored["slow"]
+    assert first["configuration"]["data"]["release"] == "any"
+    assert second["configuration"]["data"]["release"] == "early"
+    assert first["runs"][0]["data_checksum"] != second["runs"][0]["data_checksum"]
+    assert second["runs"][0]["images"] == (
+        "Fashion-MNIST, early release (August 2017, as on Kaggle)"
+    )
+    # They are recognised without the option too, and neither is run twice.
+    lines: list[str] = []
+    run(one, evolve(options, data=evolve(early, release="any")), lines.append)
+    run(one, ONE_SEED, lines.append)
+    run(one, evolve(ONE_SEED, data=evolve(OPTIONS.data, release="official")), lines.append)
+    assert lines.count("made/small: slow, seed 0: stored already") == 3
+
+
+def test_a_study_of_the_early_release_counts_its_own_runs(results: Path, early: DataConfig):
+    one = evolve(EXPERIMENT, rows=(SLOW,))
+    run(one, ONE_SEED, print)
+    options = StudyOptions(data=early)
+    assert [row.stored for row in unfinished_rows([one], options)] == [0]
+    run(one, evolve(ONE_SEED, data=early), print)
+    assert [row.stored for row in unfinished_rows([one], options)] == [1]
+    assert [row.stored for row in unfinished_rows([one], StudyOptions(data=OPTIONS.data))] == [1]

@@ -65,6 +65,8 @@ def test_rows_are_named_above_their_marks():
     assert names(drawn, "first row", "second row", "Test accuracy, %", "reported")
     drawn = svg(rows.effects(POINTS, "points", rows.SERIES))
     assert names(drawn, "first row", "second row", "points")
+    drawn = svg(rows.differences(POINTS, "points of difference"))
+    assert names(drawn, "first row", "points of difference", rows.MEASURED)
     drawn = svg(rows.ratios(POINTS, "times as fast"))
     assert names(drawn, "first row", "second row", "times as fast")
 

@@ -98,6 +98,7 @@ def test_an_extractor_is_a_fitted_first_stage(extractor: Path):
             "split_seed must be 3, as for the network in .*, found 0: with another",
         ),
         ({"stratified": True}, "stratified must be False, .* found True"),
+        ({"resplit_seed": 1}, "resplit_seed must be None, .* found 1: with another"),
         ({"validation_fraction": 0.5}, "validation_fraction must be 0.2, .* found 0.5"),
     ],
 )
