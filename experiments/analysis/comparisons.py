@@ -175,6 +175,8 @@ class Share:
 def trainings(stored: Stored) -> Iterator[tuple[str, int, Measured]]:
     """Every stored training of a stage: its configuration, its seed, and its figures.
 
+    Trainings that were validated in fewer than two epochs have no epochs to compare, and are left out.
+
     The configuration has the stages before it, on which it depends, and not those after it: two pipelines
     with the same convnet trained that convnet once.
     """
@@ -183,6 +185,8 @@ def trainings(stored: Stored) -> Iterator[tuple[str, int, Measured]]:
             configuration = row.get("configuration", {})
             for seed, run in row.get("runs", {}).items():
                 for count, name in enumerate(run["stages"], 1):
+                    if len(run["stages"][name]["history"].get("validation_loss", ())) < 2:
+                        continue
                     until = {**configuration, "stages": configuration["stages"][:count]}
                     yield (
                         json.dumps(until, sort_keys=True),

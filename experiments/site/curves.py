@@ -14,10 +14,18 @@ Runs = Mapping[int, Measured]
 
 SPLITS = {"train": "training", "validation": "validation"}
 
+MOST_POINTS = 60
+"""Of a curve; more would show no more and make the page slow to load."""
+
 
 def stages_of(runs: Runs) -> list[str]:
     """Names of the runs' stages, in order."""
     return list(dict.fromkeys(name for run in runs.values() for name in run["stages"]))
+
+
+def epochs(runs: Runs, stage: str) -> int:
+    """The most epochs of the runs."""
+    return max(len(figure(run, f"{stage}.history")["epoch"]) for run in runs.values())
 
 
 def by_epoch(runs: Runs, column: str) -> Iterator[dict[str, Any]]:
@@ -45,8 +53,11 @@ def by_epoch(runs: Runs, column: str) -> Iterator[dict[str, Any]]:
 
 
 def curve(runs: Runs, column: str, series: str, row: int = 0) -> list[Record]:
-    """One curve of a chart."""
-    return [{"row": row, "series": series} | point for point in by_epoch(runs, column)]
+    """One curve of a chart: of a long one every second, third, ... epoch, and the first and last."""
+    points = list(by_epoch(runs, column))
+    step = 1 + max(len(points) - 1, 0) // MOST_POINTS
+    shown = [*points[:-1:step], *points[-1:]]
+    return [{"row": row, "series": series} | point for point in shown]
 
 
 def measured_and_reported(rows: Sequence[RowStatistics], column: str) -> list[Record]:

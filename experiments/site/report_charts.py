@@ -40,14 +40,17 @@ def measured_and_reported(experiment: ExperimentStatistics) -> Iterator[Chart]:
 
 
 def row_chooser(name: str, stored: Stored) -> Chooser | None:
-    """Learning curves and confusion matrix of one row, which the reader chooses."""
+    """Learning curves and confusion matrix of one row, which the reader chooses.
+
+    Rows of one epoch have no curves and are left out.
+    """
     options: list[str] = []
     records: dict[str, list[Record]] = {"loss": [], "accuracy": []}
     matrix: list[Record] = []
     splits: set[str] = set()
     for row, entry in stored.items():
         runs = entry["runs"]
-        stages = curves.stages_of(runs)
+        stages = [stage for stage in curves.stages_of(runs) if curves.epochs(runs, stage) > 1]
         for stage in stages:
             index = len(options)
             options.append(f"{row}: {tables.STAGES.get(stage, stage)}" if len(stages) > 1 else row)

@@ -175,6 +175,14 @@ def test_a_share_is_compared_with_one_half(rows: list[list[bool]], verdict: str)
         assert effect.n == str(len(rows))
 
 
+def test_trainings_without_epochs_to_compare_do_not_count():
+    rows = histories([True], [True], [True])
+    first, second = (rows["made"][f"row {number}"]["runs"][0]["stages"]["mlp"] for number in (0, 1))
+    first["history"] = {"epoch": [1, 2], "train_loss": [2.0, 1.0]}  # no validation split
+    second["history"] = {"validation_loss": [1.0], "validation_accuracy": [0.8]}
+    assert DIFFER.effect(rows).n == "1"
+
+
 def test_a_training_that_two_experiments_share_counts_once_and_each_stage_of_a_pipeline():
     rows = histories([True])
     convnet = {"name": "convnet"}

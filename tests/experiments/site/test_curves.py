@@ -28,6 +28,24 @@ def test_a_curve_is_of_the_runs_that_reached_the_epoch(make_run):
     assert last["low"] is last["high"] is None
 
 
+@pytest.mark.parametrize(
+    ("epochs", "shown"),
+    [(3, [1, 2, 3]), (60, list(range(1, 61))), (61, [*range(1, 61, 2), 61]), (0, [])],
+)
+def test_of_a_long_curve_some_epochs_are_shown(epochs: int, shown: list[int]):
+    losses = {"epoch": list(range(1, epochs + 1)), "train_loss": [0.5] * epochs}
+    runs = {0: {"stages": {"mlp": {"history": losses}}}}
+    points = curves.curve(runs, "train_loss", "training")
+    assert [point["epoch"] for point in points] == shown
+
+
+def test_a_run_without_a_validation_split_has_no_validation_curve(make_run):
+    runs = runs_of(make_run, 0, 1)
+    del runs[1]["stages"]["mlp"]["history"]["validation_loss"]
+    assert [point["runs"] for point in curves.by_epoch(runs, "validation_loss")] == [1, 1, 1]
+    assert curves.epochs(runs, "mlp") == 4
+
+
 def test_accuracies_are_shown_in_percent(make_run):
     runs = runs_of(make_run, 0, stages=("convnet", "mlp"))
     (first, *_) = curves.by_epoch(runs, "convnet.validation_accuracy")
