@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from attrs import frozen
 
-from fmnist_jax.config.model import Layer, Model, Variables
+from fmnist_jax.config.model import HandWritten, Layer, Model, Variables
 from fmnist_jax.scratch.losses import softmax_cross_entropy
 
 MOMENTUM = 0.9
@@ -34,6 +34,9 @@ class RunningMean:
 
     def build(self) -> Model:
         return _build(self)
+
+    def hand_written(self) -> HandWritten:
+        raise NotImplementedError
 
     def layers(self) -> tuple[Layer, ...]:
         weights = self.inputs * self.classes

@@ -10,8 +10,10 @@ from experiments.engine.figures import Measured, figure
 from experiments.engine.spec import Experiment
 from experiments.engine.store import Store, results_folder
 from experiments.engine.tables import markdown
-from experiments.reports.report1 import initializers, table1, table1_protocol
+from experiments.reports.report1 import initializers, table1, table1_protocol, table2_selection
+from experiments.reports.report3 import all_images, lenet
 from experiments.reports.report3.class_sample import class_samples
+from experiments.reports.report3.loss_log import BATCHES, PRINTED, in_reports_scale
 from experiments.reports.report4.matrices import MATRICES
 from experiments.reports.reported import LOGS
 from fmnist_jax.training.early_stopping import EarlyStopping, update
@@ -52,7 +54,7 @@ def measured_progress(history: Mapping[str, list], min_delta: float, level: floa
     fall = None
     if below.size and below[0] >= WINDOW:
         end = below[0]
-        fall = (losses[end - WINDOW] - losses[end]) / WINDOW
+        fall = float(losses[end - WINDOW] - losses[end]) / WINDOW
     return Progress(best + 1, losses[best], history["validation_loss"][best], fall)
 
 
@@ -61,9 +63,10 @@ def mean_progress(runs: Mapping[int, Measured], min_delta: float, level: float) 
     found = [measured_progress(figure(run, "history"), min_delta, level) for run in runs.values()]
     if not found:
         return None
-    *others, falls = zip(*found, strict=True)
-    known = [fall for fall in falls if fall is not None]
-    return Progress(*map(np.mean, others), np.mean(known) if known else None)
+    best_epoch, train_loss, validation_loss = np.mean([one[:3] for one in found], axis=0).tolist()
+    known = [one.fall for one in found if one.fall is not None]
+    fall = float(np.mean(known)) if known else None
+    return Progress(best_epoch, train_loss, validation_loss, fall)
 
 
 def runs_of(experiment: Experiment, row: str) -> Mapping[int, Measured]:
@@ -106,6 +109,45 @@ def _progress(found: Progress | None) -> str:
         return "not run"
     fall = "" if found.fall is None else f" / {1e4 * found.fall:.1f}"
     return f"{found.best_epoch:.0f} / {found.train_loss:.4f} / {found.validation_loss:.4f}{fall}"
+
+
+SHOWN_EPOCHS, LOSS_EPOCHS = (1, 2, 3, 4, 6, 8, 10), (1, 5, 10, 15, 20, 25)
+
+
+def batch_size_table() -> str:
+    """Report 1's networks: logged training losses beside those of batches of 32 and of 64, one seed."""
+    table = Table("", "", *(f"epoch {epoch}" for epoch in SHOWN_EPOCHS))
+    for log in LOGS["report_1_cnn"]:
+        filters = ",".join(map(str, log["filters"]))
+        name = f"{log['pooling']} {filters} 3x3 {log['initializer']}"
+        curves = {
+            f"batch {size}": figure(runs[0], "convnet.history")["train_loss"]
+            for size, row in ((32, name), (64, f"{name}, batch 64"))
+            if (runs := runs_of(table2_selection.EXPERIMENT, row))
+        }
+        if len(curves) == 2:
+            curves = {"the log": [entry["train_loss"] for entry in log["log"]], **curves}
+            for title, losses in curves.items():
+                shown = (f"{losses[epoch - 1]:.3f}" for epoch in SHOWN_EPOCHS)
+                table.add_row(name, title, *shown)
+    return markdown(table)
+
+
+def loss_log_table() -> str:
+    """Report 3's loss log, and the measured one in the report's scale."""
+    table = Table("", *(f"epoch {epoch}" for epoch in LOSS_EPOCHS), "largest distance")
+    table.add_row("the log", *(f"{PRINTED[epoch - 1]:.4f}" for epoch in LOSS_EPOCHS), "")
+    row = "batch 100 softmax-twice"
+    for title, experiment in (("48,000 images", lenet), ("60,000 images", all_images)):
+        runs = runs_of(experiment.EXPERIMENT, row)
+        for seed, run in runs.items():
+            losses = [
+                in_reports_scale(loss, BATCHES) for loss in figure(run, "history")["train_loss"]
+            ]
+            distance = max(abs(one - other) for one, other in zip(losses, PRINTED, strict=True))
+            shown = (f"{losses[epoch - 1]:.4f}" for epoch in LOSS_EPOCHS)
+            table.add_row(f"{title}, seed {seed}", *shown, f"{distance:.4f}")
+    return markdown(table)
 
 
 def first_losses() -> Iterator[tuple[str, int, dict[str, float]]]:
@@ -181,6 +223,8 @@ def matrix_table() -> str:
 TABLES: Mapping[str, Callable[[], str]] = {
     "logs/table1": protocol_table,
     "logs/initializers": initializer_table,
+    "logs/batch-size": batch_size_table,
+    "logs/loss": loss_log_table,
     "logs/class-sample": class_sample_table,
     "logs/matrices": matrix_table,
 }

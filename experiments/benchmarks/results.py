@@ -44,7 +44,7 @@ def store_row(
 
 
 def to_json(stored: Stored) -> str:
-    """Format as JSON, a line a row."""
+    """Format as JSON, one line per row."""
     versions = (
         f"{json.dumps(jax)}: {{\n"
         + ",\n".join(f"{json.dumps(name)}: {json.dumps(row)}" for name, row in rows.items())

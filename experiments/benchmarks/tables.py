@@ -62,7 +62,7 @@ def _rate(candidate: str) -> Callable[[Candidates], str]:
 
 
 _MLP_COLUMNS: tuple[Column, ...] = (
-    ("ours, s an epoch", lambda row: f"{row[HAND_WRITTEN]['median_seconds']:.2f}"),
+    ("ours, s per epoch", lambda row: f"{row[HAND_WRITTEN]['median_seconds']:.2f}"),
     *((name, _ratio(name)) for name in MLP_CANDIDATES if name != HAND_WRITTEN),
 )
 
@@ -77,7 +77,7 @@ _CONVNET_COLUMNS: tuple[Column, ...] = (
 
 
 def _by_network(stored: Stored, columns: Sequence[Column]) -> str:
-    """A line a network; each cell has the newest JAX's figure and in brackets those of the others."""
+    """One line per network; each cell has the newest JAX's figure and in brackets those of the others."""
     newest, *others = stored
     table = Table("network", *(title for title, _ in columns))
     for name in stored[newest]:
@@ -93,7 +93,7 @@ def _cell(figures: Sequence[str]) -> str:
 
 
 def _targets(stored: Stored) -> str:
-    """A line for each version of JAX and other candidate: ratios over all networks, with their targets."""
+    """One line for each version of JAX and other candidate: ratios over all networks, with their targets."""
     table = Table("ours over", "JAX", "networks", "median (target)", "least (target)")
     for jax, rows in stored.items():
         ratios = ratios_by_candidate([row["candidates"] for row in rows.values()])

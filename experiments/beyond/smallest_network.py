@@ -41,12 +41,14 @@ EXPERIMENT = Experiment(
     seconds=150,
     most_seeds=3,
     notes=(
-        "Three 3x3 convolutions, 2x2 max pooling after the first two, the mean of each whole map "
-        "after the last, and one dense layer, without a hidden one. Adam, its rate falling along "
-        "a cosine over 30 epochs. The test split is not used.",
-        "The network that ships (`checkpoints/smallest`, `fmnist-jax train smallest`) has the "
-        "fewest parameters among those whose mean validation accuracy is over 90.5 %: 8,16,24. "
-        "The margin is there because validation is half a point and more above test in table 2, "
-        "whose figures were known when this rule was set.",
+        "Each network has three 3x3 convolutions, 2x2 max pooling after the first two, the mean"
+        " of each whole map after the last, and one dense layer, which computes the logits. It "
+        "is trained with Adam for 30 epochs; the learning rate follows a cosine. The test split"
+        " is not used.",
+        "The network that ships (`checkpoints/smallest`, `fmnist-jax train smallest`) is "
+        "8,16,24. Of the networks with a mean validation accuracy above 90.5 % it has the "
+        "fewest parameters. The threshold is above 90 % because in most rows of table 2 "
+        "validation accuracy is 0.5 points or more above test accuracy. Table 2's test "
+        "accuracies were known when the threshold was set.",
     ),
 )

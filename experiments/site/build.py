@@ -1,4 +1,4 @@
-"""Builds the results page from stored results, shipped models and data; nothing on it is typed in."""
+"""Builds the results page from stored results, shipped models and data."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +11,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from experiments.analysis.judgement import Judgement, all_claims, tests_text
 from experiments.analysis.rule import RULE
-from experiments.analysis.statistics import experiment_statistics
+from experiments.analysis.statistics import (
+    CONVNET_TOLERANCE,
+    MLP_TOLERANCE,
+    ROUNDING,
+    experiment_statistics,
+)
 from experiments.engine.spec import Experiment
 from experiments.engine.store import RESULTS, Store
 from experiments.site import claims, gradients, pictures, readme, rows, sections, speed
@@ -109,6 +114,7 @@ def render(sources: Sources, log: Log) -> str:
         galleries=galleries,
         reports=reports,
         rule=RULE,
+        tolerances={"mlp": MLP_TOLERANCE, "convnet": CONVNET_TOLERANCE, "rounding": ROUNDING},
         tests=tests_text(sources.judgements),
         summary=_summary(sources.parts, sources.judgements),
         zip=zip,
@@ -137,7 +143,7 @@ def _speed_charts(speeds: list[speed.Speed]) -> list[Chart]:
             f"{speed.TITLES[file]}, {speed.newest(speeds, file).replace('jax', 'JAX')}",
             "Dot plot on a logarithmic scale: our speed divided by that of others, by network. The table "
             "below has the figures.",
-            "Median over rounds; the line spans the lowest and the highest round. Right of 1 ours is "
+            "Median over rounds; the line goes from the lowest to the highest round. Above 1, ours is "
             "faster.",
             rows.ratios(speed.chart_records(speeds, file), "times as fast"),
         )

@@ -1,4 +1,4 @@
-"""Writes the generated parts of README.md and docs: everything that stored results say, once.
+"""Writes the generated parts of README.md and docs from the stored results.
 
 <!-- table: report1/table1 -->       the table of one experiment, or one of speed
 <!-- experiments: report1 -->        all experiments of a report: title, command, table and notes
@@ -6,6 +6,7 @@
 <!-- end -->
 """
 
+import hashlib
 import re
 import textwrap
 from pathlib import Path
@@ -27,6 +28,7 @@ from fmnist_jax.checkpoint.checkpoint import restore_checkpoint
 from fmnist_jax.checkpoint.locate import shipped_checkpoints
 from fmnist_jax.errors import UserError, unknown_name
 from fmnist_jax.storage.files import write_bytes, writing
+from fmnist_jax.storage.manifest import MANIFEST
 
 ROOT = Path(__file__).parents[2]
 
@@ -47,6 +49,10 @@ PART = re.compile(
 )
 
 
+UNBROKEN = re.compile(r"`[^`]+`|\b(?:table|report|class) \d|\d (?:%|±)", re.IGNORECASE)
+"""Parts of a note that stay on one line."""
+
+
 @frozen
 class Options:
     """Write the tables of README.md, checkpoints/README.md and docs from what is stored."""
@@ -58,7 +64,7 @@ class Options:
 def write(folder: Path = ROOT) -> list[Path]:
     """Write the generated parts of all documents; returns the files that changed.
 
-    Raises UserError for a marker that names nothing, and for a file that can't be written.
+    Raises UserError for a marker with an unknown name, and for a file that can't be written.
     """
     changed = []
     for path in sorted(path for pattern in PATTERNS for path in folder.glob(pattern)):
@@ -106,8 +112,8 @@ def table(name: str) -> str:
 
 
 def checkpoint_table() -> str:
-    """The models that ship: layers, parameters, and test accuracy of the last stage."""
-    lines = Table("name", "layers", "parameters", "test accuracy", "seed")
+    """The models that ship: layers, parameters, test accuracy of the last stage, and checksum."""
+    lines = Table("name", "layers", "parameters", "test accuracy", "seed", f"SHA-256 of {MANIFEST}")
     for name, path in shipped_checkpoints().items():
         checkpoint = restore_checkpoint(path)
         *firsts, last = checkpoint.stages
@@ -120,9 +126,11 @@ def checkpoint_table() -> str:
         parameters = sum(layer.parameters for _, these in layers for layer in these)
         accuracy = checkpoint.metrics["stages"][last.name]["test"]["accuracy"]
         seed = checkpoint.run["stages"][-1]["training"]["seed"]
+        checksum = hashlib.sha256((path / MANIFEST).read_bytes()).hexdigest()
         lines.add_row(
-            f"`{name}`", "; ".join(sizes), f"{parameters:,}", f"{accuracy:.4f}", str(seed)
-        )
+            f"`{name}`", "; ".join(sizes), f"{parameters:,}", f"{accuracy:.4f}", str(seed),
+            f"`{checksum}`",
+        )  # fmt: skip
     return markdown(lines)
 
 
@@ -140,12 +148,16 @@ def _section(experiment: Experiment) -> str:
         f"### {experiment.title}",
         f"`{PROGRAM} {experiment.name}`: {_circumstances(experiment)}",
         _table(experiment),
-        *(
-            textwrap.fill(note, WIDTH, break_long_words=False, break_on_hyphens=False)
-            for note in experiment.notes
-        ),
+        *map(wrapped, experiment.notes),
     )
     return "\n\n".join(parts)
+
+
+def wrapped(note: str) -> str:
+    """The text in lines of at most `WIDTH` characters, without a break in `code`, "Table 2" or "5 %"."""
+    kept = UNBROKEN.sub(lambda found: found[0].replace(" ", "\0"), note)
+    lines = textwrap.fill(kept, WIDTH, break_long_words=False, break_on_hyphens=False)
+    return lines.replace("\0", " ")
 
 
 def _table(experiment: Experiment) -> str:
@@ -157,7 +169,7 @@ def _circumstances(experiment: Experiment) -> str:
     runs = [run for row in _stored(experiment).values() for run in row["runs"].values()]
     software = sorted({_software(run) for run in runs})
     seconds = sum(run["seconds"] for run in runs)
-    return f"{len(runs)} runs, {duration(seconds)} in all, {'; '.join(software)}."
+    return f"{len(runs)} runs, {duration(seconds)} in total, {'; '.join(software)}."
 
 
 def _software(run: Measured) -> str:

@@ -76,7 +76,7 @@ def row_chooser(name: str, stored: Stored) -> Chooser | None:
                 identifier(name, "accuracy"),
                 "Accuracy by epoch",
                 "Line chart: training and validation accuracy by epoch for the chosen row.",
-                "Drawn as the losses are.",
+                "Lines and bands are drawn as in the chart of the losses.",
                 charts.curves(records["accuracy"], "Accuracy, %", percent=True, chosen=0),
             ),
             Chart(

@@ -27,14 +27,16 @@ class Section:
 BEYOND = "beyond"
 
 LEADS = {
-    "report1": "A multilayer perceptron from scratch (table 1), and five convolutions whose features it "
-    "classifies (table 2).",
-    "report2": "An MLP and a small convnet, both trained by Adam and stopped on validation accuracy.",
+    "report1": "A multilayer perceptron from scratch (table 1), and a network of five convolutions with "
+    "the MLP on its features (table 2).",
+    "report2": "An MLP and a small convnet, both trained with Adam. The weights of the highest validation "
+    "accuracy are kept.",
     "report3": "A LeNet with four batch sizes. The report applies softmax in the network and again in its "
-    "loss (softmax-twice); the right loss is measured as well.",
+    "loss (softmax-twice). Here the correct loss is measured as well.",
     "report4": "A scratch MLP with decay, dropout and L2; a backbone of five blocks; and the MLP on the "
     "backbone's features.",
-    BEYOND: "A family of small networks. The one with the fewest parameters over 90 % ships.",
+    BEYOND: "Small networks of one family. The one with the fewest parameters over 90 % ships with the "
+    "package.",
 }
 """One or two sentences, by package of experiments."""
 

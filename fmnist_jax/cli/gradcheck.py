@@ -1,31 +1,87 @@
 """`fmnist-jax gradcheck`: is the hand-written gradient right?"""
 
+import inspect
 from collections.abc import Sequence
 
-from fmnist_jax import scratch
-from fmnist_jax.cli.arguments import call, json_text
+from attrs import field, frozen
+
+from fmnist_jax.cli.arguments import Unprefixed, call, json_text, with_parameter
 from fmnist_jax.cli.console import Console
-from fmnist_jax.gradcheck.check import CheckConfig, check
+from fmnist_jax.config.fields import as_int, whole
+from fmnist_jax.errors import unknown_name
+from fmnist_jax.gradcheck.check import MAX_COUNT, CheckConfig, check
 from fmnist_jax.gradcheck.report import render
+from fmnist_jax.runs.config import NAMES
+from fmnist_jax.runs.presets import PRESETS
+from fmnist_jax.runs.presets.base import Plan
 from fmnist_jax.scratch.mlp import MLPConfig
 
 
+@frozen
+class PlanCheck:
+    """How the gradients of a run's networks are checked; the seed is that of the training."""
+
+    images: int = field(default=2, converter=as_int, validator=whole(1, MAX_COUNT))
+    """Random images in the batch. With more of them more entries cross a kink, and are left out."""
+    entries: int = field(default=32, converter=as_int, validator=whole(1, MAX_COUNT))
+    """Entries of each leaf checked by central differences: half are the largest, half are random."""
+    json: bool = False
+    """Print the reports as JSON."""
+
+
 def main(arguments: Sequence[str]) -> int:
-    """Check the gradient of the network that the arguments describe; return 1 if it is wrong."""
-    return call(gradcheck, "gradcheck", arguments, scratch.NAMES)
+    """Check the gradient of the network that the first word names, by default an MLP; 1 if it is wrong."""
+    words = list(arguments)
+    if not words or words[0].startswith("-"):
+        return call(gradcheck, "gradcheck", words, NAMES)
+    name = words.pop(0)
+    if name not in PRESETS:
+        raise unknown_name("network", name, PRESETS)
+    options = inspect.Parameter(
+        "options",
+        inspect.Parameter.KEYWORD_ONLY,
+        default=PlanCheck(),
+        annotation=Unprefixed[PlanCheck],
+    )
+    preset = PRESETS[name]
+    command = with_parameter(preset.options, check_plan, options, "The point of the check.")
+    command.__doc__ = (command.__doc__ or "").replace("Train", "Check the gradient of", 1)
+    return call(command, f"gradcheck {name}", words, NAMES, preset.prefixes)
 
 
 def gradcheck(model: MLPConfig, options: CheckConfig, json: bool = False) -> int:
     """Check the hand-written gradient of any MLP against jax.grad and central differences.
+
+    `fmnist-jax gradcheck NETWORK` checks any network that fmnist-jax train takes, with the same options.
 
     Args:
         model: The network.
         options: The point at which it is checked.
         json: Print the report as JSON.
     """
-    report = check(model, options)
+    report = check(model.hand_written(), options)
     if json:
         print(json_text(report.to_dict()))
     else:
         Console(highlight=False).print(render(report))
     return 0 if report.passed else 1
+
+
+def check_plan(plan: Plan, options: PlanCheck) -> int:
+    """Check the gradients of a run's networks, stage by stage."""
+    reports = {
+        stage.name: check(
+            stage.model.hand_written(),
+            CheckConfig(options.images, options.entries, stage.training.seed),
+        )
+        for stage in plan.run.stages
+    }
+    passed = all(report.passed for report in reports.values())
+    if options.json:
+        stages = {name: report.to_dict() for name, report in reports.items()}
+        print(json_text({"passed": passed, "stages": stages}))
+    else:
+        console = Console(highlight=False)
+        for name, report in reports.items():
+            console.print(f"{name}:", render(report))
+    return 0 if passed else 1

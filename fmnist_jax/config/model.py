@@ -44,6 +44,34 @@ class Model(NamedTuple):
     """((mean loss and penalties, (logits, next state)), gradients); the key draws dropout masks."""
 
 
+class Piecewise(NamedTuple):
+    """A function that may have kinks, and the values that the network applies it to."""
+
+    function: Callable[[Any], Any]
+    values: Any
+    """An array, or a tuple of arrays."""
+
+
+class HandWritten(NamedTuple):
+    """A hand-written gradient and what a check of it needs; hashable, as `Model` is."""
+
+    init: Callable[[Key[Array, ""]], Parameters]
+    """Draws parameters at which the gradient is checked."""
+    objective: Callable[
+        [Parameters, Inputs, Labels, Key[Array, ""] | None], tuple[Float[Array, ""], Logits]
+    ]
+    """(what training minimises, logits); the key draws dropout masks, None means no dropout."""
+    value_and_grad: Callable[
+        [Parameters, Inputs, Labels, Key[Array, ""] | None],
+        tuple[tuple[Float[Array, ""], Logits], Parameters],
+    ]
+    """((objective, logits), hand-written gradients)."""
+    piecewise: Callable[[Parameters, Inputs, Key[Array, ""] | None], tuple[Piecewise, ...]]
+    """All functions in which the objective may have a kink: activations and poolings."""
+    input_shape: tuple[int, ...]
+    classes: int
+
+
 class Layer(NamedTuple):
     """A layer with weights, or a pooling, as `fmnist-jax summary` counts it."""
 
@@ -93,6 +121,10 @@ class ModelConfig(Protocol):
 
     def build(self) -> Model:
         """Build the network; the same object for the same configuration."""
+        ...
+
+    def hand_written(self) -> HandWritten:
+        """Return the network's hand-written gradient; the same object for the same configuration."""
         ...
 
     def layers(self) -> tuple[Layer, ...]:

@@ -15,22 +15,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from attrs import field, frozen
+from jaxtyping import Array
 
 from fmnist_jax.config.fields import as_int, whole
+from fmnist_jax.config.model import HandWritten
 from fmnist_jax.gradcheck.gradients import (
     ROUNDINGS,
     Gradients,
     Jit,
     Point,
-    ValueAndGrad,
     cast,
     differences_at,
     gradients_at,
     jump,
 )
 from fmnist_jax.gradcheck.report import Comparison, Report, Row
-from fmnist_jax.scratch import mlp
-from fmnist_jax.scratch.mlp import MLPConfig
 
 AUTODIFF_THRESHOLDS = {"float64": 1e-12, "float32": 1e-5}
 """Largest relative error against `jax.grad` that passes, before the rounding floor is added.
@@ -74,22 +73,18 @@ class CheckConfig:
 
 
 def check(
-    config: MLPConfig,
-    options: CheckConfig | None = None,
-    *,
-    value_and_grad: ValueAndGrad = mlp.value_and_grad,
-    jit: Jit = jax.jit,
+    network: HandWritten, options: CheckConfig | None = None, *, jit: Jit = jax.jit
 ) -> Report:
-    """Check the gradient of any MLP near its initial parameters on a random batch.
+    """Check the gradient of any network near its initial parameters on a random batch.
 
     Compares every entry with `jax.grad`, in float64 and float32, and some entries of each leaf with
     central differences (L(p + h) - L(p - h)) / 2h. Entries whose difference crosses a kink of an
-    activation are left out of the latter. Works with 64 bits enabled or not.
+    activation, or changes the largest entry of a pooling's window, are left out of the latter. Works with
+    64 bits enabled or not.
 
     Args:
-        config: The network.
+        network: The gradient to check, from the configuration's `hand_written()`.
         options: Batch size, number of entries and seed; the defaults of `CheckConfig` if None.
-        value_and_grad: The function to check, with the arguments of `mlp.value_and_grad`.
         jit: Compiles the programs, `jax.jit` by default.
 
     Returns:
@@ -97,7 +92,8 @@ def check(
 
     Examples:
         >>> from fmnist_jax.scratch.mlp import MLPConfig
-        >>> report = check(MLPConfig((6, 5, 3)), CheckConfig(batch_size=4, entries=4))
+        >>> network = MLPConfig((6, 5, 3)).hand_written()
+        >>> report = check(network, CheckConfig(batch_size=4, entries=4))
         >>> report.passed
         True
         >>> [row.path for row in report.rows]
@@ -107,29 +103,26 @@ def check(
         A. Griewank and A. Walther, Evaluating Derivatives, 2nd edition, SIAM 2008.
     """
     options = options or CheckConfig()
-    return check_at(draw(config, options), options, value_and_grad=value_and_grad, jit=jit)
+    return check_at(draw(network, options), options, jit=jit)
 
 
-def draw(config: MLPConfig, options: CheckConfig) -> Point:
+def draw(network: HandWritten, options: CheckConfig) -> Point:
     """Draw parameters near the initial ones, a random batch and a dropout key."""
     rng = np.random.default_rng(options.seed)
     init_key, dropout_key = jax.random.split(jax.random.key(options.seed))
-    X = rng.standard_normal((options.batch_size, config.layer_sizes[0]), np.float32)
-    labels = rng.integers(config.layer_sizes[-1], size=options.batch_size, dtype=np.int32)
-    parameters = tuple(
-        layer._replace(b=layer.b + BIAS_NOISE * rng.standard_normal(layer.b.shape, np.float32))
-        for layer in mlp.init(init_key, config)
-    )
-    return Point(parameters, jnp.asarray(X), jnp.asarray(labels), config, dropout_key)
+    X = rng.standard_normal((options.batch_size, *network.input_shape), np.float32)
+    labels = rng.integers(network.classes, size=options.batch_size, dtype=np.int32)
+
+    def shift_biases(leaf: Array) -> Array:
+        if leaf.ndim > 1:
+            return leaf
+        return leaf + BIAS_NOISE * rng.standard_normal(leaf.shape, np.float32)
+
+    parameters = jax.tree.map(shift_biases, network.init(init_key))
+    return Point(parameters, jnp.asarray(X), jnp.asarray(labels), network, dropout_key)
 
 
-def check_at(
-    point: Point,
-    options: CheckConfig | None = None,
-    *,
-    value_and_grad: ValueAndGrad = mlp.value_and_grad,
-    jit: Jit = jax.jit,
-) -> Report:
+def check_at(point: Point, options: CheckConfig | None = None, *, jit: Jit = jax.jit) -> Report:
     """Check the gradient at a given point.
 
     The point is rounded to float32 first, so that both precisions have the same one.
@@ -137,7 +130,6 @@ def check_at(
     Args:
         point: Parameters, batch, network and dropout key.
         options: Number of entries and seed; `batch_size` has no effect here.
-        value_and_grad: The function to check, with the arguments of `mlp.value_and_grad`.
         jit: Compiles the programs, `jax.jit` by default.
 
     Returns:
@@ -149,15 +141,16 @@ def check_at(
         >>> from fmnist_jax.scratch.mlp import MLPConfig, init
         >>> config = MLPConfig((3, 2))
         >>> X, labels = jnp.eye(3), jnp.array([0, 1, 1])
-        >>> check_at(Point(init(jax.random.key(0), config), X, labels, config)).passed
+        >>> parameters = init(jax.random.key(0), config)
+        >>> check_at(Point(parameters, X, labels, config.hand_written())).passed
         True
     """
     options = options or CheckConfig()
     # 64 bits stay enabled for both precisions, since they change dropout's random bits.
     with jax.enable_x64(True), jax.default_matmul_precision("highest"):
-        in32 = gradients_at(cast(point, jnp.float32), value_and_grad, jit)
+        in32 = gradients_at(cast(point, jnp.float32), jit)
         point = cast(cast(point, jnp.float32), jnp.float64)
-        in64 = gradients_at(point, value_and_grad, jit)
+        in64 = gradients_at(point, jit)
         chosen = _choose(in64, options)
         starts = np.cumsum([0, *(leaf.size for leaf in in64.autodiff.values())])[:-1]
         indices = [start + index for start, index in zip(starts, chosen.values(), strict=True)]
@@ -186,7 +179,7 @@ class _Sample(NamedTuple):
     indices: np.ndarray
     differences: np.ndarray
     kinks: np.ndarray
-    """Whether a unit crossed a kink between the two sides."""
+    """Whether a unit crossed a kink, or a pooling changed its choice, between the two sides."""
     floors: np.ndarray
     """The absolute error that rounding may cause."""
     flips: bool

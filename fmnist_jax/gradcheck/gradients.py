@@ -11,14 +11,7 @@ from attrs import evolve, frozen
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, DTypeLike, Float, Int, Key
 
-from fmnist_jax.scratch import mlp
-from fmnist_jax.scratch.mlp import Inputs, Labels, Logits, MLPConfig, Parameters
-
-ValueAndGrad = Callable[
-    [Parameters, Inputs, Labels, MLPConfig, Key[Array, ""] | None],
-    tuple[tuple[Float[Array, ""], Logits], Parameters],
-]
-"""`mlp.value_and_grad`, or another function of the same arguments that is to be checked."""
+from fmnist_jax.config.model import HandWritten, Inputs, Labels, Parameters, Piecewise
 
 Jit = Callable[..., Callable[..., Any]]
 """`jax.jit`, or `functools.partial(jax.jit, compiler_options=...)`."""
@@ -31,9 +24,14 @@ ROUNDINGS = 4
 difference is larger by this many eps (|L| + max|logit|) / h, about 1e-9."""
 
 SLOPE_JUMP = 1e-3
-"""A change of g'(Z) between the two sides that only a kink makes: a smooth g' moves by about h."""
+"""A change of g'(Z) between the two sides that only a kink makes: a smooth g' moves by about h.
 
-Slopes = tuple[Float[Array, "batch units"], ...]
+Relative to the largest slope of the function, since a mean pooling divides all slopes."""
+
+LAYERS = {"blocks": "block"}
+"""Names of layers whose parameters are a dictionary by number, where a single one is called differently."""
+
+Slopes = tuple[Float[Array, "..."], ...]
 
 
 @frozen(eq=False)
@@ -41,21 +39,21 @@ class Point:
     """Where a gradient is checked.
 
     Args:
-        parameters: One `Dense` a layer.
-        X: Inputs (batch, inputs).
+        parameters: Of the network.
+        X: Inputs (batch, *shape).
         labels: Class indices (batch,).
-        config: The network.
+        network: The gradient to check, from the configuration's `hand_written()`.
         key: Draws the dropout masks; None means no dropout.
     """
 
     parameters: Parameters
     X: Inputs
     labels: Labels
-    config: MLPConfig
+    network: HandWritten
     key: Key[Array, ""] | None = None
 
 
-jax.tree_util.register_dataclass(Point, ["parameters", "X", "labels", "key"], ["config"])
+jax.tree_util.register_dataclass(Point, ["parameters", "X", "labels", "key"], ["network"])
 
 
 @frozen(eq=False)
@@ -65,14 +63,14 @@ class Gradients:
     hand_written: dict[str, np.ndarray]
     autodiff: dict[str, np.ndarray]
     slopes: tuple[np.ndarray, ...]
-    """g'(Z) of each hidden layer."""
+    """Of each piecewise function."""
     problem: str
     """What is wrong with the structure of the hand-written gradient; empty if nothing is."""
 
 
-def gradients_at(point: Point, value_and_grad: ValueAndGrad, jit: Jit = jax.jit) -> Gradients:
+def gradients_at(point: Point, jit: Jit = jax.jit) -> Gradients:
     """Compute both gradients in the dtype of the point's parameters and inputs."""
-    found = _compiled(both_gradients, jit)(point, value_and_grad)
+    found = _compiled(both_gradients, jit)(point)
     hand_written, autodiff, slopes = jax.device_get(found)
     structure, expected = jax.tree.structure(hand_written), jax.tree.structure(autodiff)
     problem = "" if structure == expected else f"the gradient is a {structure}, expected {expected}"
@@ -88,33 +86,30 @@ def differences_at(
 
 @functools.cache
 def _compiled(function: Callable[..., Any], jit: Jit) -> Callable[..., Any]:
-    static = ("value_and_grad",) if function is both_gradients else ()
-    return jit(function, static_argnames=static)
+    return jit(function)
 
 
-def both_gradients(
-    point: Point, value_and_grad: ValueAndGrad
-) -> tuple[Parameters, Parameters, Slopes]:
-    """(hand-written, by `jax.grad`, g'(Z)), in one program so that all have the same Z at a kink."""
-    parameters, X, labels, config, key = _parts(point)
-    _, hand_written = value_and_grad(parameters, X, labels, config, key)
-    autodiff, _ = jax.grad(mlp.objective, has_aux=True)(parameters, X, labels, config, key)
-    _, cache = mlp.forward(parameters, X, config, key)
-    return hand_written, autodiff, _activation_slopes(cache, config)
+def both_gradients(point: Point) -> tuple[Parameters, Parameters, Slopes]:
+    """(hand-written, by `jax.grad`, slopes), in one program so that all have the same Z at a kink."""
+    network, arguments = point.network, (point.parameters, point.X, point.labels, point.key)
+    _, hand_written = network.value_and_grad(*arguments)
+    autodiff, _ = jax.grad(network.objective, has_aux=True)(*arguments)
+    slopes = slopes_of(network.piecewise(point.parameters, point.X, point.key))
+    return hand_written, autodiff, slopes
 
 
 def central_differences(
     point: Point, indices: Int[Array, " entries"]
 ) -> tuple[Float[Array, " entries"], Bool[Array, " entries"], Float[Array, " entries"]]:
     """(differences, whether a kink was crossed, rounding floors) at indices of the flat parameters."""
-    parameters, X, labels, config, key = _parts(point)
-    flat, unravel = ravel_pytree(parameters)
+    network = point.network
+    flat, unravel = ravel_pytree(point.parameters)
 
     def side(at: tuple[Array, Array]) -> tuple[Array, Slopes, Array]:
         moved = unravel(flat.at[at[0]].set(at[1]))
-        loss, logits = mlp.objective(moved, X, labels, config, key)
-        _, cache = mlp.forward(moved, X, config, key)
-        return loss, _activation_slopes(cache, config), jnp.abs(loss) + jnp.abs(logits).max()
+        loss, logits = network.objective(moved, point.X, point.labels, point.key)
+        slopes = slopes_of(network.piecewise(moved, point.X, point.key))
+        return loss, slopes, jnp.abs(loss) + jnp.abs(logits).max()
 
     def difference(index: Array) -> tuple[Array, Array, Array]:
         h = STEP * jnp.maximum(1.0, jnp.abs(flat[index]))
@@ -132,28 +127,26 @@ def central_differences(
     return jax.lax.map(difference, indices)
 
 
-def _parts(point: Point) -> tuple[Parameters, Inputs, Labels, MLPConfig, Key[Array, ""] | None]:
-    return point.parameters, point.X, point.labels, point.config, point.key
+def slopes_of(parts: tuple[Piecewise, ...]) -> Slopes:
+    """g'(Z) of each function, by autodiff: a wrong backward must not hide a kink."""
 
+    def slopes(function: Callable[[Any], Any], values: Any) -> list[Array]:
+        results, pullback = jax.vjp(function, values)
+        return jax.tree.leaves(pullback(jnp.ones_like(results)))
 
-def _activation_slopes(cache: mlp.Cache, config: MLPConfig) -> Slopes:
-    """g'(Z) of each hidden layer, by autodiff: a wrong backward must not hide a kink."""
-    return tuple(
-        jax.vjp(activation.forward, Z)[1](jnp.ones_like(Z))[0]
-        for activation, Z in zip(config.hidden_activations, cache.Z, strict=True)
-    )
+    return tuple(slope for part in parts for slope in slopes(*part))
 
 
 def jump(slopes: tuple[Any, ...], others: tuple[Any, ...]) -> Any:
     """Whether the slope of any unit jumps from one to the other."""
     crossed = np.zeros((), bool)
     for a, b in zip(slopes, others, strict=True):
-        crossed = crossed | (abs(a - b) > SLOPE_JUMP).any()
+        crossed = crossed | (abs(a - b) > SLOPE_JUMP * abs(a).max()).any()
     return crossed
 
 
 def _by_path(tree: Any) -> dict[str, np.ndarray]:
-    """Leaves by a readable path: "layer 1 W" for [0].W."""
+    """Leaves by a readable path: "layer 1 W" for [0].W, "block 1 kernel" for ["blocks"][0]["kernel"]."""
     return {
         " ".join(_step_name(step) for step in path): np.asarray(leaf)
         for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
@@ -163,7 +156,8 @@ def _by_path(tree: Any) -> dict[str, np.ndarray]:
 def _step_name(step: Any) -> str:
     if isinstance(step, jax.tree_util.SequenceKey):
         return f"layer {step.idx + 1}"
-    return str(getattr(step, "name", getattr(step, "key", step)))
+    name = getattr(step, "name", getattr(step, "key", step))
+    return str(name + 1) if isinstance(name, int) else LAYERS.get(str(name), str(name))
 
 
 def cast(point: Point, dtype: DTypeLike) -> Point:

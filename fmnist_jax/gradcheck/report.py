@@ -32,7 +32,7 @@ class Comparison:
     entries: int
     """Entries compared."""
     kinks: int
-    """Entries left out because a kink of an activation lies between the two sides."""
+    """Entries left out because a kink of an activation or pooling lies between the two sides."""
     absolute: float
     """max|a - b|; NaN if an entry is."""
     relative: float
@@ -113,6 +113,8 @@ def render(report: Report) -> Group:
     table = Table(
         title="Hand-written gradient: max absolute error, max relative error",
         box=box.SIMPLE,
+        show_edge=False,
+        pad_edge=False,
         padding=(0, 1, 0, 0),
     )
     table.add_column("leaf", no_wrap=True)
@@ -120,7 +122,7 @@ def render(report: Report) -> Group:
         for reference in ("jax.grad", "differences"):
             table.add_column(f"{dtype}\n{reference}", justify="right", no_wrap=True)
     table.add_column("kinks", justify="right")
-    table.add_column("verdict")
+    table.add_column("")
     for row in report.rows:
         cells = [_cell(comparison) for comparison in row.comparisons] or [Text("-")] * 4
         kinks = max((comparison.kinks for comparison in row.comparisons), default=0)
@@ -131,7 +133,8 @@ def render(report: Report) -> Group:
     if any(comparison.kinks for row in report.rows for comparison in row.comparisons):
         notes.append(
             "kinks: entries left out of the differences, because the activation of some unit has a "
-            "kink between the two sides, so that the difference mixes two slopes."
+            "kink between the two sides, or another entry of a window becomes the largest, so that "
+            "the difference mixes two slopes."
         )
     failed = sum(not row.passed for row in report.rows)
     if report.passed:

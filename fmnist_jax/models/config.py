@@ -10,10 +10,14 @@ from attrs.validators import optional
 from jaxtyping import Array, Float
 
 from fmnist_jax.config.fields import as_int, as_tuple, each, function, of_type, whole
-from fmnist_jax.config.model import Layer, Model, Variables
+from fmnist_jax.config.model import HandWritten, Layer, Model, Variables
 from fmnist_jax.data.dataset import IMAGE_SHAPE
 from fmnist_jax.errors import UserError
+from fmnist_jax.models.gradients import AUTODIFF, Gradients
+from fmnist_jax.ops.fast_block import fast_block
+from fmnist_jax.ops.geometry import Geometry
 from fmnist_jax.ops.pooling import MAX, NONE, Pooling
+from fmnist_jax.scratch import convnet
 from fmnist_jax.scratch.activations import RELU, Activation
 from fmnist_jax.scratch.initializers import Initializer, uniform_fan_in
 from fmnist_jax.scratch.losses import SOFTMAX_CROSS_ENTROPY, Loss
@@ -109,6 +113,10 @@ class ConvNetConfig:
         default=None, validator=optional(function("scratch.initializers.he_normal"))
     )
     """Draws the first weights and biases of the dense layers; by default as `initializer` does."""
+    gradients: Gradients = field(
+        default=AUTODIFF, validator=of_type(Gradients, "models.gradients.HAND_WRITTEN")
+    )
+    """How training computes gradients; parameters and inference are the same."""
 
     def __attrs_post_init__(self) -> None:
         """Refuse kernels and poolings that don't fit their maps."""
@@ -158,6 +166,27 @@ class ConvNetConfig:
         from fmnist_jax.models import functional
 
         return functional.build(self)
+
+    def hand_written(self) -> HandWritten:
+        """Return the hand-written gradient, whether or not training uses it."""
+        from fmnist_jax.models import functional
+
+        return functional.hand_written(self)
+
+    @property
+    def scratch_network(self) -> convnet.ConvNet:
+        """The same network for `scratch.convnet`, with the fast convolutions of `ops`."""
+        inputs = (1, *(block.filters for block in self.blocks))
+        blocks = tuple(
+            fast_block(
+                channels,
+                block.kernel,
+                Geometry(block.stride, block.sides[0], sizes.used),
+                block.pooling,
+            )
+            for channels, block, sizes in zip(inputs, self.blocks, self.map_sizes, strict=False)
+        )
+        return convnet.ConvNet(blocks, self.activation, self.loss)
 
     def first_layer(self, variables: Variables) -> Float[np.ndarray, "units height width"]:
         """Return the first convolution's filters, a picture a filter."""

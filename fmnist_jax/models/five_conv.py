@@ -8,6 +8,7 @@ from attrs import field, frozen
 from fmnist_jax.config.fields import as_int, as_tuple, each, of_type
 from fmnist_jax.errors import UserError
 from fmnist_jax.models.config import Block, ConvNetConfig
+from fmnist_jax.models.gradients import AUTODIFF, Gradients
 from fmnist_jax.ops import pooling
 from fmnist_jax.ops.pooling import Pooling
 from fmnist_jax.scratch.activations import RELU, Activation
@@ -102,6 +103,8 @@ class FiveConv:
     activation: Activation = RELU
     initializer: Initializer = uniform_fan_in
     loss: Loss = SOFTMAX_CROSS_ENTROPY
+    gradients: Gradients = AUTODIFF
+    """How training computes gradients."""
 
     def __attrs_post_init__(self) -> None:
         """Refuse what can't be built."""
@@ -124,4 +127,5 @@ class FiveConv:
             activation=self.activation,
             initializer=self.initializer,
             loss=self.loss,
+            gradients=self.gradients,
         )

@@ -7,9 +7,19 @@ import jax
 from flax import nnx
 from jaxtyping import Array, Float, Key
 
-from fmnist_jax.config.model import Features, Inputs, Labels, Logits, Model, State, Variables
+from fmnist_jax.config.model import (
+    Features,
+    HandWritten,
+    Inputs,
+    Labels,
+    Logits,
+    Model,
+    Piecewise,
+    Variables,
+)
 from fmnist_jax.models.config import ConvNetConfig
 from fmnist_jax.models.convnet import ConvNet
+from fmnist_jax.scratch import convnet
 
 Parameters = Any
 """{"blocks": {0: {"kernel", "bias"}, ...}, "dense": {0: ..., ...}}."""
@@ -17,7 +27,7 @@ Parameters = Any
 
 @functools.cache
 def build(config: ConvNetConfig) -> Model:
-    """Build the network; its gradient is `jax.value_and_grad`'s."""
+    """Build the network; its gradient is computed as `config.gradients` says."""
 
     def init(key: Key[Array, ""]) -> Variables:
         return Variables(nnx.to_pure_dict(nnx.state(ConvNet(config, key), nnx.Param)), {})
@@ -28,16 +38,38 @@ def build(config: ConvNetConfig) -> Model:
     def features(variables: Variables, inputs: Inputs) -> Features:
         return merge(variables, config).features(inputs)
 
-    def value_and_grad(
-        variables: Variables, inputs: Inputs, labels: Labels, key: Key[Array, ""]
-    ) -> tuple[tuple[Float[Array, ""], tuple[Logits, State]], Parameters]:
-        def objective(parameters: Parameters) -> tuple[Float[Array, ""], tuple[Logits, State]]:
-            logits = apply(Variables(parameters, variables.state), inputs)
-            return config.loss.forward(logits, labels).mean(), (logits, variables.state)
-
-        return jax.value_and_grad(objective, has_aux=True)(variables.parameters)
-
+    value_and_grad = config.gradients.make(apply, config.scratch_network)
     return Model(init, apply, features, config.loss.forward, value_and_grad)
+
+
+@functools.cache
+def hand_written(config: ConvNetConfig) -> HandWritten:
+    """Collect the hand-written gradient with what a check of it needs."""
+    network = config.scratch_network
+
+    def objective(
+        parameters: Parameters, inputs: Inputs, labels: Labels, key: Key[Array, ""] | None
+    ) -> tuple[Float[Array, ""], Logits]:
+        return convnet.objective(parameters, inputs, labels, network)
+
+    def value_and_grad(
+        parameters: Parameters, inputs: Inputs, labels: Labels, key: Key[Array, ""] | None
+    ) -> tuple[tuple[Float[Array, ""], Logits], Parameters]:
+        return convnet.value_and_grad(parameters, inputs, labels, network)
+
+    def piecewise(
+        parameters: Parameters, inputs: Inputs, key: Key[Array, ""] | None
+    ) -> tuple[Piecewise, ...]:
+        return convnet.piecewise(parameters, inputs, network)
+
+    return HandWritten(
+        lambda key: build(config).init(key).parameters,
+        objective,
+        value_and_grad,
+        piecewise,
+        config.input_shape,
+        config.classes,
+    )
 
 
 @functools.partial(jax.jit, static_argnames=("config",))

@@ -1,7 +1,5 @@
 """2-D convolution, differentiable, with hand-written gradients; `dispatch` chooses the algorithm."""
 
-import functools
-
 import jax
 import jax.numpy as jnp
 
@@ -12,8 +10,6 @@ from fmnist_jax.ops.pooling import Windows, split_windows, split_windows_backwar
 from fmnist_jax.ops.winograd import winograd_windows, winograd_windows_backward
 from fmnist_jax.ops.xla import xla_conv, xla_conv_backward, xla_conv_vjp
 
-Residuals = tuple[Maps, Kernel, OpaqueOne]
-
 
 def convolution(x: Maps, kernel: Kernel, geometry: Geometry) -> Outputs:
     """y[o,i,j,n] = sum over u, v, c of kernel[u,v,c,o] x[c, i s + u - p, j s + v - p, n].
@@ -23,24 +19,32 @@ def convolution(x: Maps, kernel: Kernel, geometry: Geometry) -> Outputs:
     return _convolution(x, kernel, opaque_one(x), geometry)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
-def _convolution(x: Maps, kernel: Kernel, one: OpaqueOne, geometry: Geometry) -> Outputs:
+def conv(x: Maps, kernel: Kernel, one: OpaqueOne, geometry: Geometry) -> Outputs:
+    """`convolution` for callers who run the backward themselves, with the same `one`."""
     forward = im2col_conv if use_im2col(x, kernel, geometry) else xla_conv
     return platform_dispatch(forward, xla_conv, x, kernel, one, geometry=geometry)
 
 
-def _convolution_backward(
-    geometry: Geometry, residuals: Residuals, dy: Outputs
+def conv_backward(
+    x: Maps, kernel: Kernel, one: OpaqueOne, dy: Outputs, geometry: Geometry
+) -> tuple[Maps, Kernel]:
+    """(dx, dkernel)."""
+    backward = im2col_conv_backward if use_im2col(x, kernel, geometry) else xla_conv_backward
+    return platform_dispatch(backward, xla_conv_vjp, x, kernel, one, dy, geometry=geometry)
+
+
+def _vjp_backward(
+    geometry: Geometry, residuals: tuple[Maps, Kernel, OpaqueOne], dy: Outputs
 ) -> tuple[Maps, Kernel, OpaqueOne]:
     x, kernel, one = residuals
-    backward = im2col_conv_backward if use_im2col(x, kernel, geometry) else xla_conv_backward
-    dx, dkernel = platform_dispatch(backward, xla_conv_vjp, *residuals, dy, geometry=geometry)
+    dx, dkernel = conv_backward(x, kernel, one, dy, geometry)
     return dx, dkernel, jnp.zeros_like(one)  # the opaque 1 is a constant
 
 
+_convolution = jax.custom_vjp(conv, nondiff_argnums=(3,))
 _convolution.defvjp(
-    lambda x, kernel, one, geometry: (_convolution(x, kernel, one, geometry), (x, kernel, one)),
-    _convolution_backward,
+    lambda x, kernel, one, geometry: (conv(x, kernel, one, geometry), (x, kernel, one)),
+    _vjp_backward,
 )
 
 
@@ -52,26 +56,32 @@ def convolution_windows(x: Maps, kernel: Kernel, geometry: Geometry) -> Windows:
     return _convolution_windows(x, kernel, opaque_one(x), geometry)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
-def _convolution_windows(x: Maps, kernel: Kernel, one: OpaqueOne, geometry: Geometry) -> Windows:
+def conv_windows(x: Maps, kernel: Kernel, one: OpaqueOne, geometry: Geometry) -> Windows:
+    """`convolution_windows` for callers who run the backward themselves, with the same `one`."""
     return platform_dispatch(winograd_windows, _xla_windows, x, kernel, one, geometry=geometry)
 
 
-def _convolution_windows_backward(
-    geometry: Geometry, residuals: Residuals, dY: Windows
-) -> tuple[Maps, Kernel, OpaqueOne]:
-    dx, dkernel = platform_dispatch(
-        winograd_windows_backward, _xla_windows_vjp, *residuals, dY, geometry=geometry
+def conv_windows_backward(
+    x: Maps, kernel: Kernel, one: OpaqueOne, dY: Windows, geometry: Geometry
+) -> tuple[Maps, Kernel]:
+    """(dx, dkernel)."""
+    return platform_dispatch(
+        winograd_windows_backward, _xla_windows_vjp, x, kernel, one, dY, geometry=geometry
     )
-    return dx, dkernel, jnp.zeros_like(residuals[2])
 
 
+def _vjp_windows_backward(
+    geometry: Geometry, residuals: tuple[Maps, Kernel, OpaqueOne], dY: Windows
+) -> tuple[Maps, Kernel, OpaqueOne]:
+    x, kernel, one = residuals
+    dx, dkernel = conv_windows_backward(x, kernel, one, dY, geometry)
+    return dx, dkernel, jnp.zeros_like(one)
+
+
+_convolution_windows = jax.custom_vjp(conv_windows, nondiff_argnums=(3,))
 _convolution_windows.defvjp(
-    lambda x, kernel, one, geometry: (
-        _convolution_windows(x, kernel, one, geometry),
-        (x, kernel, one),
-    ),
-    _convolution_windows_backward,
+    lambda x, kernel, one, geometry: (conv_windows(x, kernel, one, geometry), (x, kernel, one)),
+    _vjp_windows_backward,
 )
 
 

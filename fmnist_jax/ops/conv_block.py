@@ -77,7 +77,8 @@ conv_block.defvjp(
 
 def conv_block_train(x: Maps, kernel: Kernel, bias: Bias, block: ConvBlock) -> Pooled:
     """The block for training, built from differentiable operations."""
-    if block.pools_windows and use_winograd_in_training(x, kernel, block.geometry):
+    sizes = x.shape[0], kernel.shape[0]
+    if block.pools_windows and use_winograd_in_training(*sizes, block.geometry):
         return block.finish_windows(convolution_windows(x, kernel, block.geometry), bias)
     return block.finish(convolution(x, kernel, block.geometry), bias)
 
@@ -94,7 +95,7 @@ def conv_block_infer_cpu(
 ) -> Pooled:
     """The block for inference on a CPU, by algorithms that are faster without gradients."""
     geometry = block.geometry
-    if block.pools_windows and use_winograd(x, kernel):
+    if block.pools_windows and use_winograd(x.shape[0], kernel.shape[0]):
         outputs = winograd_tile_outputs(kernel, geometry)
         pool = functools.partial(block.finish_windows, bias=bias)
         return winograd_pooled(x, kernel, one, geometry, outputs, pool)

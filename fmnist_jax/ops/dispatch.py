@@ -44,14 +44,14 @@ def use_im2col(x: Maps, kernel: Kernel, geometry: Geometry) -> bool:
     return strided_or_thin or im2col_bytes(x, kernel, geometry) <= MAX_IM2COL_BYTES
 
 
-def use_winograd(x: Maps, kernel: Kernel) -> bool:
+def use_winograd(channels: int, taps: int) -> bool:
     """Whether a CPU uses Winograd's algorithm for inference; it requires 2x2 pooling and stride 1."""
-    return x.shape[0] >= MIN_GEMM_CHANNELS and kernel.shape[0] in SUPPORTED_TAPS
+    return channels >= MIN_GEMM_CHANNELS and taps in SUPPORTED_TAPS
 
 
-def use_winograd_in_training(x: Maps, kernel: Kernel, geometry: Geometry) -> bool:
+def use_winograd_in_training(channels: int, taps: int, geometry: Geometry) -> bool:
     """Whether it does so in training, where each step transforms new kernels: not for a single window."""
-    return use_winograd(x, kernel) and geometry.output_size > 2
+    return use_winograd(channels, taps) and geometry.output_size > 2
 
 
 def winograd_tile_outputs(kernel: Kernel, geometry: Geometry) -> int:

@@ -35,9 +35,9 @@ def window_max(a: Pooled, b: Pooled, c: Pooled, d: Pooled) -> Pooled:
     return jnp.maximum(jnp.maximum(a, b), jnp.maximum(c, d))
 
 
-def window_max_backward(residuals: Windows, dy: Pooled) -> Windows:
+def window_max_backward(dy: Pooled, a: Pooled, b: Pooled, c: Pooled, d: Pooled) -> Windows:
     """dy for the window's largest entry, for the first one (row by row) of equals; 0 for the others."""
-    a, b, c, y = residuals
+    y = window_max(a, b, c, d)
     is_a, is_b, is_c = a == y, b == y, c == y
     zero = jnp.zeros((), dy.dtype)
     return (
@@ -48,17 +48,21 @@ def window_max_backward(residuals: Windows, dy: Pooled) -> Windows:
     )
 
 
-def _window_max_forward(a: Pooled, b: Pooled, c: Pooled, d: Pooled) -> tuple[Pooled, Windows]:
-    y = window_max(a, b, c, d)
-    return y, (a, b, c, y)
-
-
-window_max.defvjp(_window_max_forward, window_max_backward)
+window_max.defvjp(
+    lambda *windows: (window_max(*windows), windows),
+    lambda windows, dy: window_max_backward(dy, *windows),
+)
 
 
 def window_mean(a: Pooled, b: Pooled, c: Pooled, d: Pooled) -> Pooled:
     """The mean of each window."""
     return 0.25 * ((a + b) + (c + d))
+
+
+def window_mean_backward(dy: Pooled, a: Pooled, b: Pooled, c: Pooled, d: Pooled) -> Windows:
+    """dy / 4 for each entry."""
+    share = 0.25 * dy
+    return share, share, share, share
 
 
 @jax.custom_vjp
@@ -67,7 +71,7 @@ def max_pool(x: Outputs) -> Pooled:
     return window_max(*split_windows(x))
 
 
-def max_pool_backward(x: Outputs, dy: Pooled) -> tuple[Outputs]:
+def max_pool_backward(dy: Pooled, x: Outputs) -> Outputs:
     """dx = dy at each window's largest entry, at the first one (row by row) of equals; 0 elsewhere."""
     a, b, c, d = split_windows(x)
     y = window_max(a, b, c, d)
@@ -75,11 +79,10 @@ def max_pool_backward(x: Outputs, dy: Pooled) -> tuple[Outputs]:
     position = jnp.arange(4).reshape(1, 1, 2, 1, 2, 1)
     is_first = first[:, :, None, :, None] == position
     dx = jnp.where(is_first, dy[:, :, None, :, None], jnp.zeros((), dy.dtype))
-    dx = dx.reshape(x.shape[0], round_to_even(x.shape[1]), round_to_even(x.shape[2]), x.shape[3])
-    return (jnp.pad(dx, ((0, 0), (0, x.shape[1] % 2), (0, x.shape[2] % 2), (0, 0))),)
+    return _with_dropped(dx, x)
 
 
-max_pool.defvjp(lambda x: (max_pool(x), x), max_pool_backward)
+max_pool.defvjp(lambda x: (max_pool(x), x), lambda x, dy: (max_pool_backward(dy, x),))
 
 
 def average_pool(x: Outputs) -> Pooled:
@@ -87,14 +90,40 @@ def average_pool(x: Outputs) -> Pooled:
     return window_mean(*split_windows(x))
 
 
+def average_pool_backward(dy: Pooled, x: Outputs) -> Outputs:
+    """dx = dy / 4 in each entry of a window; 0 in a row or column that was dropped."""
+    channels, rows, columns, batch = dy.shape
+    share = (0.25 * dy)[:, :, None, :, None]
+    return _with_dropped(jnp.broadcast_to(share, (channels, rows, 2, columns, 2, batch)), x)
+
+
+def _with_dropped(
+    dx: Float[Array, "filters pooled_rows 2 pooled_columns 2 batch"], x: Outputs
+) -> Outputs:
+    """The gradients of all windows in the shape of x, with 0 in its odd last row and column."""
+    filters, rows, columns, batch = x.shape
+    dx = dx.reshape(filters, round_to_even(rows), round_to_even(columns), batch)
+    return jnp.pad(dx, ((0, 0), (0, rows % 2), (0, columns % 2), (0, 0)))
+
+
 def global_average_pool(x: Outputs) -> Float[Array, "filters 1 1 batch"]:
     """The mean of each whole map."""
     return x.mean(axis=(1, 2), keepdims=True)
 
 
+def global_average_pool_backward(dy: Float[Array, "filters 1 1 batch"], x: Outputs) -> Outputs:
+    """dx = dy / (rows * columns) in each entry."""
+    return jnp.broadcast_to(dy / (x.shape[1] * x.shape[2]), x.shape)
+
+
 def no_pool(x: Outputs) -> Outputs:
     """Return x."""
     return x
+
+
+def no_pool_backward(dy: Outputs, x: Outputs) -> Outputs:
+    """dx = dy."""
+    return dy
 
 
 @dataclass(frozen=True)
@@ -103,12 +132,16 @@ class Pooling:
 
     name: str
     forward: Callable[[Outputs], Pooled]
+    backward: Callable[[Pooled, Outputs], Outputs]
+    """(dy, x) to dx."""
     size: Callable[[int], int]
     """Maps the height (or width) of the input to that of the result."""
     used: Callable[[int], int]
     """Maps the number of input rows (or columns) to how many of them count; 0 if there are too few."""
     forward_windows: Callable[[Pooled, Pooled, Pooled, Pooled], Pooled] | None = None
     """`forward` from `split_windows` of the input; None for a pooling that is not of 2x2 windows."""
+    backward_windows: Callable[[Pooled, Pooled, Pooled, Pooled, Pooled], Windows] | None = None
+    """(dy, a, b, c, d) to the gradients of the four windows; None where `forward_windows` is."""
 
 
 def half(size: int) -> int:
@@ -131,10 +164,20 @@ def same(size: int) -> int:
     return size
 
 
-MAX = Pooling("max", max_pool, half, round_to_even, window_max)
-AVERAGE = Pooling("avg", average_pool, half, round_to_even, window_mean)
-GLOBAL = Pooling("global", global_average_pool, always_one, same)
-NONE = Pooling("none", no_pool, same, same)
+MAX = Pooling(
+    "max", max_pool, max_pool_backward, half, round_to_even, window_max, window_max_backward
+)
+AVERAGE = Pooling(
+    "avg",
+    average_pool,
+    average_pool_backward,
+    half,
+    round_to_even,
+    window_mean,
+    window_mean_backward,
+)
+GLOBAL = Pooling("global", global_average_pool, global_average_pool_backward, always_one, same)
+NONE = Pooling("none", no_pool, no_pool_backward, same, same)
 
 POOLINGS = {pooling.name: pooling for pooling in (MAX, AVERAGE, GLOBAL, NONE)}
 """All poolings by the name that files and command lines use: a new one is defined here and added here."""

@@ -5,15 +5,17 @@ Nothing here uses autodiff: `backward` is the chain rule written out. All functi
 be static under `jax.jit`.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+import jax
 from jaxtyping import Array, Float, Int
 
+from fmnist_jax.config.model import Piecewise
 from fmnist_jax.scratch.activations import RELU, Activation
-from fmnist_jax.scratch.conv import Conv, conv, conv_backward
+from fmnist_jax.scratch.conv import Conv, Filtered, conv, conv_backward
 from fmnist_jax.scratch.dense import Dense, dense, dense_backward
 from fmnist_jax.scratch.losses import SOFTMAX_CROSS_ENTROPY, Loss
-from fmnist_jax.scratch.pooling import POOLINGS, Pooling
+from fmnist_jax.scratch.pooling import POOLINGS, Pooled, Pooling
 from fmnist_jax.scratch.windows import Maps, Padding
 
 Images = Float[Array, "batch height width"]
@@ -25,6 +27,31 @@ Parameters = dict[str, Any]
 """{"blocks": {0: {"kernel", "bias"}, ...}, "dense": {0: {"kernel", "bias"}, ...}}."""
 
 
+Outputs = Any
+"""Of a block's convolution: maps, or a tuple of maps, one for each position in a pooling's windows."""
+
+
+@runtime_checkable
+class ConvBlock(Protocol):
+    """The linear parts of a block, each with its backward: plain in `Block`, fast in `ops.fast_block`."""
+
+    def convolve(self, x: Maps, layer: Conv) -> tuple[Outputs, Any]:
+        """Z = kernel * x + bias, and what `convolve_backward` needs."""
+        ...
+
+    def convolve_backward(self, dZ: Outputs, residuals: Any, layer: Conv) -> tuple[Conv, Maps]:
+        """(dkernel and dbias, dx)."""
+        ...
+
+    def pool(self, A: Outputs) -> Maps:
+        """The pooled maps."""
+        ...
+
+    def pool_backward(self, dy: Maps, A: Outputs) -> Outputs:
+        """dA."""
+        ...
+
+
 class Block(NamedTuple):
     """A convolution, the activation of the network, and a pooling; sizes are those of the parameters."""
 
@@ -33,11 +60,27 @@ class Block(NamedTuple):
     """Zeros before and after each row and column."""
     pooling: Pooling = POOLINGS["max"]
 
+    def convolve(self, x: Maps, layer: Conv) -> tuple[Filtered, Maps]:
+        """(Z = kernel * x + bias, x)."""
+        return conv(x, layer, self.stride, self.padding), x
+
+    def convolve_backward(self, dZ: Filtered, residuals: Maps, layer: Conv) -> tuple[Conv, Maps]:
+        """(dkernel and dbias, dx)."""
+        return conv_backward(dZ, residuals, layer, self.stride, self.padding)
+
+    def pool(self, A: Maps) -> Pooled:
+        """The pooled maps."""
+        return self.pooling.forward(A)
+
+    def pool_backward(self, dy: Pooled, A: Maps) -> Maps:
+        """dA."""
+        return self.pooling.backward(dy, A)
+
 
 class ConvNet(NamedTuple):
     """What the parameters do not determine."""
 
-    blocks: tuple[Block, ...]
+    blocks: tuple[ConvBlock, ...]
     activation: Activation = RELU
     """After every convolution and every hidden dense layer."""
     loss: Loss = SOFTMAX_CROSS_ENTROPY
@@ -46,11 +89,11 @@ class ConvNet(NamedTuple):
 class BlockCache(NamedTuple):
     """Values of one block that `backward` needs."""
 
-    x: Maps
-    """Its inputs."""
-    Z: Maps
+    residuals: Any
+    """What the convolution's backward needs: its inputs x."""
+    Z: Outputs
     """Of its convolution."""
-    A: Maps
+    A: Outputs
     """A = g(Z), before the pooling."""
 
 
@@ -94,9 +137,9 @@ def forward(parameters: Parameters, images: Images, network: ConvNet) -> tuple[L
     g = network.activation.forward
     x, blocks = images.transpose(1, 2, 0)[None], []
     for index, block in enumerate(network.blocks):
-        Z = conv(x, _conv(parameters, index), block.stride, block.padding)
-        blocks.append(BlockCache(x, Z, g(Z)))
-        x = block.pooling.forward(blocks[-1].A)
+        Z, residuals = block.convolve(x, _conv(parameters, index))
+        blocks.append(BlockCache(residuals, Z, jax.tree.map(g, Z)))
+        x = block.pool(blocks[-1].A)
     A = _flatten(x)
     As, Zs = [A], []
     for index in range(len(parameters["dense"]) - 1):
@@ -137,11 +180,10 @@ def backward(
     dx = _flatten_backward(dA, cache.last)
     block_gradients: dict[int, Any] = {}
     for index, block in reversed(list(enumerate(network.blocks))):
-        x, Z, A = cache.blocks[index]
-        dA = block.pooling.backward(dx, A)
-        dZ = network.activation.backward(dA, Z)
-        layer = _conv(parameters, index)
-        gradient, dx = conv_backward(dZ, x, layer, block.stride, block.padding)
+        residuals, Z, A = cache.blocks[index]
+        dA = block.pool_backward(dx, A)
+        dZ = jax.tree.map(network.activation.backward, dA, Z)
+        gradient, dx = block.convolve_backward(dZ, residuals, _conv(parameters, index))
         block_gradients[index] = {"kernel": gradient.kernel, "bias": gradient.bias}
     return {"blocks": block_gradients, "dense": dense_gradients}, dx[0].transpose(2, 0, 1)
 
@@ -174,6 +216,20 @@ def value_and_grad(
     loss = network.loss.forward(logits, labels).mean()
     gradients, _ = backward(network.loss.backward(logits, labels), parameters, cache, network)
     return (loss, logits), gradients
+
+
+def piecewise(parameters: Parameters, images: Images, network: ConvNet) -> tuple[Piecewise, ...]:
+    """Return all functions in which the objective may have a kink; arguments as for `forward`.
+
+    A unit that its pooling ignores has no effect, so an activation stands together with its pooling.
+    """
+    _, cache = forward(parameters, images, network)
+    g = network.activation.forward
+    found = []
+    for block, (_, Z, A) in zip(network.blocks, cache.blocks, strict=True):
+        found.append(Piecewise(block.pool, A))
+        found.append(Piecewise(lambda Z, pool=block.pool: pool(jax.tree.map(g, Z)), Z))
+    return (*found, *(Piecewise(g, Z) for Z in cache.Z))
 
 
 def _conv(parameters: Parameters, index: int) -> Conv:

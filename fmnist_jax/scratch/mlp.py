@@ -26,7 +26,7 @@ from fmnist_jax.config.fields import (
     of_type,
     whole,
 )
-from fmnist_jax.config.model import Layer, Model, Variables
+from fmnist_jax.config.model import HandWritten, Layer, Model, Variables
 from fmnist_jax.errors import UserError
 from fmnist_jax.scratch.activations import RELU, Activation
 from fmnist_jax.scratch.dense import Dense, dense, dense_backward, dense_layers
@@ -132,6 +132,12 @@ class MLPConfig:
         from fmnist_jax.scratch.model import mlp_model  # which imports this module
 
         return mlp_model(self)
+
+    def hand_written(self) -> HandWritten:
+        """Return the hand-written gradient, which training uses."""
+        from fmnist_jax.scratch.model import mlp_hand_written
+
+        return mlp_hand_written(self)
 
     def first_layer(self, variables: Variables) -> Float[np.ndarray, "units height width"]:
         """Return the first layer's weights, a square picture a unit, as the pixels of an image lie."""

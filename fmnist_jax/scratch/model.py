@@ -5,7 +5,17 @@ import math
 
 from jaxtyping import Array, Float, Key
 
-from fmnist_jax.config.model import Features, Inputs, Labels, Logits, Model, State, Variables
+from fmnist_jax.config.model import (
+    Features,
+    HandWritten,
+    Inputs,
+    Labels,
+    Logits,
+    Model,
+    Piecewise,
+    State,
+    Variables,
+)
 from fmnist_jax.scratch import mlp
 from fmnist_jax.scratch.mlp import MLPConfig
 
@@ -36,6 +46,37 @@ def mlp_model(config: MLPConfig) -> Model:
         return (loss, (logits, variables.state)), gradients
 
     return Model(initialize, apply, features, config.loss.forward, gradient)
+
+
+@functools.cache
+def mlp_hand_written(config: MLPConfig) -> HandWritten:
+    """Collect the hand-written gradient with what a check of it needs."""
+
+    def init(key: Key[Array, ""]) -> mlp.Parameters:
+        return mlp.init(key, config)
+
+    def objective(
+        parameters: mlp.Parameters, inputs: Inputs, labels: Labels, key: Key[Array, ""] | None
+    ) -> tuple[Float[Array, ""], Logits]:
+        return mlp.objective(parameters, flatten(inputs), labels, config, key)
+
+    def value_and_grad(
+        parameters: mlp.Parameters, inputs: Inputs, labels: Labels, key: Key[Array, ""] | None
+    ) -> tuple[tuple[Float[Array, ""], Logits], mlp.Parameters]:
+        return mlp.value_and_grad(parameters, flatten(inputs), labels, config, key)
+
+    def piecewise(
+        parameters: mlp.Parameters, inputs: Inputs, key: Key[Array, ""] | None
+    ) -> tuple[Piecewise, ...]:
+        _, cache = mlp.forward(parameters, flatten(inputs), config, key)
+        return tuple(
+            Piecewise(activation.forward, Z)
+            for activation, Z in zip(config.hidden_activations, cache.Z, strict=True)
+        )
+
+    return HandWritten(
+        init, objective, value_and_grad, piecewise, config.input_shape, config.classes
+    )
 
 
 def flatten(inputs: Inputs) -> Float[Array, "batch inputs"]:

@@ -29,13 +29,6 @@ def test_the_table_ends_on_the_accuracy(cli: Callable, run_dir: Path):
     assert "f1 (macro)" in out
 
 
-def test_a_split_that_there_is_not_is_refused(cli: Callable, run_dir: Path):
-    options = ("--source", "synthetic", "--validation-fraction", "0", "--split", "validation")
-    code, _, err = cli("evaluate", run_dir, *options)
-    assert code == 2
-    assert "split: there is no validation split" in err
-
-
 def test_a_pipeline_is_evaluated_by_its_last_stage(cli: Callable, pipeline_dir: Path):
     code, out, _ = cli("evaluate", pipeline_dir, "--source", "synthetic", "--json")
     assert code == 0

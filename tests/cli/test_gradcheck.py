@@ -1,11 +1,12 @@
 import json
 from collections.abc import Callable
 
+import jax
 import pytest
 
 from fmnist_jax.cli import gradcheck as command
+from fmnist_jax.config.model import HandWritten
 from fmnist_jax.gradcheck.check import check
-from fmnist_jax.scratch import mlp
 
 SMALL = ("--layer-sizes", 5, 4, 3, "--activations", "gelu", "--entries", 4)
 
@@ -27,14 +28,66 @@ def test_json(cli: Callable):
     ]  # fmt: skip
 
 
-def test_a_wrong_gradient_exits_with_1(cli: Callable, monkeypatch: pytest.MonkeyPatch):
-    def doubled(*arguments):
-        value, (first, *rest) = mlp.value_and_grad(*arguments)
-        return value, (first._replace(b=2 * first.b), *rest)
+def with_doubled_biases(network: HandWritten) -> HandWritten:
+    """A gradient with a mistake."""
 
+    def doubled(*arguments):
+        value, gradients = network.value_and_grad(*arguments)
+        return value, jax.tree.map(lambda dp: 2 * dp if dp.ndim == 1 else dp, gradients)
+
+    return network._replace(value_and_grad=doubled)
+
+
+@pytest.fixture
+def wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every gradient has a mistake."""
     monkeypatch.setattr(
-        command, "check", lambda model, options: check(model, options, value_and_grad=doubled)
+        command, "check", lambda network, options: check(with_doubled_biases(network), options)
     )
+
+
+def test_a_wrong_gradient_exits_with_1(cli: Callable, wrong: None):
     code, out, _ = cli("gradcheck", *SMALL)
     assert code == 1
-    assert "FAILED: 1 of 4" in out
+    assert "FAILED: 2 of 4" in out
+
+
+CONVNET = "five-conv --filters 1 2 1 2 1 --kernels 1 --hidden 2 --images 1 --entries 2".split()
+
+
+def test_a_network_by_its_name(cli: Callable):
+    code, out, _ = cli("gradcheck", *CONVNET, "--gradients", "hand-written")
+    assert code == 0
+    assert out.startswith("convnet:")
+    assert "block 5 kernel" in out
+    assert "PASSED: all 14 leaves agree" in out
+
+
+def test_stages_as_json(cli: Callable):
+    words = ["pipeline", *CONVNET[1:], "--mlp.layer-sizes", "1", "2", "10", "--json"]
+    code, out, _ = cli("gradcheck", *words)
+    assert code == 0
+    answer = json.loads(out)
+    assert answer["passed"] is True
+    assert list(answer["stages"]) == ["convnet", "mlp"]
+    assert answer["stages"]["convnet"]["rows"][1]["path"] == "block 1 kernel"
+
+
+def test_a_wrong_gradient_of_a_network_exits_with_1(cli: Callable, wrong: None):
+    code, out, _ = cli("gradcheck", *CONVNET)
+    assert code == 1
+    assert "of 14 leaves disagree" in out
+
+
+def test_an_unknown_network_or_gradient(cli: Callable):
+    for words, message in (
+        (["tall-conv"], "unknown network 'tall-conv': known are backbone"),
+        (
+            ["lenet", "--gradients", "numerical"],
+            "unknown gradients 'numerical': known are autodiff",
+        ),
+        (["lenet", "--images", "0"], "images must be a whole number from 1"),
+    ):
+        code, _, err = cli("gradcheck", *words)
+        assert code == 2
+        assert message in err

@@ -48,6 +48,31 @@ def test_a_run_leaves_configuration_history_result_pictures_and_checkpoint(run_d
 
 
 @pytest.mark.usefixtures("blank_pictures")
+def test_all_training_images_without_a_validation_split(cli: Callable, tmp_path: Path):
+    words = "--source synthetic --layer-sizes 784 10 --epochs 2 --batch-size 100".split()
+    no_split = ["--validation-fraction", "0"]
+    code, _, err = cli("train", "mlp", *words, *no_split)
+    assert code == 2
+    assert (
+        "stage mlp: without a validation split (validation_fraction 0), keep must be 'last'" in err
+    )
+    last = ["--keep", "last", "--patience", "None", "--run-dir", tmp_path / "run"]
+    code, out, _ = cli("train", "mlp", *words, *no_split, *last)
+    assert code == 0
+    assert "Stopped after epoch 2, the last one (kept)" in out
+    assert "Val" not in out
+    history = lines(tmp_path / "run/metrics_mlp.jsonl")
+    assert [line["validation_loss"] for line in history] == [None, None]
+    result = read_result(tmp_path / "run")["mlp"]
+    assert (result["best_epoch"], "validation" in result) == (2, False)
+    assert (tmp_path / "run/pictures/learning_curves_mlp.png").exists()
+    evaluate = ("evaluate", tmp_path / "run", "--source", "synthetic", *no_split)
+    code, _, err = cli(*evaluate, "--split", "validation")
+    assert (code, "split: there is no validation split" in err) == (2, True)
+    assert cli(*evaluate, "--split", "train")[0] == 0
+
+
+@pytest.mark.usefixtures("blank_pictures")
 def test_the_output_ends_on_the_test_accuracy_and_shows_restored_predictions(
     cli: Callable, tmp_path: Path
 ):

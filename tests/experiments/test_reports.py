@@ -22,6 +22,9 @@ from fmnist_jax.data import checksums
 from fmnist_jax.scratch.initializers import INITIALIZERS
 from fmnist_jax.scratch.losses import SOFTMAX_CROSS_ENTROPY, SOFTMAX_TWICE
 
+UNFINISHED = {"report1/release", "report2/strides", "report3/all_images"}
+"""Some of their rows are still to be run; `python -m experiments` lists what is missing."""
+
 ALL = pytest.mark.parametrize("experiment", experiments(), ids=lambda one: one.name)
 
 
@@ -45,8 +48,12 @@ def means(name: str, column: str) -> dict[str, float]:
 def test_the_stored_runs_are_of_the_rows_as_they_stand(experiment: Experiment):
     store = Store(experiment, RESULTS, checksums.CHECKSUM)
     stored = store.read()
-    assert list(stored) == [row.name for row in experiment.rows]
+    names = [row.name for row in experiment.rows]
+    assert list(stored) == [name for name in names if name in stored]
+    assert (len(stored) < len(names)) == (experiment.name in UNFINISHED)
     for row in experiment.rows:
+        if row.name not in stored:
+            continue
         runs = stored[row.name]["runs"]
         assert store.runs_like(stored[row.name], configure(row, 0, Options())) == runs
         assert runs

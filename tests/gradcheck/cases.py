@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 from unittest import mock
 
 import jax
@@ -10,14 +11,33 @@ import jax.numpy as jnp
 from rich.console import Console
 
 from fmnist_jax.gradcheck import check as gradcheck
-from fmnist_jax.gradcheck.gradients import ValueAndGrad
+from fmnist_jax.gradcheck.check import CheckConfig
 from fmnist_jax.gradcheck.report import Report, Row, render
 from fmnist_jax.scratch import mlp
 from fmnist_jax.scratch.activations import GELU, TANH
 from fmnist_jax.scratch.mlp import Dense, MLPConfig
 from tests.compiling import quick_jit
 
-check = partial(gradcheck.check, jit=quick_jit)
+ValueAndGrad = Callable[..., Any]
+"""`mlp.value_and_grad`, or another function of the same arguments that is to be checked."""
+
+
+def check(
+    config: MLPConfig,
+    options: CheckConfig | None = None,
+    value_and_grad: ValueAndGrad = mlp.value_and_grad,
+) -> Report:
+    """Check a gradient of an MLP."""
+    network = config.hand_written()
+    if value_and_grad is not mlp.value_and_grad:
+        network = network._replace(
+            value_and_grad=lambda parameters, X, labels, key: value_and_grad(
+                parameters, X, labels, config, key
+            )
+        )
+    return gradcheck.check(network, options, jit=quick_jit)
+
+
 check_at = partial(gradcheck.check_at, jit=quick_jit)
 
 SMALL = MLPConfig((3, 4, 3))

@@ -7,7 +7,6 @@ import jax.numpy as jnp
 import pytest
 
 from fmnist_jax.gradcheck.check import CheckConfig
-from fmnist_jax.gradcheck.gradients import ValueAndGrad
 from fmnist_jax.scratch import activations
 from fmnist_jax.scratch.activations import GELU, SIGMOID, TANH, Activation
 from fmnist_jax.scratch.losses import SOFTMAX_CROSS_ENTROPY, SOFTMAX_TWICE, Loss
@@ -16,6 +15,7 @@ from tests.gradcheck.cases import (
     BELOW_THE_LAST,
     BROKEN,
     SQUARE,
+    ValueAndGrad,
     check,
     failed,
     row,

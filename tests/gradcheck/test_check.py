@@ -104,7 +104,9 @@ def test_units_exactly_at_a_kink(activation: Activation) -> None:
     Z = X_INTEGER @ W_INTEGER
     assert int((Z == 0).sum()) == 5
 
-    report = check_at(Point(parameters, X_INTEGER, LABELS, MLPConfig((3, 4, 3), (activation,))))
+    report = check_at(
+        Point(parameters, X_INTEGER, LABELS, MLPConfig((3, 4, 3), (activation,)).hand_written())
+    )
 
     assert_right(report)
     # Z is 0 in units 1, 3 and 4 for some image: their b is at a kink.
@@ -117,7 +119,9 @@ def test_units_exactly_at_a_kink(activation: Activation) -> None:
 def test_smooth_activations_have_no_kinks_at_zero() -> None:
     parameters = (Dense(W_INTEGER, jnp.zeros(4)), Dense(W_LAST, jnp.zeros(3)))
 
-    report = check_at(Point(parameters, X_INTEGER, LABELS, MLPConfig((3, 4, 3), (GELU,))))
+    report = check_at(
+        Point(parameters, X_INTEGER, LABELS, MLPConfig((3, 4, 3), (GELU,)).hand_written())
+    )
 
     assert_right(report)
     assert all(comparison.kinks == 0 for row in report.rows for comparison in row.comparisons)
@@ -126,7 +130,7 @@ def test_smooth_activations_have_no_kinks_at_zero() -> None:
 def test_every_unit_at_a_kink() -> None:
     parameters = (Dense(jnp.zeros((3, 4)), jnp.zeros(4)), Dense(W_LAST, jnp.zeros(3)))
 
-    report = check_at(Point(parameters, X_INTEGER, LABELS, SMALL))
+    report = check_at(Point(parameters, X_INTEGER, LABELS, SMALL.hand_written()))
 
     assert_right(report)
     assert row(report, "layer 1 b").comparisons[1].entries == 0
@@ -137,13 +141,17 @@ def test_every_unit_at_a_kink() -> None:
 def test_tied_logits(loss: Loss) -> None:
     parameters = (Dense(W_INTEGER, jnp.ones(4)), Dense(jnp.zeros((4, 3)), jnp.zeros(3)))
 
-    assert_right(check_at(Point(parameters, X_INTEGER, LABELS, MLPConfig((3, 4, 3), loss=loss))))
+    assert_right(
+        check_at(
+            Point(parameters, X_INTEGER, LABELS, MLPConfig((3, 4, 3), loss=loss).hand_written())
+        )
+    )
 
 
 def test_dead_units_have_zero_gradients_that_are_said_to_be_zero() -> None:
     parameters = (Dense(W_INTEGER, jnp.full(4, -100.0)), Dense(W_LAST, jnp.zeros(3)))
 
-    report = check_at(Point(parameters, X_INTEGER, LABELS, SMALL))
+    report = check_at(Point(parameters, X_INTEGER, LABELS, SMALL.hand_written()))
 
     assert_right(report)
     zero = {row.path for row in report.rows if row.zero}
@@ -157,7 +165,9 @@ def test_a_unit_that_float32_rounds_across_a_kink_is_left_out_of_float32_differe
         Dense(jnp.array([[1.0, 2.0]]), jnp.ones(2)),
     )
 
-    report = check_at(Point(parameters, X, jnp.array([0], jnp.int32), MLPConfig((2, 1, 2))))
+    report = check_at(
+        Point(parameters, X, jnp.array([0], jnp.int32), MLPConfig((2, 1, 2)).hand_written())
+    )
 
     assert report.passed
     float32 = row(report, "layer 2 b").comparisons[3]

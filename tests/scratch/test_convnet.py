@@ -1,6 +1,7 @@
 """The hand-written gradient of whole convolutional networks against `jax.grad` of the Flax networks."""
 
 from functools import partial
+from typing import cast
 
 import chex
 import jax
@@ -163,7 +164,7 @@ def test_a_broken_pooling_fails_in_its_block_and_those_below() -> None:
     network = scratch_network(SMALL)
     broken = Pooling("broken", POOLINGS["max"].forward, average_pool_backward)
     first, second, third = network.blocks
-    network = network._replace(blocks=(first, second._replace(pooling=broken), third))
+    network = network._replace(blocks=(first, cast(convnet.Block, second)._replace(pooling=broken), third))
 
     (_, found), (_, expected) = both(SMALL, initial(SMALL), *batch(), network)
 
@@ -176,7 +177,7 @@ def test_a_wrong_padding_fails() -> None:
     """2x2 kernels are padded by one zero after the map; one before it gives maps of the same size."""
     config = ConvNetConfig((Block(2, 2), Block(3, 2)), hidden=())
     network = scratch_network(config)
-    wrong = tuple(block._replace(padding=(1, 0)) for block in network.blocks)
+    wrong = tuple(cast(convnet.Block, block)._replace(padding=(1, 0)) for block in network.blocks)
 
     found, expected = both(config, initial(config), *batch(), network._replace(blocks=wrong))
 

@@ -35,7 +35,8 @@ from tests.stateful import RunningMean
 CONFIGURED = MLPConfig((16, 12, 10), dropout=0.2)
 MODEL = CONFIGURED.build()
 CONFIG = TrainingConfig(epochs=4, batch_size=16, learning_rate=0.05, patience=None)
-DATA = TrainingData(noisy_patterns(300, 1), noisy_patterns(100, 2), {})
+VALIDATION = noisy_patterns(100, 2)
+DATA = TrainingData(noisy_patterns(300, 1), VALIDATION, {})
 
 
 def trained(
@@ -46,11 +47,21 @@ def trained(
     return steps[-1][0], [record for _, record in steps]
 
 
+def loss_of(record: EpochRecord) -> float:
+    assert record.validation_loss is not None
+    return record.validation_loss
+
+
+def accuracy_of(record: EpochRecord) -> float:
+    assert record.validation_accuracy is not None
+    return record.validation_accuracy
+
+
 def test_it_learns():
     _, records = trained(evolve(CONFIG, epochs=30, optimizer=momentum, learning_rate=0.05))
     assert [record.epoch for record in records] == list(range(1, 31))
-    assert records[-1].validation_accuracy > 0.9
-    assert records[-1].validation_loss < 0.5 * records[0].validation_loss
+    assert accuracy_of(records[-1]) > 0.9
+    assert loss_of(records[-1]) < 0.5 * loss_of(records[0])
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not():
@@ -79,7 +90,7 @@ def test_the_state_of_the_network_is_carried_and_kept_with_the_best_epoch():
     steps = 19  # 300 images, 16 a step
     assert state.train.variables.state["steps"].item() == 4 * steps
     assert state.best.state["steps"].item() == state.stopping.best_epoch * steps
-    assert records[-1].validation_loss < records[0].validation_loss
+    assert loss_of(records[-1]) < loss_of(records[0])
 
 
 OVERFITTING = evolve(CONFIG, epochs=60, optimizer=momentum, learning_rate=0.2)
@@ -88,19 +99,19 @@ PATIENT = evolve(OVERFITTING, patience=3)
 
 def test_it_stops_when_patience_runs_out_and_keeps_the_best_variables():
     state, records = trained(PATIENT)
-    losses = [record.validation_loss for record in records]
+    losses = list(map(loss_of, records))
     best = int(np.argmin(losses)) + 1
     assert len(records) < 60
     assert (state.stopping.best_epoch, len(records)) == (best, best + 3)
     assert [record.patience for record in records[-4:]] == [0, 1, 2, 3]
-    logits = MODEL.apply(state.best, UNIT.apply({}, DATA.validation.images))
-    loss = MODEL.losses(logits, DATA.validation.labels).mean()
+    logits = MODEL.apply(state.best, UNIT.apply({}, VALIDATION.images))
+    loss = MODEL.losses(logits, VALIDATION.labels).mean()
     np.testing.assert_allclose(loss, losses[best - 1], rtol=1e-5)
 
 
 def test_it_can_monitor_accuracy_instead():
     state, records = trained(evolve(PATIENT, monitor="accuracy"))
-    accuracies = [record.validation_accuracy for record in records]
+    accuracies = list(map(accuracy_of, records))
     assert state.stopping.best_epoch == int(np.argmax(accuracies)) + 1
     assert len(records) == state.stopping.best_epoch + 3
 
@@ -112,10 +123,10 @@ def test_without_patience_every_epoch_is_run():
 def test_small_improvements_do_not_count():
     _, any_improvement = trained(OVERFITTING)
     state, records = trained(evolve(PATIENT, min_delta=0.05))
-    best, waited = any_improvement[0].validation_loss, 0
+    best, waited = loss_of(any_improvement[0]), 0
     for record, found in zip(any_improvement, records, strict=False):
-        improved = record.epoch == 1 or best - record.validation_loss >= 0.05
-        best, waited = (record.validation_loss, 0) if improved else (best, waited + 1)
+        improved = record.epoch == 1 or best - loss_of(record) >= 0.05
+        best, waited = (loss_of(record), 0) if improved else (best, waited + 1)
         assert found == record._replace(patience=waited)
     assert (waited, state.stopping.best_value) == (3, best)
 

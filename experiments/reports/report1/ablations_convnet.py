@@ -50,9 +50,10 @@ EXPERIMENT = Experiment(
     reproduces="report 1: pooling, initialisers, kernels; small networks",
     seconds=55,
     notes=(
-        "Table 2's network with half of its filters (8,16,32,64,128, hidden 256) and five of the "
-        "report's ten epochs, then the scratch MLP on its features, at most thirty epochs. One "
-        "thing is changed a row. Table 2 has the full networks, with fewer seeds. The verdicts: "
-        "`python -m experiments claims`.",
+        "Each row trains table 2's network with half of its filters (8,16,32,64,128, and a "
+        "hidden layer of 256 units) for five of the report's ten epochs, and then the scratch "
+        "MLP on its features for at most 30 epochs. Each row changes one setting of the first "
+        "row. Table 2 has the full networks, with fewer seeds. `python -m experiments claims` "
+        "prints the verdicts.",
     ),
 )

@@ -31,7 +31,7 @@ EXPERIMENT = Experiment(
     reproduces="report 1: dropout 0.5, learning rates",
     seconds=45,
     notes=(
-        "Table 1's first row with one thing changed a row; the claims compare it with that row "
-        "itself, with the same seeds. The verdicts: `python -m experiments claims`.",
+        "Each row changes one setting of table 1's first row. The claims compare it with that "
+        "row, with the same seeds. `python -m experiments claims` prints the verdicts.",
     ),
 )

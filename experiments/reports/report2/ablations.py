@@ -21,10 +21,10 @@ EXPERIMENT = Experiment(
     reproduces="report 2: stopping rules; dropout with wider layers",
     seconds=55,
     notes=(
-        "The row of report2/mlp with one thing changed a row: the weights of the lowest "
-        "validation loss instead of the highest validation accuracy; hidden layers of double "
-        "width, with dropout 0.5, which leaves as many units active as before, and without. The "
-        "report gives neither widths nor its dropout rate. The verdicts: `python -m experiments "
-        "claims`.",
+        'Each row changes the row of report2/mlp. "stopped on the loss" keeps the weights of '
+        "the lowest validation loss instead of those of the highest validation accuracy. "
+        '"wider" has hidden layers of double width. "wider, dropout 0.5" adds dropout, so that '
+        "on average as many units are active as without both. The report gives neither widths "
+        "nor its dropout rate. `python -m experiments claims` prints the verdicts.",
     ),
 )

@@ -18,12 +18,13 @@ EXPERIMENT = Experiment(
         Row("6,16 5x5 avg, 120,84,10 relu adam", RUN, {"test_accuracy": ENTRY["test_accuracy"]}),
     ),
     columns=("test_accuracy", "validation_accuracy", "best_epoch"),
-    reproduces="report 2: the CNN",
+    reproduces="report 2: the convnet",
     seconds=480,
     notes=(
-        "The report gives no filters, widths or padding (here LeNet-5's: 6 and 16 filters, dense "
-        "120, 84, 10, no padding), and no initialiser or scaling (he-uniform and pixels from -1 "
-        "to 1, chosen on validation: report2/selection). The weights are those of the best "
-        "validation accuracy, as in the report.",
+        "The report gives no filters, widths or padding. Here the filters and widths are "
+        "LeNet-5's (6 and 16 filters, dense layers of 120, 84 and 10 units), without padding. "
+        "The report gives no initialiser and no scaling either. Here he-uniform and pixels from"
+        " -1 to 1 are used, chosen on the validation split (report2/selection). The weights are"
+        " those of the epoch with the highest validation accuracy, as in the report.",
     ),
 )

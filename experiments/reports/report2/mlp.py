@@ -33,7 +33,7 @@ EXPERIMENT = Experiment(
     reproduces="report 2: the MLP",
     seconds=50,
     notes=(
-        'The report gives neither widths (256 and 128 here) nor initialiser ("random" here, as in '
-        "report 1).",
+        "The report gives neither widths nor an initialiser. Here the hidden layers have 256 "
+        'and 128 units, and the initialiser is "random", as for report 1.',
     ),
 )

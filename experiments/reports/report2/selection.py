@@ -38,12 +38,13 @@ EXPERIMENT = Experiment(
     rows=tuple(row(*candidate) for candidate in CANDIDATES),
     columns=("validation_accuracy", "best_validation_loss", "best_epoch"),
     splits=("train", "validation"),
-    reproduces="report 2: what it leaves open of its CNN",
+    reproduces="report 2: what it leaves open about its convnet",
     seconds=360,
     most_seeds=1,
     notes=(
-        "The first 60 epochs of the report's training. The test split is not used.",
-        '"symmetric he-uniform" is the best row; report2/convnet and `fmnist-jax train small-cnn` '
-        "use it. With pixels from 0 to 1 the network learns slowest.",
+        "Each row is trained for the first 60 epochs of the report's training. The test split "
+        "is not used.",
+        '"symmetric he-uniform" is the best row. report2/convnet and `fmnist-jax train '
+        'small-cnn` use it. With pixels from 0 to 1 ("unit") the network learns most slowly.',
     ),
 )

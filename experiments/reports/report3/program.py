@@ -29,7 +29,7 @@ from fmnist_jax.runs.train import assess
 from fmnist_jax.scratch.losses import LOSSES, SOFTMAX_CROSS_ENTROPY, Loss
 from fmnist_jax.storage.files import write_bytes, writing
 
-RUNS = {row.run.stages[0].training.batch_size: row.run for row in all_images.EXPERIMENT.rows}
+RUNS = {row.run.stages[0].training.batch_size: row.run for row in all_images.ROWS}
 """By batch size."""
 
 SAMPLE = 30

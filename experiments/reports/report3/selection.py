@@ -41,14 +41,14 @@ EXPERIMENT = Experiment(
         "validation_class_6",
     ),
     splits=("train", "validation"),
-    reproduces="report 3: what it leaves open of table 3",
+    reproduces="report 3: what table 3 leaves open",
     seconds=150,
     most_seeds=1,
     notes=(
-        "Table 3's LeNet with the report's own loss, softmax applied twice, and batches of 100, "
-        "the size of its best row. The test split is not used.",
-        "\"unit random\", pixels from 0 to 1 and report 1's initialiser, never predicts class 4, "
-        'Coat; all others do. "symmetric random", pixels from -1 to 1 as report 1 scales them for '
-        "its networks, is the best, and table 3 uses it.",
+        "Table 3's LeNet with the report's loss (softmax applied twice) and batch size 100, "
+        "which is the batch size of the report's best row. The test split is not used.",
+        '"unit random" (pixels from 0 to 1 and report 1\'s initialiser) never predicts class 4, '
+        'Coat. All other rows do. "symmetric random" (pixels from -1 to 1, as for report 1\'s '
+        "convnets) is the best row, and table 3 uses it.",
     ),
 )  # fmt: skip

@@ -42,12 +42,12 @@ EXPERIMENT = Experiment(
         "convnet.validation_accuracy",
         "convnet.test_loss",
     ),
-    reproduces="report 4: strides, kernel mixes, combined; small networks",
+    reproduces="report 4: strides, kernels, the combined network; small networks",
     seconds=40,
     notes=(
-        "Rows of report4/backbone with a seventh of the filters (7,14,28,56,112) and five of the "
-        "ten epochs, learning rate 0.1, alone and with the scratch MLP on their features. "
-        "report4/backbone has the full networks, with fewer seeds. The verdicts: `python -m "
-        "experiments claims`.",
+        "Rows of report4/backbone with a seventh of the filters (7,14,28,56,112), five of the "
+        'ten epochs and learning rate 0.1. "convnet" is the backbone with its own head, "mlp" '
+        "the scratch MLP on its features. report4/backbone has the full networks, with fewer "
+        "seeds. `python -m experiments claims` prints the verdicts.",
     ),
 )

@@ -17,5 +17,8 @@ EXPERIMENT = Experiment(
     columns=("test_accuracy", "validation_accuracy", "train_loss", "validation_loss", "best_epoch"),
     reproduces="report 4: the MLP without decay",
     seconds=35,
-    notes=("The verdicts: `python -m experiments claims`.",),
+    notes=(
+        "This row has a constant learning rate. The claims compare the rows of report4/mlp that"
+        " have decay with it. `python -m experiments claims` prints the verdicts.",
+    ),
 )

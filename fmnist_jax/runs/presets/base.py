@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from attrs import evolve, frozen
+from attrs import asdict, evolve, frozen
 
 from fmnist_jax.data.loading import DataConfig
 from fmnist_jax.data.scaling import Scaling
 from fmnist_jax.models.config import ConvNetConfig
+from fmnist_jax.models.gradients import AUTODIFF, Gradients
 from fmnist_jax.models.stages import FittedStage
 from fmnist_jax.runs.config import Run, Stage
 from fmnist_jax.scratch.activations import Activation
@@ -46,13 +47,15 @@ class Head:
     """Draws every layer's first weights and biases."""
     loss: Loss
     """What training minimises."""
+    gradients: Gradients = AUTODIFF
+    """How training computes gradients."""
 
 
 def fixed_blocks(
     description: str, model: ConvNetConfig, training: TrainingConfig, scaling: Scaling
 ) -> Preset:
     """Make the preset of a convolutional network whose blocks are fixed; the rest are defaults."""
-    default = Head(model.hidden, model.activation, model.initializer, model.loss)
+    default = Head(model.hidden, model.activation, model.initializer, model.loss, model.gradients)
     defaults = (training, scaling)
 
     def options(
@@ -61,13 +64,7 @@ def fixed_blocks(
         training: TrainingConfig = defaults[0],
         scaling: Scaling = defaults[1],
     ) -> Plan:
-        chosen = evolve(
-            model,
-            hidden=network.hidden,
-            activation=network.activation,
-            initializer=network.initializer,
-            loss=network.loss,
-        )
+        chosen = evolve(model, **asdict(network, recurse=False))
         return Plan(Run((Stage("convnet", chosen, training, scaling),), data))
 
     options.__doc__ = f"""{description}

@@ -41,7 +41,8 @@ def test_progress_is_the_mean_of_the_runs():
         seed: {"stages": {"mlp": {"history": HISTORY | {"train_loss": [rate] * 20}}}}
         for seed, rate in enumerate((0.2, 0.4))
     }
-    assert logs.mean_progress(runs, 0.0, 0.1) == Progress(12, pytest.approx(0.3), 0.44, None)
+    found = logs.mean_progress(runs, 0.0, 0.1)
+    assert found == pytest.approx(Progress(12, 0.3, 0.44, None))
     assert logs.mean_progress({}, 0.0, 0.1) is None
 
 

@@ -16,7 +16,7 @@ KEY = jax.random.key(0)
 def test_weights_have_the_deviation(name: str, shape: str):
     W, b = CANDIDATES[f"{name} {shape}, zero biases"](KEY, 200, 400, jnp.float32, 100)
     assert W.shape == (200, 100)
-    assert W.std() == pytest.approx(DEVIATIONS[name](200, 400), rel=0.02)
+    assert float(W.std()) == pytest.approx(DEVIATIONS[name](200, 400), rel=0.02)
     assert not b.any()
 
 
@@ -31,7 +31,7 @@ def test_biases_may_be_drawn_as_the_framework_draws_them():
 def test_limits_are_those_of_the_librarys_initialisers(name: str, same):
     W, _ = CANDIDATES[f"{name} uniform, zero biases"](KEY, 100, 400, jnp.float32)
     expected, _ = same(KEY, 100, 400, jnp.float32)
-    assert abs(W).max() == pytest.approx(abs(expected).max(), rel=0.01)
+    assert float(abs(W).max()) == pytest.approx(float(abs(expected).max()), rel=0.01)
 
 
 def test_one_mean_and_one_deviation_over_all_pixels():
