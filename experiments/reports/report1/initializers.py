@@ -151,6 +151,7 @@ EXPERIMENT = Experiment(
     ),
     columns=("best_train_loss", "best_validation_loss"),
     splits=("validation",),
+    reported_on="early",
     reproduces='report 1: what its "he" and "xavier" are',
     seconds=12,
     most_seeds=3,

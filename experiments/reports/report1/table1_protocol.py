@@ -38,6 +38,7 @@ EXPERIMENT = Experiment(
         variant(WITHOUT_DROPOUT, "z-score over all pixels", scaling=Z_SCORE_ALL),
     ),
     columns=table1.COLUMNS,
+    reported_on="early",
     reproduces="report 1, table 1: batch size and early stopping as its logs suggest",
     seconds=45,
     notes=(
