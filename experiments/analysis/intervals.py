@@ -76,6 +76,11 @@ def p_value(estimate: Estimate, null: float) -> float | None:
     return float(2 * stats.t.sf(abs(estimate.mean - null) / error, freedom))
 
 
+def standard_error(estimate: Estimate) -> float:
+    """Standard error of the mean; 0 where there is no spread."""
+    return _error(estimate)[0] if estimate.has_spread else 0.0
+
+
 def _error(estimate: Estimate) -> tuple[float, float]:
     """Standard error of the mean, and its degrees of freedom after Welch and Satterthwaite.
 

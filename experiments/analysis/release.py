@@ -11,18 +11,27 @@ from typing import Any, NamedTuple
 
 from rich.table import Table
 
-from experiments.analysis.intervals import Estimate, interval, paired, unpaired
+from experiments.analysis.intervals import (
+    Estimate,
+    interval,
+    paired,
+    standard_error,
+    unpaired,
+)
 from experiments.engine.figures import Measured, figure
 from experiments.engine.store import RESULTS, Store
 from experiments.engine.tables import markdown, number
 from experiments.reports.report1 import release
 from experiments.reports.reported import LOGS, REPORTED
 
-MLP, CONVNETS = "MLP on pixels", "convnets"
-"""Groups of networks, as report 1's logs have them."""
+MLP, CONVNETS, FEATURES = "MLP on pixels", "convnets", "MLP on features"
+"""Kinds of networks; report 1's logs have the first two."""
 
 ALL = "mean of all"
 """The mean over the figures of a split; networks that were run on one split only don't count."""
+
+LEAST_GAP = 0.2
+"""Points of "validation less test" below which a share of it means nothing."""
 
 TITLES = {"mlp": "MLP on its features", "convnet": "own head"}
 
@@ -43,21 +52,15 @@ class Figure(NamedTuple):
     network: str
     stage: str
     title: str
-
-    @property
-    def group(self) -> str | None:
-        """The group of report 1's logs that it belongs to; None for the MLP on features."""
-        if self.network == "784,128,10":
-            return MLP
-        return CONVNETS if self.stage == "convnet" else None
+    kind: str
 
 
 FIGURES = (
-    Figure("784,128,10", "mlp", "784,128,10"),
+    Figure("784,128,10", "mlp", "784,128,10", MLP),
     *(
-        Figure(network, stage, f"{network}, {TITLES[stage]}")
+        Figure(network, stage, f"{network}, {TITLES[stage]}", kind)
         for network in ("max/random", "max/he")
-        for stage in ("convnet", "mlp")
+        for stage, kind in (("convnet", CONVNETS), ("mlp", FEATURES))
     ),
 )
 
@@ -190,10 +193,44 @@ def group_gaps(networks: Mapping[str, BySplit], group: str) -> list[float]:
     """Test less validation accuracy by split, the mean over the group's networks that were run on it."""
     by_split: dict[int, list[float]] = {}
     for one in FIGURES:
-        if one.group == group:
+        if one.kind == group:
             for split, gap in gaps(networks[one.network], one.stage).items():
                 by_split.setdefault(split, []).append(gap)
     return [statistics.fmean(values) for values in by_split.values()]
+
+
+class Share(NamedTuple):
+    """How much of "test less validation" on the official files is gone on re-splits: 1 is all of it."""
+
+    mean: float
+    error: float
+    """Standard error by the splits."""
+
+
+def shares(networks: Networks) -> dict[str, Share]:
+    """For each kind: test accuracy on re-splits less that on the official files, over the official gap.
+
+    Means over the kind's networks. Their standard errors are averaged, since networks share their splits. A
+    kind without two splits of both is missing, and so is one with an official gap of less than `LEAST_GAP`.
+    """
+    found: dict[str, Share] = {}
+    for kind in (MLP, CONVNETS, FEATURES):
+        shifts_, gaps_, errors = [], [], []
+        for one in FIGURES:
+            resplits, official = (
+                list(test_accuracies(runs[one.network], one.stage).values()) for runs in networks
+            )
+            if one.kind != kind or not resplits or not official:
+                continue
+            shifts_.append(statistics.fmean(resplits) - statistics.fmean(official))
+            of_split = gaps(networks.official[one.network], one.stage)
+            gaps_.append(-statistics.fmean(of_split.values()))
+            if min(len(resplits), len(official)) > 1:
+                errors.append(standard_error(unpaired(resplits, official)))
+        if errors and statistics.fmean(gaps_) >= LEAST_GAP:
+            gap = statistics.fmean(gaps_)
+            found[kind] = Share(statistics.fmean(shifts_) / gap, statistics.fmean(errors) / gap)
+    return found
 
 
 def table(networks: Networks) -> str:

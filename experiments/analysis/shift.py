@@ -2,12 +2,14 @@
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from experiments.analysis.intervals import Interval
+from experiments.analysis.release import CONVNETS, FEATURES, MLP, Share
 from experiments.engine.figures import Measured, figure, has_figures
-from fmnist_jax.data.dataset import ReleaseName
+from experiments.engine.spec import Row
+from fmnist_jax.config.model import ModelConfig
 
 NORMAL_95 = 1.96
 """Standard deviations on either side of the mean that hold 95 % of a normal distribution."""
@@ -18,7 +20,7 @@ class Shift(NamedTuple):
 
     mean: float
     error: float
-    """Standard deviation by the choice of the images, as of two binomial samples."""
+    """Standard deviation by the choice of the images and by the splits."""
 
     @property
     def margin(self) -> float:
@@ -31,22 +33,37 @@ class Shift(NamedTuple):
         return Interval(self.mean - self.margin, self.mean + self.margin)
 
 
-def expected_shift(column: str, runs: Sequence[Measured], reported_on: ReleaseName) -> Shift | None:
-    """The shift of a test accuracy that was reported on the early release; None for all other figures.
+def kind_of(row: Row, column: str) -> str:
+    """Which kind of network a figure belongs to."""
+    name = column.rpartition(".")[0] or row.run.stages[-1].name
+    if name != row.run.stages[0].name:
+        return FEATURES
+    return MLP if takes_flattened_images(row.run.stages[0].model) else CONVNETS
 
-    In the early release test images are as easy as validation images, and re-splits show that nothing else
-    lowers test accuracies here (docs/release.md). So the validation accuracy v is what to expect:
-    the mean is v less the test accuracy, the error sqrt(v (1 - v) (1 / n_validation + 1 / n_test)).
+
+def takes_flattened_images(model: ModelConfig) -> bool:
+    """Whether a first stage's model is an MLP on pixels, by the shape of its inputs."""
+    return len(model.input_shape) == 1
+
+
+def expected_shift(
+    row: Row, column: str, runs: Sequence[Measured], shares: Mapping[str, Share]
+) -> Shift | None:
+    """The shift of a reported test accuracy, by `shares` of the early release's experiment, else None.
+
+    The early release's test images are expected to be as hard as those of a re-split. So the mean is the
+    share s of the row's own gap g (validation less test accuracy) that re-splits remove: s g. Its error
+    is sqrt(t (1 - t) / n + (se(s) g)^2), with the test accuracy t of n images, for the choice of the images
+    and for the share.
     """
     validation = column.replace("test_", "validation_")
-    confusions = [f"{column.removesuffix('accuracy')}confusion" for column in (column, validation)]
-    needed = (column, validation, *confusions)
-    if reported_on != "early" or not column.endswith("test_accuracy") or not runs:
+    needed = (column, validation, f"{column.removesuffix('accuracy')}confusion")
+    share = shares.get(kind_of(row, column))
+    if share is None or not column.endswith("test_accuracy") or not runs:
         return None
     if not all(has_figures(run, needed) for run in runs):
         return None
-    tests, validations = ([figure(run, name) for run in runs] for name in (column, validation))
-    v = statistics.fmean(validations) / 100
-    sizes = [sum(map(sum, figure(runs[0], name))) for name in confusions]
-    error = 100 * math.sqrt(v * (1 - v) * sum(1 / size for size in sizes))
-    return Shift(100 * v - statistics.fmean(tests), error)
+    test, valid = (statistics.fmean(figure(run, name) for run in runs) for name in needed[:2])
+    t, gap = test / 100, valid - test
+    binomial = 100 * math.sqrt(t * (1 - t) / sum(map(sum, figure(runs[0], needed[2]))))
+    return Shift(share.mean * gap, math.hypot(binomial, share.error * gap))

@@ -7,21 +7,22 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 from attrs import frozen
 from rich.table import Table
 from scipy import stats
 
+from experiments.analysis import release
 from experiments.analysis.intervals import CONFIDENCE, Interval
-from experiments.analysis.shift import Shift, expected_shift
+from experiments.analysis.release import Share
+from experiments.analysis.shift import Shift, expected_shift, takes_flattened_images
 from experiments.engine.figures import column_title, figure
 from experiments.engine.spec import Experiment, Row
 from experiments.engine.store import RESULTS, Store
 from experiments.engine.tables import markdown, number
 from experiments.study.catalogue import experiments
-from fmnist_jax.config.model import ModelConfig
-from fmnist_jax.data.dataset import ReleaseName
 
 MLP_TOLERANCE, CONVNET_TOLERANCE = 0.3, 0.5
 """Difference in points of accuracy that counts as none: for an MLP on pixels, and for a convnet."""
@@ -206,11 +207,6 @@ def direction(column: str) -> Literal["higher", "lower"] | None:
     return None
 
 
-def takes_flattened_images(model: ModelConfig) -> bool:
-    """Whether a first stage's model is an MLP on pixels, by the shape of its inputs."""
-    return len(model.input_shape) == 1
-
-
 def tolerance_of(row: Row, column: str) -> float:
     """Difference in points that counts as none in this figure; 0 for losses, which have no tolerance."""
     if direction(column) != "higher":
@@ -224,9 +220,12 @@ def row_statistics(
     row: Row,
     columns: Sequence[str],
     stored: Mapping[str, Any],
-    reported_on: ReleaseName = "official",
+    shares: Mapping[str, Share] = MappingProxyType({}),
 ) -> RowStatistics:
-    """Statistics of these columns and of all reported figures; `stored` is the row from `Store.read`."""
+    """Statistics of these columns and of all reported figures; `stored` is the row from `Store.read`.
+
+    `shares`, by kind of network, are needed where the report used the early release.
+    """
     runs = stored.get("runs", {})
     figures = {
         column: column_statistics(
@@ -234,7 +233,7 @@ def row_statistics(
             row.reported.get(column),
             tolerance_of(row, column),
             direction(column),
-            expected_shift(column, list(runs.values()), reported_on),
+            expected_shift(row, column, list(runs.values()), shares),
         )
         for column in dict.fromkeys((*columns, *row.reported))
     }
@@ -271,13 +270,13 @@ def _row_verdict(figures: Mapping[str, ColumnStatistics]) -> tuple[Verdict, str]
 def experiment_statistics(experiment: Experiment, results: Path = RESULTS) -> ExperimentStatistics:
     """Statistics of every row of an experiment, from the folder `results`."""
     stored = Store(experiment, results, "").read()
+    on_early = experiment.reported_on == "early"
+    shares = release.shares(release.read(results)) if on_early else {}
     return ExperimentStatistics(
         experiment.name,
         experiment.title,
         tuple(
-            row_statistics(
-                row, experiment.columns, stored.get(row.name, {}), experiment.reported_on
-            )
+            row_statistics(row, experiment.columns, stored.get(row.name, {}), shares)
             for row in experiment.rows
         ),
     )

@@ -5,7 +5,7 @@ from typing import Any
 
 from attrs import frozen
 
-from experiments.analysis.statistics import takes_flattened_images
+from experiments.analysis.shift import takes_flattened_images
 from experiments.engine.spec import Experiment
 from fmnist_jax.gradcheck.check import check
 from fmnist_jax.gradcheck.report import DTYPES, Report

@@ -89,6 +89,17 @@ def test_held_back_images_are_weighted_by_their_number():
     assert difference == pytest.approx((1000 * 95 + 3000 * 89) / 4000 - 90.25)
 
 
+def test_shares_are_shifts_over_official_gaps():
+    """The MLP's test accuracy rises by 1.1 points, its official gap is 0.9; convnets have one split."""
+    ((kind, share),) = release.shares(NETWORKS).items()
+    assert kind == MLP
+    assert share.mean == pytest.approx(1.1 / 0.9)
+    assert share.error == pytest.approx(((0.2**2 + 0.1**2) ** 0.5) / 0.9)
+    level = {split: {"stages": {"mlp": stage(89.0, 89.1)}} for split in (0, 1)}
+    networks = {network: {} for network in NETWORKS.official} | {"784,128,10": level}
+    assert release.shares(NETWORKS._replace(official=networks)) == {}
+
+
 def test_the_table_has_every_figure_and_says_what_was_not_run():
     lines = release.table(NETWORKS).splitlines()
     assert len(lines) == 2 + len(release.FIGURES) + 1

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiments.analysis.shift import Shift, expected_shift
+from experiments.analysis.release import CONVNETS, FEATURES, MLP, Share
+from experiments.analysis.shift import Shift, expected_shift, kind_of
 from experiments.analysis.statistics import (
     ExperimentStatistics,
     column_statistics,
@@ -14,9 +15,12 @@ from experiments.analysis.statistics import (
 )
 from experiments.engine.spec import Row
 from experiments.study.catalogue import experiments
+from fmnist_jax.runs.presets.pipeline import pipeline
 from tests.experiments.small_experiment import SMALL
 
 COLUMN = "mlp.test_accuracy"
+ROW = Row("a row", SMALL, {COLUMN: 91.3})
+SHARES = {MLP: Share(1.0, 0.0)}
 
 
 def run(test: float, validation: float, seed: int = 0) -> dict[str, Any]:
@@ -30,28 +34,39 @@ def run(test: float, validation: float, seed: int = 0) -> dict[str, Any]:
 RUNS = [run(90.0, 91.0), run(90.4, 91.0)]
 
 
-def test_the_shift_is_validation_less_test_with_the_error_of_two_samples():
-    shift = expected_shift(COLUMN, RUNS, "early")
+def test_the_shift_is_the_share_of_the_gap_that_re_splits_remove():
+    shift = expected_shift(ROW, COLUMN, RUNS, {MLP: Share(0.5, 0.0)})
     assert shift is not None
-    assert shift.mean == pytest.approx(0.8)
-    # The difference of two shares of independent images, drawn many times.
-    rng = np.random.default_rng(0)
-    shares = [rng.binomial(size, 0.91, 20_000) / size for size in (10_000, 12_000)]
-    assert shift.error == pytest.approx(100 * np.std(shares[0] - shares[1]), rel=0.03)
-    assert shift.interval == pytest.approx((0.8 - shift.margin, 0.8 + shift.margin))
+    assert shift.mean == pytest.approx(0.5 * 0.8)
+    # The share of correct answers of a network on 10,000 images, drawn many times.
+    drawn = np.random.default_rng(0).binomial(10_000, 0.902, 20_000) / 10_000
+    assert shift.error == pytest.approx(100 * np.std(drawn), rel=0.03)
+    assert shift.interval == pytest.approx((0.4 - shift.margin, 0.4 + shift.margin))
+    uncertain = expected_shift(ROW, COLUMN, RUNS, {MLP: Share(0.5, 0.2)})
+    assert uncertain is not None
+    assert uncertain.error == pytest.approx(np.hypot(shift.error, 0.2 * 0.8))
+
+
+def test_each_kind_of_network_has_its_own_share():
+    pipeline_row = Row("pipeline", pipeline())
+    assert kind_of(ROW, "test_accuracy") == MLP
+    assert kind_of(pipeline_row, "convnet.test_accuracy") == CONVNETS
+    for column in ("mlp.test_accuracy", "test_accuracy"):
+        assert kind_of(pipeline_row, column) == FEATURES
 
 
 @pytest.mark.parametrize(
-    ("column", "runs", "release"),
+    ("column", "runs", "shares"),
     [
-        (COLUMN, RUNS, "official"),
-        ("mlp.validation_accuracy", RUNS, "early"),
-        (COLUMN, [], "early"),
-        (COLUMN, [{"stages": {"mlp": {"test_accuracy": 90.0}}}], "early"),
+        (COLUMN, RUNS, {}),
+        (COLUMN, RUNS, {CONVNETS: Share(1.0, 0.0)}),
+        ("mlp.validation_accuracy", RUNS, SHARES),
+        (COLUMN, [], SHARES),
+        (COLUMN, [{"stages": {"mlp": {"test_accuracy": 90.0}}}], SHARES),
     ],
 )
-def test_other_figures_have_none(column: str, runs: list, release: Any):
-    assert expected_shift(column, runs, release) is None
+def test_other_figures_have_none(column: str, runs: list, shares: dict[str, Share]):
+    assert expected_shift(ROW, column, runs, shares) is None
 
 
 def test_runs_are_judged_as_expected_on_the_reports_images():
@@ -77,9 +92,8 @@ def test_what_remains_is_compared_within_the_choice_of_images(reported: float, v
 
 
 def test_a_row_reported_on_the_early_release_is_judged_with_its_shift():
-    row = Row("a row", SMALL, {COLUMN: 91.3})
     stored = {"runs": dict(enumerate(RUNS))}
-    here, early = (row_statistics(row, (), stored, release) for release in ("official", "early"))
+    here, early = (row_statistics(ROW, (), stored, shares) for shares in ({}, SHARES))
     assert (here.verdict, early.verdict) == ("worse", "reproduced")
     assert here.columns[COLUMN].shift is None
 
@@ -91,6 +105,6 @@ def test_report_1_was_measured_on_the_early_release():
 
 
 def test_the_table_has_the_shift_and_what_remains():
-    row = row_statistics(Row("a row", SMALL, {COLUMN: 91.3}), (), {"runs": {0: RUNS[0]}}, "early")
+    row = row_statistics(ROW, (), {"runs": {0: RUNS[0]}}, SHARES)
     *_, line = table(ExperimentStatistics("made", "Made", (row,))).splitlines()
-    assert "| +1.00 ± 0.76 | -0.30 " in line
+    assert "| +1.00 ± 0.59 | -0.30 " in line
