@@ -14,7 +14,7 @@ Runs = Mapping[int, Measured]
 
 SPLITS = {"train": "training", "validation": "validation"}
 
-MOST_POINTS = 60
+MOST_POINTS = 50
 """Of a curve; more would show no more and make the page slow to load."""
 
 

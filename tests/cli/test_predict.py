@@ -72,7 +72,7 @@ def test_too_many_classes_asked_for(cli: Callable, run_dir: Path, tmp_path: Path
 def test_predict_imports_nothing_it_does_not_need(run_dir: Path, tmp_path: Path):
     (picture,) = pictures(tmp_path, 1)
     heavy = {
-        "orbax", "optax", "flax", "sklearn", "scipy", "matplotlib", "pyarrow", "pandas",
+        "optax", "flax", "sklearn", "scipy", "matplotlib", "pyarrow", "pandas",
         "tensorflow_datasets",
     }  # fmt: skip
     script = (

@@ -64,7 +64,7 @@ def test_one_experiment_is_run_by_its_name(
      (["study", "--data-dir", "no/such/place", "--quick"], "no/such/place"),
      (["study", "--jobs", "0"], "jobs must be at least 1, found 0"),
      (["report4/mlp", "--rows", "nosuch"], "nosuch"),
-     (["report2/program", "--data-dir", "no/such/place"], "no/such/place")],
+     (["report2/program", "--train", "--data-dir", "no/such/place"], "no/such/place")],
 )  # fmt: skip
 def test_invalid_input_is_one_line_and_exit_code_2(
     words: list[str],

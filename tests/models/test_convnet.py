@@ -1,12 +1,13 @@
 """The network against one built from `flax.nnx.Conv` and `flax.linen` poolings, in float64."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import chex
 import jax
 import jax.numpy as jnp
+import jaxtyping
 import numpy as np
 import pytest
 from attrs import evolve
@@ -202,6 +203,14 @@ def test_dtype() -> None:
             assert {leaf.dtype for leaf in leaves} == {np.dtype(dtype)}
 
 
+@pytest.fixture
+def no_annotation_checks() -> Iterator[None]:
+    """Without the checks of annotations, as users run it."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
+
+
 def test_an_activation_of_ones_own() -> None:
     """Wherever an activation stands, it is the one given."""
     zero = Activation("zero", jnp.zeros_like, lambda dA, Z: jnp.zeros_like(dA))
@@ -226,6 +235,7 @@ def test_an_activation_of_ones_own() -> None:
         ((1, 28, 28), np.uint8),
     ],
 )
+@pytest.mark.usefixtures("no_annotation_checks")
 def test_images_of_another_shape_or_type_are_refused(shape: tuple[int, ...], dtype: Any) -> None:
     config = ConvNetConfig((Block(2, 1),), hidden=(), initializer=he_normal)
     images = jax.ShapeDtypeStruct(shape, dtype)
@@ -237,6 +247,7 @@ def test_images_of_another_shape_or_type_are_refused(shape: tuple[int, ...], dty
 
 
 @pytest.mark.parametrize("images", [None, [[0.0] * 28] * 28], ids=["None", "list"])
+@pytest.mark.usefixtures("no_annotation_checks")
 def test_anything_but_an_array_is_refused(images: Any) -> None:
     network = ConvNet(ConvNetConfig((Block(1, 1),), hidden=()), jax.random.key(0))
     for function in (network.maps, network.features, network):

@@ -118,7 +118,7 @@ def split(count: int, classes: int = 10) -> Split:
 
 def losses_of(variables: Variables, data: Split, scaling: Scaling, statistics: dict) -> np.ndarray:
     """Of every image, in float64 from the logits on."""
-    logits = MODEL.apply(variables, scaling.apply(statistics, data.images))
+    logits = MODEL.apply(variables, jnp.asarray(scaling.apply(statistics, data.images)))
     return loss_reference(np.asarray(logits, np.float64), data.labels, twice=False)
 
 
@@ -130,7 +130,7 @@ def test_a_split_of_any_size_is_measured_whole(count: int) -> None:
     task = make_task(MODEL, UNIT, TrainingConfig(), 1)
     loss, correct = evaluate(variables, DeviceSplit(*map(jnp.asarray, data)), {}, task)
     np.testing.assert_allclose(loss, losses_of(variables, data, UNIT, {}).mean(), rtol=1e-5)
-    logits = MODEL.apply(variables, UNIT.apply({}, data.images))
+    logits = MODEL.apply(variables, jnp.asarray(UNIT.apply({}, data.images)))
     assert int(correct) == int((np.asarray(logits).argmax(axis=1) == data.labels).sum())
 
 

@@ -164,7 +164,9 @@ def test_a_broken_pooling_fails_in_its_block_and_those_below() -> None:
     network = scratch_network(SMALL)
     broken = Pooling("broken", POOLINGS["max"].forward, average_pool_backward)
     first, second, third = network.blocks
-    network = network._replace(blocks=(first, cast(convnet.Block, second)._replace(pooling=broken), third))
+    network = network._replace(
+        blocks=(first, cast(convnet.Block, second)._replace(pooling=broken), third)
+    )
 
     (_, found), (_, expected) = both(SMALL, initial(SMALL), *batch(), network)
 

@@ -48,7 +48,7 @@ def test_what_cannot_be_written_leaves_the_old_file(tmp_path: Path):
 def test_the_systems_refusals_name_the_file_and_the_remedy(tmp_path: Path):
     (tmp_path / "file").touch()
     with (
-        pytest.raises(UserError, match=r"file/below.json.*check the folder"),
+        pytest.raises(UserError, match=r"file/below.json.*check folder, permissions and space"),
         writing(tmp_path / "file/below.json"),
     ):
         write_json(tmp_path / "file/below.json", 1)
