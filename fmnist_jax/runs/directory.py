@@ -128,7 +128,7 @@ def open_run(run: Run, origin: Origin, output: Output, fitted: int = 0) -> Itera
 
 
 def _key(configuration: Any, origin: Origin, stage: str) -> str:
-    """Hash all that the training of a stage depends on, beside JAX's version.
+    """Hash all that the training of a stage depends on, except for JAX's version.
 
     `configuration` is the stored one: it stays the same when a later version adds a field.
     """

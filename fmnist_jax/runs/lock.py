@@ -37,7 +37,7 @@ RUNS = Path("runs")
 
 @frozen
 class Origin:
-    """What decides a run's outcome beside its configuration."""
+    """What decides a run's outcome in addition to its configuration."""
 
     data_checksum: str
     """`Dataset.checksum`."""

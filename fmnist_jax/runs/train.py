@@ -2,8 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from math import prod
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,15 +10,13 @@ import numpy as np
 from attrs import field, frozen
 from jaxtyping import Float, Int
 
-from fmnist_jax.config.fields import check_type, format_array
 from fmnist_jax.config.model import Variables
 from fmnist_jax.data.dataset import Dataset, Split
-from fmnist_jax.errors import UserError
 from fmnist_jax.evaluation.metrics import Metrics, classification_metrics
 from fmnist_jax.models.stages import FittedStage, fingerprint_stages
+from fmnist_jax.runs.checks import check_dataset, check_fitted
 from fmnist_jax.runs.config import Run, Stage
 from fmnist_jax.training.checkpointing import TrainingCheckpoints
-from fmnist_jax.training.config import check_without_validation
 from fmnist_jax.training.loop import EpochRecord, fit, is_finished, kept_epoch, make_task, start
 from fmnist_jax.training.step import (
     DeviceSplit,
@@ -248,83 +245,3 @@ def _ends(splits: Mapping[str, Split | DeviceSplit]) -> np.ndarray:
 def on_device(split: Split) -> DeviceSplit:
     """Put the split's arrays on the default device."""
     return DeviceSplit(*jax.device_put((split.images, split.labels)))
-
-
-def check_dataset(run: Run, dataset: Dataset) -> None:
-    """Raise UserError if images or labels can't be used, or don't fit the run.
-
-    So too if a stage needs a validation split and there is none.
-    """
-    stage, classes = run.stages[0], len(dataset.class_names)
-    shape = stage.model.input_shape
-    for name, split in dataset.splits.items():
-        images = split.images
-        dtype = getattr(images, "dtype", None)
-        if dtype != np.uint8 or not isinstance(images, np.ndarray | jax.Array):
-            raise UserError(
-                f"the {name} split's images must be uint8, grey levels from 0 to 255, found "
-                f"{format_array(images)}"
-            )
-        if images.shape[1:] != shape and (prod(images.shape[1:]),) != shape:
-            raise UserError(
-                f"stage {stage.name}: its model takes inputs of shape {shape}, the {name} split's images "
-                f"have shape {images.shape[1:]}; change the model's sizes or the images"
-            )
-        labels = np.asarray(split.labels)
-        if labels.shape != images.shape[:1] or not np.issubdtype(labels.dtype, np.integer):
-            raise UserError(
-                f"the {name} split's labels must be {len(images)} integers, one for each image, found "
-                f"{format_array(labels)}"
-            )
-        if labels.size and not 0 <= labels.min() <= labels.max() < classes:
-            raise UserError(
-                f"the {name} split's labels must be from 0 to {classes - 1}, found {labels.min()} to "
-                f"{labels.max()}"
-            )
-    if "validation" not in dataset.splits:
-        for each in run.stages:
-            check_without_validation(each.training, f"stage {each.name}: ")
-    if stage.model.classes != classes:
-        raise UserError(
-            f"stage {stage.name}: its model must have the data set's {classes} classes, found "
-            f"{stage.model.classes}"
-        )
-
-
-def check_fitted(run: Run, fitted: Sequence[Any]) -> None:
-    """Raise UserError unless the fitted stages are the run's first ones, each on the features before it."""
-    if len(fitted) > len(run.stages):
-        raise UserError(
-            f"fitted must be at most the run's {len(run.stages)} stages, found {len(fitted)}"
-        )
-    for number, (found, stage) in enumerate(zip(fitted, run.stages, strict=False)):
-        check_type(f"fitted[{number}]", found, FittedStage, "a stage of a checkpoint")
-        expected = (stage.name, stage.model, stage.scaling)
-        if (found.name, found.model, found.scaling) != expected:
-            raise UserError(
-                f"stage {stage.name}: the fitted stage has another name, model or scaling than the "
-                "run's; use those of the fitted stage"
-            )
-        if found.features_of != fingerprint_stages(fitted[:number]):
-            raise UserError(
-                f"stage {stage.name}: was trained on the features of other stages than the fitted "
-                "ones before it; use all stages of one checkpoint"
-            )
-        _check_arrays(found)
-
-
-def _check_arrays(fitted: FittedStage) -> None:
-    """Raise UserError unless the arrays have the names, shapes and types of the stage's model."""
-    expected = jax.eval_shape(fitted.model.build().init, jax.random.key(0))
-    if jax.tree.structure(fitted.variables) != jax.tree.structure(expected):
-        raise UserError(
-            f"stage {fitted.name}: its fitted arrays have other names than the model's; use a model "
-            "that fits"
-        )
-    pairs = zip(jax.tree.leaves_with_path(expected), jax.tree.leaves(fitted.variables), strict=True)
-    for (path, wanted), found in pairs:
-        if (found.shape, found.dtype) != (wanted.shape, wanted.dtype):
-            raise UserError(
-                f"stage {fitted.name}: its fitted array {jax.tree_util.keystr(path)} is "
-                f"{format_array(found)}, expected {format_array(wanted)}; use a model that fits"
-            )

@@ -23,12 +23,10 @@ from fmnist_jax.models.config import Block, ConvNetConfig
 from fmnist_jax.models.stages import FittedStage, fingerprint_stages
 from fmnist_jax.runs.config import Run, Stage
 from fmnist_jax.runs.directory import write_checkpoint
-from fmnist_jax.runs.presets import lenet
 from fmnist_jax.runs.train import (
     Hooks,
     TrainedRun,
     assess,
-    check_dataset,
     extract_features,
     train,
 )
@@ -363,49 +361,6 @@ def test_runs_of_the_same_settings_share_their_programs(patterns: Dataset):
         for seed, changes in enumerate(({}, {"patience": 1}, {"monitor": "accuracy"}))
     ]
     assert len({history[0].train_loss for history in histories}) == 3
-
-
-def mlp_run(*sizes: int) -> Run:
-    return Run((pixels("mlp", *sizes),))
-
-
-@pytest.mark.parametrize(
-    ("run", "message"),
-    [
-        (mlp_run(100, 10), r"stage mlp: its model takes inputs of shape \(100,\), the train split"),
-        (mlp_run(784, 5), "stage mlp: its model must have the data set's 10 classes, found 5"),
-        (
-            Run((evolve(CONVNET, model=evolve(lenet.MODEL, classes=9)),)),
-            "stage convnet: its model must have the data set's 10 classes, found 9",
-        ),
-    ],
-)
-def test_models_that_do_not_fit_the_data_are_refused(dataset: Dataset, run: Run, message: str):
-    with pytest.raises(UserError, match=message):
-        train(run, dataset)
-
-
-@pytest.mark.parametrize("split", ["train", "validation", "test"])
-@pytest.mark.parametrize(
-    ("run", "images", "message"),
-    [
-        (mlp_run(784, 10), np.zeros((2, 28, 28)), "must be uint8, .* found float64 of shape"),
-        (mlp_run(784, 10), [[0]], "must be uint8, .* found list"),
-        (mlp_run(784, 10), None, "must be uint8, .* found NoneType"),
-        (mlp_run(784, 10), np.zeros((0, 9), np.uint8), r"shape \(784,\), .* have shape \(9,\)"),
-        (RUN, np.zeros((2, 28, 28)), "must be uint8, .* found float64"),
-        (RUN, np.zeros((2, 784), np.uint8), r"shape \(28, 28\), .* have shape \(784,\)"),
-        (RUN, np.zeros((2, 14, 14), np.uint8), r"shape \(28, 28\), .* have shape \(14, 14\)"),
-    ],
-)
-def test_the_images_of_every_split_are_checked(split: str, run: Run, images: Any, message: str):
-    good = Split(np.zeros((2, 28, 28), np.uint8), np.zeros(2, np.int32))
-    splits = {"train": good, "validation": good, "test": good}
-    check_dataset(run, made_dataset(splits))
-    splits[split] = good._replace(images=images)
-    with pytest.raises(UserError, match=message) as error:
-        check_dataset(run, made_dataset(splits))
-    assert f"the {split} split" in str(error.value)
 
 
 def test_images_are_checked_before_training(dataset: Dataset):

@@ -35,7 +35,7 @@ MLP_TRAINING = TrainingConfig(learning_rate=0.01)
 
 
 def mlp_on(network: FiveConv) -> MLPConfig:
-    """Describe report 1's MLP on the network's features: the widths of its own head, ReLU."""
+    """Describe report 1's MLP on the network's features: ReLU, as wide as the network's own head."""
     config = network.network
     sizes = (config.features, network.hidden, config.classes)
     return MLPConfig(sizes, initializer=uniform_fan_in)
