@@ -26,3 +26,18 @@ OPTIONS = Options(seeds=2, data=DataConfig(source="synthetic"))
 def measured(**figures: float) -> dict:
     """What `measure` returns of a run with these figures, as far as stores need it."""
     return {"stages": {"mlp": figures}, "data_checksum": "made", "seconds": 1.0}
+
+
+def accuracies(**rows: list[float]) -> dict:
+    """The stored runs of an experiment "made" whose rows have these test accuracies, by seed from 0."""
+    return {
+        "made": {
+            name: {
+                "runs": {
+                    seed: {"stages": {"mlp": {"test_accuracy": value}}}
+                    for seed, value in enumerate(values)
+                }
+            }
+            for name, values in rows.items()
+        }
+    }

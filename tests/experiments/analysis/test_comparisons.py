@@ -13,21 +13,7 @@ from experiments.analysis.comparisons import (
     within,
 )
 from experiments.analysis.quantities import CONVNET_TEST, MLP_TEST, TEST, epochs_differ
-
-
-def stored(**rows: list[float]) -> dict:
-    """An experiment whose rows have these accuracies, by seed from 0."""
-    return {
-        "made": {
-            name: {
-                "runs": {
-                    seed: {"stages": {"mlp": {"test_accuracy": value}}}
-                    for seed, value in enumerate(values)
-                }
-            }
-            for name, values in rows.items()
-        }
-    }
+from tests.experiments.small_experiment import accuracies
 
 
 def over(*pairs: tuple[str, str], paired: bool = True) -> Comparison:
@@ -39,7 +25,7 @@ A, B = [88.1, 88.5, 88.2, 88.9, 88.4], [87.9, 88.1, 88.0, 88.3, 88.3]
 
 
 def test_the_effect_of_paired_rows_is_a_paired_t_test():
-    effect = over(("a", "b")).effect(stored(a=A, b=B))
+    effect = over(("a", "b")).effect(accuracies(a=A, b=B))
     expected = stats.ttest_rel(A, B)
     assert effect.p == pytest.approx(expected[1])
     assert effect.estimate is not None
@@ -50,7 +36,7 @@ def test_the_effect_of_paired_rows_is_a_paired_t_test():
 
 
 def test_the_effect_of_unpaired_rows_is_welchs_t_test_over_all_seeds():
-    effect = over(("a", "b"), paired=False).effect(stored(a=A, b=B[:3]))
+    effect = over(("a", "b"), paired=False).effect(accuracies(a=A, b=B[:3]))
     expected = stats.ttest_ind(A, B[:3], equal_var=False)
     assert effect.p == pytest.approx(expected[1])
     assert effect.interval == pytest.approx(tuple(expected.confidence_interval(0.95)))
@@ -58,7 +44,7 @@ def test_the_effect_of_unpaired_rows_is_welchs_t_test_over_all_seeds():
 
 
 def test_a_pair_counts_where_both_rows_have_the_seed():
-    rows = stored(a=[1.0, 2.0, 5.0], b=[0.0, 1.5, 4.0])
+    rows = accuracies(a=[1.0, 2.0, 5.0], b=[0.0, 1.5, 4.0])
     del rows["made"]["b"]["runs"][1]
     effect = over(("a", "b")).effect(rows)
     assert effect.estimate is not None
@@ -67,7 +53,7 @@ def test_a_pair_counts_where_both_rows_have_the_seed():
 
 @pytest.mark.parametrize("paired", [True, False])
 def test_the_effect_of_a_seed_is_the_mean_over_its_pairs(paired: bool):
-    rows = stored(a=[90.0, 91.0], b=[89.0, 89.0], c=[80.0, 80.0], d=[81.0, 79.0])
+    rows = accuracies(a=[90.0, 91.0], b=[89.0, 89.0], c=[80.0, 80.0], d=[81.0, 79.0])
     effect = over(("a", "b"), ("c", "d"), paired=paired).effect(rows)
     assert effect.estimate is not None
     assert effect.estimate.mean == pytest.approx(((1 - 1) / 2 + (2 + 1) / 2) / 2)
@@ -88,7 +74,7 @@ def test_the_effect_of_a_seed_is_the_mean_over_its_pairs(paired: bool):
     ],
 )
 def test_every_verdict(a: list[float], verdict: str):
-    effect = over(("a", "b")).effect(stored(a=a, b=[0.0] * len(a)))
+    effect = over(("a", "b")).effect(accuracies(a=a, b=[0.0] * len(a)))
     assert effect.verdict == verdict
     assert (effect.interval is None) == (effect.p is None)
 
@@ -96,7 +82,7 @@ def test_every_verdict(a: list[float], verdict: str):
 def test_no_worse_allows_for_its_margin():
     def verdict(*a: float) -> str:
         comparison = no_less("a against b", 0.5, pair(TEST, "made", "a", "b"))
-        return comparison.effect(stored(a=list(a), b=[0.0] * len(a))).verdict
+        return comparison.effect(accuracies(a=list(a), b=[0.0] * len(a))).verdict
 
     assert verdict(-0.1, -0.2, -0.15) == "holds"
     assert verdict(-0.8, -0.9, -1.0) == "does not hold"
@@ -104,19 +90,19 @@ def test_no_worse_allows_for_its_margin():
 
 
 def test_one_seed_has_no_interval_and_no_test():
-    effect = over(("a", "b")).effect(stored(a=[3.0], b=[1.0]))
+    effect = over(("a", "b")).effect(accuracies(a=[3.0], b=[1.0]))
     assert effect.estimate is not None
     assert (effect.estimate.mean, effect.interval, effect.p) == (2.0, None, None)
     assert (effect.shown(), effect.test) == ("+2.00 points", "none: one seed")
-    equal = over(("a", "b")).effect(stored(a=[3.0, 3.0], b=[1.0, 1.0]))
+    equal = over(("a", "b")).effect(accuracies(a=[3.0, 3.0], b=[1.0, 1.0]))
     assert equal.test == "none: all seeds are equal"
 
 
 def test_an_effect_in_the_opposite_direction_counts_as_p_1():
-    worse = over(("a", "b")).effect(stored(a=B, b=A))
-    assert worse.p == over(("a", "b")).effect(stored(a=A, b=B)).p
+    worse = over(("a", "b")).effect(accuracies(a=B, b=A))
+    assert worse.p == over(("a", "b")).effect(accuracies(a=A, b=B)).p
     assert worse.p_of_claim == 1.0
-    assert over(("a", "b")).effect(stored(a=[3.0], b=[4.0])).p_of_claim is None
+    assert over(("a", "b")).effect(accuracies(a=[3.0], b=[4.0])).p_of_claim is None
 
 
 def test_pairs_are_of_two_rows_or_within_one():

@@ -25,6 +25,7 @@ from experiments.analysis.quantities import (
 )
 from experiments.analysis.rule import RULE
 from experiments.study.catalogue import experiments
+from tests.experiments.small_experiment import accuracies
 
 ROWS = {one.name: [row.name for row in one.rows] for one in experiments()}
 
@@ -71,20 +72,6 @@ A_CLAIM = Claim(
 )  # fmt: skip
 
 
-def made(**rows: list[float]) -> dict:
-    return {
-        "made": {
-            name: {
-                "runs": {
-                    seed: {"stages": {"mlp": {"test_accuracy": value}}}
-                    for seed, value in enumerate(values)
-                }
-            }
-            for name, values in rows.items()
-        }
-    }
-
-
 def judged(claim: Claim, stored: dict) -> Judgement:
     (one,) = judge([claim], stored)
     return one
@@ -112,7 +99,7 @@ SAME = [0.01, -0.01, 0.02]
 def test_a_claim_is_as_strong_as_its_weakest_comparison(
     b: list[float], c: list[float], verdict: str
 ):
-    assert judged(A_CLAIM, made(a=ZERO, b=b, c=c)).verdict == verdict
+    assert judged(A_CLAIM, accuracies(a=ZERO, b=b, c=c)).verdict == verdict
 
 
 def test_p_values_are_corrected_within_a_report():
@@ -121,7 +108,7 @@ def test_p_values_are_corrected_within_a_report():
         for report, row in ((1, "b"), (1, "c"), (1, "d"), (2, "b"), (2, "e"))
     ]
     rows = {"a": ZERO, "b": WORSE, "c": [-1.0, -1.5, -2.2], "d": BETTER, "e": [-1.0]}
-    found = judge(claims, made(**rows))
+    found = judge(claims, accuracies(**rows))
     assert [one.p is None for one in found] == [False, False, False, False, True]
     p, q = found[0].p, found[1].p
     assert p is not None
@@ -136,15 +123,15 @@ def test_p_values_are_corrected_within_a_report():
 
 
 def test_an_inconclusive_claim_says_how_many_seeds_it_would_take():
-    one = judged(A_CLAIM, made(a=ZERO, b=WORSE, c=EITHER))
+    one = judged(A_CLAIM, accuracies(a=ZERO, b=WORSE, c=EITHER))
     assert one.verdict == "inconclusive"
     needed = one.seeds_needed
     assert needed is not None
     # The same mean and spread from more seeds: differences -1, 1, -2, again and again.
     assert needed > 3
     assert seeds_text(one) == f"seeds needed: about {needed}"
-    assert judged(A_CLAIM, made(a=ZERO, b=WORSE, c=WORSE)).seeds_needed is None
-    lone = judged(A_CLAIM, made(a=ZERO, b=WORSE, c=WORSE[:1]))
+    assert judged(A_CLAIM, accuracies(a=ZERO, b=WORSE, c=WORSE)).seeds_needed is None
+    lone = judged(A_CLAIM, accuracies(a=ZERO, b=WORSE, c=WORSE[:1]))
     assert lone.seeds_needed is None
     assert seeds_text(lone) == "seeds needed: unknown, a row with one seed has no spread"
 
@@ -152,7 +139,7 @@ def test_an_inconclusive_claim_says_how_many_seeds_it_would_take():
 def test_the_number_of_seeds_settles_the_claim():
     """With runs of the same mean and spread, the number that is given is enough, and one less is not."""
     claim = Claim(1, "A is best", "", (greater("a over b", pair(TEST, "made", "a", "b")),))
-    one = judged(claim, made(a=[0.3, -0.1, 0.7], b=ZERO))
+    one = judged(claim, accuracies(a=[0.3, -0.1, 0.7], b=ZERO))
     assert one.verdict == "inconclusive"
     needed = one.seeds_needed
     assert needed is not None
@@ -163,7 +150,7 @@ def test_the_number_of_seeds_settles_the_claim():
         # n values of mean 0.3 and standard deviation 0.4.
         values = [(-1.0) ** index for index in range(n // 2 * 2)] + [0.0] * (n % 2)
         scale = 0.4 / (sum(value**2 for value in values) / (n - 1)) ** 0.5
-        runs = made(a=[0.3 + scale * value for value in values], b=[0.0] * n)
+        runs = accuracies(a=[0.3 + scale * value for value in values], b=[0.0] * n)
         return judged(claim, runs).verdict
 
     assert (verdict(needed - 1), verdict(needed)) == ("inconclusive", "holds")
@@ -204,7 +191,7 @@ def test_claims_are_judged_from_the_results_in_a_folder(results: Path, tmp_path:
 
 
 def test_the_table_has_each_claim_with_its_verdict_and_comparisons():
-    text = table([judged(A_CLAIM, made(a=ZERO, b=WORSE, c=WORSE[:1]))])
+    text = table([judged(A_CLAIM, accuracies(a=ZERO, b=WORSE, c=WORSE[:1]))])
     lines = [
         [cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()[2:]
     ]
@@ -216,7 +203,7 @@ def test_the_table_has_each_claim_with_its_verdict_and_comparisons():
 
 
 def test_the_json_has_every_claim_with_effect_interval_p_and_n(results: Path):
-    one = judged(A_CLAIM, made(a=ZERO, b=WORSE, c=WORSE))
+    one = judged(A_CLAIM, accuracies(a=ZERO, b=WORSE, c=WORSE))
     values = json.loads(json.dumps(as_json(7, one)))
     assert (values["number"], values["verdict"], values["p"]) == (7, "holds", one.p)
     assert values["corrected_p"] == one.corrected_p

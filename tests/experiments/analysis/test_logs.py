@@ -1,4 +1,4 @@
-"""What the reports print beside their tables, judged."""
+"""What the reports print next to their tables, judged."""
 
 import numpy as np
 import pytest

@@ -18,6 +18,7 @@ from experiments.site.parts import Part
 from experiments.study.catalogue import experiments
 from fmnist_jax.data.dataset import CLASS_NAMES, Dataset
 from fmnist_jax.inference.classifier import Classifier
+from tests.experiments.small_experiment import accuracies
 
 
 def picture(source: str) -> np.ndarray:
@@ -26,25 +27,11 @@ def picture(source: str) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(text))).convert("RGBA"))
 
 
-def runs(**rows: list[float]) -> dict:
-    return {
-        "made": {
-            name: {
-                "runs": {
-                    seed: {"stages": {"mlp": {"test_accuracy": value}}}
-                    for seed, value in enumerate(values)
-                }
-            }
-            for name, values in rows.items()
-        }
-    }
-
-
 CLAIM = Claim(3, "More is better", "made up", (greater("more", pair(TEST, "made", "a", "b")),))
 
 
 def test_claims_are_shown_with_their_comparisons():
-    stored = runs(a=[80.0, 81.1, 82.2], b=[70.0, 71.0, 72.0])
+    stored = accuracies(a=[80.0, 81.1, 82.2], b=[70.0, 71.0, 72.0])
     (report,) = claims.reports(judge([CLAIM], stored))
     (claim,) = report.claims
     assert (report.number, claim.statement, claim.conditions) == (3, "More is better", "made up")
@@ -60,7 +47,7 @@ def test_a_claim_that_is_not_run_has_no_chart_and_one_seed_is_inconclusive():
     (report,) = claims.reports(judge([CLAIM], {}))
     assert report.charts == ()
     assert report.claims[0].verdict.words == "not run"
-    (report,) = claims.reports(judge([CLAIM], runs(a=[80.0], b=[80.0])))
+    (report,) = claims.reports(judge([CLAIM], accuracies(a=[80.0], b=[80.0])))
     verdict = report.claims[0].verdict
     assert (verdict.words, verdict.symbol, verdict.style) == ("inconclusive", "?", "none")
     assert "seeds needed" in verdict.detail
