@@ -1,4 +1,4 @@
-"""A made-up network with state beside its parameters, as batch norm has it."""
+"""A made-up network with state in addition to its parameters, as batch norm has it."""
 
 import functools
 from typing import Any

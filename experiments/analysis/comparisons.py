@@ -155,7 +155,7 @@ class Share:
 
     @property
     def figures(self) -> tuple[Figure, ...]:
-        """None of its own: it uses every run."""
+        """No single quantity: it uses every run."""
         return ()
 
     def effect(self, stored: Stored) -> Effect:

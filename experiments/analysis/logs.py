@@ -1,4 +1,4 @@
-"""Judgements of what the reports print beside their tables: tables of docs/open-points.md."""
+"""Judgements of what the reports print next to their tables: tables of docs/open-points.md."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -115,7 +115,7 @@ SHOWN_EPOCHS, LOSS_EPOCHS = (1, 2, 3, 4, 6, 8, 10), (1, 5, 10, 15, 20, 25)
 
 
 def batch_size_table() -> str:
-    """Report 1's networks: logged training losses beside those of batches of 32 and of 64, one seed."""
+    """Report 1's networks: logged training losses next to those of batches of 32 and of 64, one seed."""
     table = Table("", "", *(f"epoch {epoch}" for epoch in SHOWN_EPOCHS))
     for log in LOGS["report_1_cnn"]:
         filters = ",".join(map(str, log["filters"]))

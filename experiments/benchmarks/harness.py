@@ -1,4 +1,4 @@
-"""Runs candidates in processes of their own, one at a time, and measures them round by round."""
+"""Runs candidates in separate processes, one at a time, and measures them round by round."""
 
 import json
 import os

@@ -57,7 +57,7 @@ def change(
     training: Mapping[str, Any] = MappingProxyType({}),
     **others: Any,
 ) -> Run:
-    """The run with fields of one stage changed: of its model, of its training, and `others` of its own.
+    """The run with one stage changed: fields of its model, of its training, and its `others`.
 
     Raises KeyError if no stage has that name.
     """

@@ -8,4 +8,4 @@ REPORTED: dict[str, Any] = json.loads(Path(__file__).with_suffix(".json").read_t
 """Every reported figure by report and table; accuracies in percent."""
 
 LOGS: dict[str, Any] = json.loads(Path(__file__).with_name("logs.json").read_text("utf-8"))
-"""What the reports print beside their tables: losses and accuracies by epoch, confusion matrices."""
+"""What the reports print next to their tables: losses and accuracies by epoch, confusion matrices."""

@@ -169,7 +169,8 @@ def _circumstances(experiment: Experiment) -> str:
     runs = [run for row in _stored(experiment).values() for run in row["runs"].values()]
     software = sorted({_software(run) for run in runs})
     seconds = sum(run["seconds"] for run in runs)
-    return f"{len(runs)} runs, {duration(seconds)} in total, {'; '.join(software)}."
+    count = f"{len(runs)} run{'s' if len(runs) > 1 else ''}"
+    return f"{count}, {duration(seconds)} in total, {'; '.join(software)}."
 
 
 def _software(run: Measured) -> str:

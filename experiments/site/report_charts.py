@@ -17,7 +17,7 @@ Stored = Mapping[str, Mapping[str, Any]]
 
 
 def none(experiment: ExperimentStatistics, stored: Stored) -> Iterator[Any]:
-    """No charts of its own."""
+    """No charts."""
     yield from ()
 
 

@@ -4,7 +4,7 @@ import rich.console
 
 
 class Console(rich.console.Console):
-    """rich's console, for which a reader that has gone away isn't an exit of its own."""
+    """rich's console, which leaves a closed pipe to the command line instead of exiting itself."""
 
     def on_broken_pipe(self) -> None:
         """Let `app.main` end the command, as for a plain `print`."""

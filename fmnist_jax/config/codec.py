@@ -14,7 +14,7 @@ Names = Mapping[type, Mapping[str, Any]]
 """For each type of field (Activation, Initializer, ...) its values by name.
 
 Where the values are classes, as of `ModelConfig`, a field holds an instance of one of them; its JSON form
-has the class's name as "type" beside the instance's own fields.
+has the class's name as "type" next to the instance's own fields.
 """
 
 Config = TypeVar("Config")

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float, Int, Key
 Parameters = Any
 """Any pytree of arrays: what training changes by gradients."""
 State = Any
-"""Any pytree of arrays beside the parameters, such as batch norm's running statistics; {} without any."""
+"""Any pytree of arrays that aren't parameters, such as batch norm's running statistics; {} if none."""
 Inputs = Float[Array, "batch *shape"]
 Features = Float[Array, "batch features"]
 Logits = Float[Array, "batch classes"]

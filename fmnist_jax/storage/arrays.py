@@ -105,7 +105,7 @@ def _quiet_orbax() -> Iterator[None]:
 def reserve_space(file: Path, arrays: Mapping[str, Any]) -> None:
     """Allocate `file` with the size of the arrays and some more, and remove it: a full disk is found early.
 
-    Otherwise each of Orbax's concurrent writers would fail, and print an error of its own.
+    Otherwise each of Orbax's concurrent writers would fail, and print its own error.
     """
     size = sum(map(array_bytes, arrays.values())) + _SMALL_FILES_BYTES
     try:

@@ -48,7 +48,7 @@ class EpochRecord(NamedTuple):
 
 
 class FitState(NamedTuple):
-    """All that the next epoch depends on, beside the task, its configuration and the data."""
+    """All that the next epoch depends on, except for the task, its configuration and the data."""
 
     train: TrainState
     """What the next epoch's steps change, in a copy."""

@@ -77,7 +77,7 @@ def drawn(rng: np.random.Generator, alone: Ended) -> Moment:
 
 
 def survived(name: str, points: int) -> str:
-    """What the command prints of this job, in a process of its own: it has to fork before it computes."""
+    """What the command prints of this job, in a separate process: it has to fork before it computes."""
     words = ["--jobs", name, "--points", str(points)]
     done = subprocess.run(
         [sys.executable, "-m", "tests.robustness.kill", *words],

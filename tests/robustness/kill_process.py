@@ -94,7 +94,7 @@ class Ended(NamedTuple):
 
 
 def fork(name: str, folder: Path, moment: Moment) -> Ended:
-    """One process of the job; it leaves its `outcome` in outcome.json beside the folder's files."""
+    """One process of the job; it leaves its `outcome` in outcome.json next to the folder's files."""
     folder.mkdir(parents=True, exist_ok=True)
     log, result = folder.parent / "log", folder.parent / "outcome.json"
     begun = time.perf_counter()

@@ -85,7 +85,7 @@ def main() -> int:
     print(f"{len(found)} {options.work}, MiB by tenths:", *(f"{value:.0f}" for value in tenths))
     if warm >= len(found):
         per = (found[-1] - found[0]) / max(len(found) - 1, 1)
-        print(f"every row a configuration of its own: {per:.2f} MiB each")
+        print(f"every row its own configuration: {per:.2f} MiB each")
         return 0
     grown = found[-1] - found[warm]
     print(f"after the first {warm}: {found[warm]:.0f} MiB; at the end {grown:+.1f} MiB")

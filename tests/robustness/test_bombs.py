@@ -82,7 +82,7 @@ def write_all(folder: Path) -> None:
 
 
 def cost_of_each(folder: Path) -> None:
-    """In a process of its own: how each was refused, and the MiB by which memory grew, as JSON."""
+    """In a separate process: how each was refused, and the MiB by which memory grew, as JSON."""
     from PIL import Image  # noqa: F401
 
     costs = {}

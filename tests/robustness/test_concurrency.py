@@ -38,7 +38,7 @@ def load(data: str) -> int:
 
 
 def all_at_once(folder: Path) -> None:
-    """In a process of its own, which starts no computation: one forked for each of jobs.json.
+    """In a separate process, which starts no computation: one forked for each of jobs.json.
 
     Each leaves what it printed in N.out and N.err. The imports, which would take longer than all else,
     they have in common.

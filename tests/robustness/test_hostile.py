@@ -220,7 +220,7 @@ HOSTILE: dict[str, Callable[[Path], None]] = {
         {"type": "mlp", "layer_sizes": [1, 10]},
     ),
     "a stage out of the folder": stage(name="../../outside"),
-    "a stage in a folder of its own": stage(name="mlp/x"),
+    "a stage in a separate folder": stage(name="mlp/x"),
     "a stage whose name moves the cursor": stage(name="\x1b[2J"),
     "a database by its list": tree(use_ocdbt=True),
     "another Zarr by its list": tree(use_zarr3=True),

@@ -1,4 +1,4 @@
-"""Whether the official test file is harder: re-splits of all 70,000 images beside the official files.
+"""Whether the official test file is harder: re-splits of all 70,000 images next to the official files.
 
 Command: `python -m experiments report1/release --seeds 1`
 """

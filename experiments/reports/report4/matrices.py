@@ -1,4 +1,4 @@
-"""Report 4's four confusion matrices, and the accuracies that they add up to beside those of its text."""
+"""Report 4's four confusion matrices, and the accuracies that they add up to, next to those of its text."""
 
 from typing import NamedTuple
 
