@@ -10,7 +10,7 @@ from attrs import frozen
 
 from experiments.analysis.intervals import Estimate, Interval, interval, p_value, paired, unpaired
 from experiments.analysis.quantities import LOSS, MATTERS, RUNS, Quantity
-from experiments.analysis.rule import GREATER, NO_LESS, Assertion, Verdict
+from experiments.analysis.rule import CONFIDENCE, GREATER, NO_LESS, Assertion, Verdict
 from experiments.engine.figures import Measured
 
 Stored = Mapping[str, Mapping[str, Any]]
@@ -53,20 +53,13 @@ class Effect:
 
     @property
     def interval(self) -> Interval | None:
-        """95 %; None where there is none."""
-        return self.estimate and interval(self.estimate)
+        """As the rule has it; None where there is none."""
+        return self.estimate and interval(self.estimate, CONFIDENCE)
 
     @property
     def p(self) -> float | None:
-        """Two-sided, of the hypothesis that the assertion must reject; None where there is no test."""
+        """One-sided, of the hypothesis that the assertion must reject; None where there is no test."""
         return self.estimate and p_value(self.estimate, self.asserts.null * self.matters)
-
-    @property
-    def p_of_claim(self) -> float | None:
-        """As `p`, but 1 where the effect is not on the claimed side of the hypothesis."""
-        if self.estimate is None or self.estimate.mean > self.asserts.null * self.matters:
-            return self.p
-        return None if self.p is None else 1.0
 
     @property
     def verdict(self) -> Verdict:

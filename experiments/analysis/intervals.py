@@ -9,7 +9,7 @@ import numpy as np
 from scipy import stats
 
 CONFIDENCE = 0.95
-"""Of every interval."""
+"""Of intervals, where nothing else is given."""
 
 
 class Interval(NamedTuple):
@@ -59,21 +59,21 @@ def _estimate(mean: float, *samples: Sequence[float]) -> Estimate:
     return Estimate(mean, sizes, tuple(map(statistics.stdev, samples)) if min(sizes) > 1 else ())
 
 
-def interval(estimate: Estimate) -> Interval | None:
-    """Return the 95 % interval of the mean; None where there is no spread."""
+def interval(estimate: Estimate, confidence: float = CONFIDENCE) -> Interval | None:
+    """Return the interval of the mean; None where there is no spread."""
     if not estimate.has_spread:
         return None
     error, freedom = _error(estimate)
-    reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom)) * error
+    reach = float(stats.t.ppf((1 + confidence) / 2, freedom)) * error
     return Interval(estimate.mean - reach, estimate.mean + reach)
 
 
 def p_value(estimate: Estimate, null: float) -> float | None:
-    """Two-sided p of the hypothesis that the mean is `null`; None where there is no spread."""
+    """One-sided p of the hypothesis that the mean is `null` or less; None where there is no spread."""
     if not estimate.has_spread:
         return None
     error, freedom = _error(estimate)
-    return float(2 * stats.t.sf(abs(estimate.mean - null) / error, freedom))
+    return float(stats.t.sf((estimate.mean - null) / error, freedom))
 
 
 def standard_error(estimate: Estimate) -> float:

@@ -39,7 +39,7 @@ class Judgement:
     @property
     def p(self) -> float | None:
         """The largest of the comparisons' p values; None where a comparison has no test."""
-        ps = [effect.p_of_claim for effect in self.effects]
+        ps = [effect.p for effect in self.effects]
         return None if None in ps else max(p for p in ps if p is not None)
 
     @property
@@ -165,7 +165,7 @@ def p_text(p: float | None) -> str:
 def table(judgements: Sequence[Judgement]) -> str:
     """A line for each claim, then a line for each of its comparisons, as Markdown."""
     lines = Table(
-        "report", "claim or comparison", "effect [95 %]", "n", "test", "p", "corrected p", "verdict"
+        "report", "claim or comparison", "effect [90 %]", "n", "test", "p", "corrected p", "verdict"
     )
     for one in judgements:
         claim = one.claim

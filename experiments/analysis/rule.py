@@ -15,8 +15,11 @@ ORDER: tuple[Verdict, ...] = (
 SIGNIFICANCE = 0.05
 """A claim holds only if its corrected p is below this."""
 
+CONFIDENCE = 1 - 2 * SIGNIFICANCE
+"""Of the intervals: the true effect is below, or above, with a probability of `SIGNIFICANCE` each."""
+
 RULE = (
-    "An effect is what the claim says is more, minus what it says is less: a mean with its 95 % interval. "
+    "An effect is what the claim says is more, minus what it says is less: a mean with its 90 % interval. "
     "It is compared with the smallest difference that matters: 0.1 points of accuracy, 0.01 of loss, "
     "1 epoch, 5 % of runs.",
     "Holds: the whole interval is above 0, and it reaches a difference that matters.",
@@ -28,9 +31,13 @@ RULE = (
     "A claim of 'no worse' is the opposite of the claim that the other is better; its margin is the "
     "smallest difference that matters. It does not hold where the opposite holds, and holds where the "
     "interval excludes a loss as large as the margin.",
+    "A claim has a direction, so its test is one-sided, and each end of a 90 % interval is wrong with a "
+    "probability of 5 %. Where the true effect is 0 or less, a comparison holds with a probability of at "
+    "most 5 %. Where it is a difference that matters, 'does not hold' and 'no difference that matters' "
+    "together have a probability of at most 5 % (three-sided testing: Goeman, Solari and Stijnen 2010; for "
+    "equivalence these are two one-sided tests: Schuirmann 1987).",
     "A claim has the verdict of its weakest comparison, in this order: does not hold, not run, "
-    "inconclusive, no difference that matters, holds. Its p is the largest p of its comparisons, "
-    "where an effect in the opposite direction counts as 1.",
+    "inconclusive, no difference that matters, holds. Its p is the largest p of its comparisons.",
     "Holm's correction covers all tested claims of a report. A claim whose comparisons all hold is "
     "inconclusive if its corrected p is 0.05 or more. The other verdicts are not corrected.",
     "Intervals cover the choice of the training seed only: all runs share one split of the data and one "

@@ -130,9 +130,9 @@ def _chart(number: int, judgements: Sequence[Judgement]) -> Iterator[Chart]:
         yield Chart(
             f"claims-{number}",
             f"Effects behind report {number}'s claims",
-            "Dot plot: the effect of each comparison in percentage points with its 95 % interval. The "
+            "Dot plot: the effect of each comparison in percentage points with its 90 % interval. The "
             "table below has the figures.",
-            "Mean effect with its 95 % interval. One seed alone has no interval. Effects right of 0 "
+            "Mean effect with its 90 % interval. One seed alone has no interval. Effects right of 0 "
             "support the claim; the scale is logarithmic away from 0.",
             rows.effects(
                 records, "percentage points", [one for one in SYMBOLS if one != "not run"]

@@ -76,8 +76,8 @@ def effects(records: Sequence[Record], quantity: str, verdicts: Sequence[str]) -
             row="Comparison",
             series="Verdict",
             value="Effect",
-            low="95 % from",
-            high="95 % to",
+            low="90 % from",
+            high="90 % to",
             n="Seeds",
         ),
     )

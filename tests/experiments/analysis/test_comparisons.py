@@ -27,19 +27,20 @@ A, B = [88.1, 88.5, 88.2, 88.9, 88.4], [87.9, 88.1, 88.0, 88.3, 88.3]
 def test_the_effect_of_paired_rows_is_a_paired_t_test():
     effect = over(("a", "b")).effect(accuracies(a=A, b=B))
     expected = stats.ttest_rel(A, B)
-    assert effect.p == pytest.approx(expected[1])
+    assert effect.p == pytest.approx(stats.ttest_rel(A, B, alternative="greater")[1])
     assert effect.estimate is not None
     assert effect.estimate.mean == pytest.approx(np.mean(A) - np.mean(B))
-    assert effect.interval == pytest.approx(tuple(expected.confidence_interval(0.95)))
+    assert effect.interval == pytest.approx(tuple(expected.confidence_interval(0.9)))
     assert (effect.n, effect.test, effect.verdict) == ("5", "paired t", "holds")
-    assert effect.shown() == "+0.30 points [+0.05, +0.55]"
+    assert effect.shown() == "+0.30 points [+0.11, +0.49]"
 
 
 def test_the_effect_of_unpaired_rows_is_welchs_t_test_over_all_seeds():
     effect = over(("a", "b"), paired=False).effect(accuracies(a=A, b=B[:3]))
     expected = stats.ttest_ind(A, B[:3], equal_var=False)
-    assert effect.p == pytest.approx(expected[1])
-    assert effect.interval == pytest.approx(tuple(expected.confidence_interval(0.95)))
+    one_sided = stats.ttest_ind(A, B[:3], equal_var=False, alternative="greater")
+    assert effect.p == pytest.approx(one_sided[1])
+    assert effect.interval == pytest.approx(tuple(expected.confidence_interval(0.9)))
     assert (effect.n, effect.test) == ("5 and 3", "Welch t")
 
 
@@ -79,6 +80,20 @@ def test_every_verdict(a: list[float], verdict: str):
     assert (effect.interval is None) == (effect.p is None)
 
 
+@pytest.mark.parametrize(
+    ("true_effect", "wrong"),
+    [(0.0, {"holds"}), (0.1, {"does not hold", "no difference that matters"})],
+)
+def test_a_wrong_verdict_has_a_probability_of_at_most_5_percent(true_effect: float, wrong: set):
+    """At both ends of the effects that are too small to matter, where the probability is largest."""
+    rng = np.random.default_rng(0)
+    verdicts = [
+        over(("a", "b")).effect(accuracies(a=list(values), b=[0.0] * 5)).verdict
+        for values in true_effect + rng.normal(scale=0.1, size=(1000, 5))
+    ]
+    assert 0.03 < np.mean([verdict in wrong for verdict in verdicts]) < 0.065
+
+
 def test_no_worse_allows_for_its_margin():
     def verdict(*a: float) -> str:
         comparison = no_less("a against b", 0.5, pair(TEST, "made", "a", "b"))
@@ -98,11 +113,15 @@ def test_one_seed_has_no_interval_and_no_test():
     assert equal.test == "none: all seeds are equal"
 
 
-def test_an_effect_in_the_opposite_direction_counts_as_p_1():
-    worse = over(("a", "b")).effect(accuracies(a=B, b=A))
-    assert worse.p == over(("a", "b")).effect(accuracies(a=A, b=B)).p
-    assert worse.p_of_claim == 1.0
-    assert over(("a", "b")).effect(accuracies(a=[3.0], b=[4.0])).p_of_claim is None
+def test_an_effect_in_the_opposite_direction_has_a_p_above_one_half():
+    better, worse = (
+        over(("a", "b")).effect(accuracies(a=A, b=B)),
+        over(("a", "b")).effect(accuracies(a=B, b=A)),
+    )
+    assert better.p is not None
+    assert worse.p == pytest.approx(1 - better.p)
+    assert better.p < 0.05
+    assert over(("a", "b")).effect(accuracies(a=[3.0], b=[4.0])).p is None
 
 
 def test_pairs_are_of_two_rows_or_within_one():

@@ -10,7 +10,7 @@ A, B = [88.1, 88.5, 88.2, 88.9, 88.4], [87.9, 88.1, 88.0, 88.3, 88.3]
 @pytest.mark.parametrize("null", [0.0, -0.3, 0.2])
 def test_paired_differences_have_scipys_interval_and_p(null: float):
     estimate = paired([a - b for a, b in zip(A, B, strict=True)])
-    expected = stats.ttest_rel(A, np.add(B, null))
+    expected = stats.ttest_rel(A, np.add(B, null), alternative="greater")
     assert estimate.mean == pytest.approx(np.mean(A) - np.mean(B))
     assert interval(estimate) == pytest.approx(
         tuple(stats.ttest_rel(A, B).confidence_interval(0.95))
@@ -22,8 +22,12 @@ def test_paired_differences_have_scipys_interval_and_p(null: float):
 def test_independent_samples_have_welchs_interval_and_p(less: list[float]):
     estimate = unpaired(A, less)
     expected = stats.ttest_ind(A, less, equal_var=False)
-    assert interval(estimate) == pytest.approx(tuple(expected.confidence_interval(0.95)))
-    assert p_value(estimate, 0.0) == pytest.approx(expected[1])
+    greater = stats.ttest_ind(A, less, equal_var=False, alternative="greater")
+    for confidence in (0.95, 0.9):
+        found = interval(estimate, confidence)
+        assert found == pytest.approx(tuple(expected.confidence_interval(confidence)))
+    assert interval(estimate) == interval(estimate, 0.95)
+    assert p_value(estimate, 0.0) == pytest.approx(greater[1])
 
 
 @pytest.mark.parametrize("estimate", [paired([1.0]), paired([1.0, 1.0]), unpaired(A, [1.0])])
