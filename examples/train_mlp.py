@@ -17,15 +17,16 @@ import numpy as np
 from fmnist_jax.data.dataset import Split
 from fmnist_jax.data.loading import DataConfig, load_dataset
 from fmnist_jax.scratch import mlp
+from fmnist_jax.scratch.losses import one_hot
 from fmnist_jax.scratch.mlp import MLPConfig
 
 CONFIG = MLPConfig(layer_sizes=(784, 128, 10))
 
 
 @partial(jax.jit, donate_argnums=0)
-def step(parameters, X, labels, learning_rate):
+def step(parameters, X, Y, learning_rate):
     """One step of gradient descent on a batch: p - learning rate * dL/dp for every parameter p."""
-    (loss, _), gradients = mlp.value_and_grad(parameters, X, labels, CONFIG)
+    (loss, _), gradients = mlp.value_and_grad(parameters, X, Y, CONFIG)
     return jax.tree.map(lambda p, dp: p - learning_rate * dp, parameters, gradients), loss
 
 
@@ -49,15 +50,15 @@ def accuracy(parameters, split: Split) -> float:
 def main(data: DataConfig, epochs: int = 10, batch_size: int = 64, learning_rate: float = 0.1):
     """Train, print a line for each epoch, then the accuracy on the test images."""
     dataset = load_dataset(data, print)
-    X, labels = inputs(dataset.train.images), jnp.asarray(dataset.train.labels)
+    X, Y = inputs(dataset.train.images), one_hot(jnp.asarray(dataset.train.labels), 10)
     parameters = mlp.init(jax.random.key(0), CONFIG)
     rng = np.random.default_rng(0)
     for epoch in range(1, epochs + 1):
-        order = rng.permutation(len(labels))
+        order = rng.permutation(len(Y))
         losses = []
         for start in range(0, len(order) - batch_size + 1, batch_size):
             batch = order[start : start + batch_size]
-            parameters, loss = step(parameters, X[batch], labels[batch], learning_rate)
+            parameters, loss = step(parameters, X[batch], Y[batch], learning_rate)
             losses.append(loss)
         validation = accuracy(parameters, dataset.validation)
         print(f"epoch {epoch}: loss {np.mean(losses):.3f}, validation accuracy {validation:.1%}")

@@ -1,9 +1,8 @@
 """Small images that can be learned: ten noisy patterns of 4x4 pixels."""
 
-import jax.numpy as jnp
 import numpy as np
 
-from fmnist_jax.training.step import DeviceSplit
+from fmnist_jax.training.step import DeviceSplit, put_on_device
 
 
 def noisy_patterns(count: int, seed: int) -> DeviceSplit:
@@ -12,4 +11,4 @@ def noisy_patterns(count: int, seed: int) -> DeviceSplit:
     patterns = np.random.default_rng(99).integers(0, 200, (10, 4, 4))
     labels = rng.integers(0, 10, count, np.int32)
     images = (patterns[labels] + rng.integers(0, 56, (count, 4, 4))).astype(np.uint8)
-    return DeviceSplit(jnp.asarray(images), jnp.asarray(labels))
+    return put_on_device(images, labels, 10)

@@ -66,7 +66,7 @@ def _build(config: RunningMean) -> Model:
     def apply(variables, inputs):
         return features(variables, inputs) @ variables.parameters["W"]
 
-    def value_and_grad(variables, inputs, labels, key):
+    def value_and_grad(variables, inputs, targets, key):
         rows = inputs.reshape(len(inputs), -1)
         mean = rows.mean(axis=0)
         state = {
@@ -76,7 +76,7 @@ def _build(config: RunningMean) -> Model:
 
         def objective(parameters):
             logits = (rows - mean[None]) @ parameters["W"]
-            return softmax_cross_entropy(logits, labels).mean(), (logits, state)
+            return softmax_cross_entropy(logits, targets).mean(), (logits, state)
 
         return jax.value_and_grad(objective, has_aux=True)(variables.parameters)
 

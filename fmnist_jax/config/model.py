@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from jaxtyping import Array, Float, Int, Key
+from jaxtyping import Array, Float, Key
 
 Parameters = Any
 """Any pytree of arrays: what training changes by gradients."""
@@ -12,7 +12,8 @@ State = Any
 Inputs = Float[Array, "batch *shape"]
 Features = Float[Array, "batch features"]
 Logits = Float[Array, "batch classes"]
-Labels = Int[Array, " batch"]
+Targets = Float[Array, "batch classes"]
+"""One distribution over the classes a row; one-hot for an image that is surely of its label's class."""
 
 
 class Variables(NamedTuple):
@@ -35,10 +36,10 @@ class Model(NamedTuple):
     """Inference: no dropout, the state as it is."""
     features: Callable[[Variables, Inputs], Features]
     """Inference up to the inputs of the last layers: what a later stage is trained on."""
-    losses: Callable[[Logits, Labels], Float[Array, " batch"]]
+    losses: Callable[[Logits, Targets], Float[Array, " batch"]]
     """One loss an example, without any penalty."""
     value_and_grad: Callable[
-        [Variables, Inputs, Labels, Key[Array, ""]],
+        [Variables, Inputs, Targets, Key[Array, ""]],
         tuple[tuple[Float[Array, ""], tuple[Logits, State]], Parameters],
     ]
     """((mean loss and penalties, (logits, next state)), gradients); the key draws dropout masks."""
@@ -58,11 +59,11 @@ class HandWritten(NamedTuple):
     init: Callable[[Key[Array, ""]], Parameters]
     """Draws parameters at which the gradient is checked."""
     objective: Callable[
-        [Parameters, Inputs, Labels, Key[Array, ""] | None], tuple[Float[Array, ""], Logits]
+        [Parameters, Inputs, Targets, Key[Array, ""] | None], tuple[Float[Array, ""], Logits]
     ]
     """(what training minimises, logits); the key draws dropout masks, None means no dropout."""
     value_and_grad: Callable[
-        [Parameters, Inputs, Labels, Key[Array, ""] | None],
+        [Parameters, Inputs, Targets, Key[Array, ""] | None],
         tuple[tuple[Float[Array, ""], Logits], Parameters],
     ]
     """((objective, logits), hand-written gradients)."""

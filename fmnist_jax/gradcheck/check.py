@@ -30,6 +30,7 @@ from fmnist_jax.gradcheck.gradients import (
     jump,
 )
 from fmnist_jax.gradcheck.report import Comparison, Report, Row
+from fmnist_jax.scratch.losses import one_hot
 
 AUTODIFF_THRESHOLDS = {"float64": 1e-12, "float32": 1e-5}
 """Largest relative error against `jax.grad` that passes, before the rounding floor is added.
@@ -119,7 +120,8 @@ def draw(network: HandWritten, options: CheckConfig) -> Point:
         return leaf + BIAS_NOISE * rng.standard_normal(leaf.shape, np.float32)
 
     parameters = jax.tree.map(shift_biases, network.init(init_key))
-    return Point(parameters, jnp.asarray(X), jnp.asarray(labels), network, dropout_key)
+    targets = one_hot(jnp.asarray(labels), network.classes)
+    return Point(parameters, jnp.asarray(X), targets, network, dropout_key)
 
 
 def check_at(point: Point, options: CheckConfig | None = None, *, jit: Jit = jax.jit) -> Report:
@@ -140,9 +142,9 @@ def check_at(point: Point, options: CheckConfig | None = None, *, jit: Jit = jax
         >>> import jax.numpy as jnp
         >>> from fmnist_jax.scratch.mlp import MLPConfig, init
         >>> config = MLPConfig((3, 2))
-        >>> X, labels = jnp.eye(3), jnp.array([0, 1, 1])
+        >>> X, targets = jnp.eye(3), jnp.array([[1.0, 0.0], [0.0, 1.0], [0.25, 0.75]])
         >>> parameters = init(jax.random.key(0), config)
-        >>> check_at(Point(parameters, X, labels, config.hand_written())).passed
+        >>> check_at(Point(parameters, X, targets, config.hand_written())).passed
         True
     """
     options = options or CheckConfig()

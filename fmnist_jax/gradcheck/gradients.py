@@ -11,7 +11,7 @@ from attrs import evolve, frozen
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, DTypeLike, Float, Int, Key
 
-from fmnist_jax.config.model import HandWritten, Inputs, Labels, Parameters, Piecewise
+from fmnist_jax.config.model import HandWritten, Inputs, Parameters, Piecewise, Targets
 
 Jit = Callable[..., Callable[..., Any]]
 """`jax.jit`, or `functools.partial(jax.jit, compiler_options=...)`."""
@@ -41,19 +41,19 @@ class Point:
     Args:
         parameters: Of the network.
         X: Inputs (batch, *shape).
-        labels: Class indices (batch,).
+        targets: One distribution over the classes a row (batch, classes).
         network: The gradient to check, from the configuration's `hand_written()`.
         key: Draws the dropout masks; None means no dropout.
     """
 
     parameters: Parameters
     X: Inputs
-    labels: Labels
+    targets: Targets
     network: HandWritten
     key: Key[Array, ""] | None = None
 
 
-jax.tree_util.register_dataclass(Point, ["parameters", "X", "labels", "key"], ["network"])
+jax.tree_util.register_dataclass(Point, ["parameters", "X", "targets", "key"], ["network"])
 
 
 @frozen(eq=False)
@@ -91,7 +91,7 @@ def _compiled(function: Callable[..., Any], jit: Jit) -> Callable[..., Any]:
 
 def both_gradients(point: Point) -> tuple[Parameters, Parameters, Slopes]:
     """(hand-written, by `jax.grad`, slopes), in one program so that all have the same Z at a kink."""
-    network, arguments = point.network, (point.parameters, point.X, point.labels, point.key)
+    network, arguments = point.network, (point.parameters, point.X, point.targets, point.key)
     _, hand_written = network.value_and_grad(*arguments)
     autodiff, _ = jax.grad(network.objective, has_aux=True)(*arguments)
     slopes = slopes_of(network.piecewise(point.parameters, point.X, point.key))
@@ -107,7 +107,7 @@ def central_differences(
 
     def side(at: tuple[Array, Array]) -> tuple[Array, Slopes, Array]:
         moved = unravel(flat.at[at[0]].set(at[1]))
-        loss, logits = network.objective(moved, point.X, point.labels, point.key)
+        loss, logits = network.objective(moved, point.X, point.targets, point.key)
         slopes = slopes_of(network.piecewise(moved, point.X, point.key))
         return loss, slopes, jnp.abs(loss) + jnp.abs(logits).max()
 
@@ -161,8 +161,8 @@ def _step_name(step: Any) -> str:
 
 
 def cast(point: Point, dtype: DTypeLike) -> Point:
-    """The point with its parameters and inputs in this dtype."""
-    parameters, X = jax.tree.map(
-        lambda leaf: jnp.asarray(leaf).astype(dtype), (point.parameters, point.X)
+    """The point with its parameters, inputs and targets in this dtype."""
+    parameters, X, targets = jax.tree.map(
+        lambda leaf: jnp.asarray(leaf).astype(dtype), (point.parameters, point.X, point.targets)
     )
-    return evolve(point, parameters=parameters, X=X)
+    return evolve(point, parameters=parameters, X=X, targets=targets)

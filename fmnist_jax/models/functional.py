@@ -11,10 +11,10 @@ from fmnist_jax.config.model import (
     Features,
     HandWritten,
     Inputs,
-    Labels,
     Logits,
     Model,
     Piecewise,
+    Targets,
     Variables,
 )
 from fmnist_jax.models.config import ConvNetConfig
@@ -48,14 +48,14 @@ def hand_written(config: ConvNetConfig) -> HandWritten:
     network = config.scratch_network
 
     def objective(
-        parameters: Parameters, inputs: Inputs, labels: Labels, key: Key[Array, ""] | None
+        parameters: Parameters, inputs: Inputs, targets: Targets, key: Key[Array, ""] | None
     ) -> tuple[Float[Array, ""], Logits]:
-        return convnet.objective(parameters, inputs, labels, network)
+        return convnet.objective(parameters, inputs, targets, network)
 
     def value_and_grad(
-        parameters: Parameters, inputs: Inputs, labels: Labels, key: Key[Array, ""] | None
+        parameters: Parameters, inputs: Inputs, targets: Targets, key: Key[Array, ""] | None
     ) -> tuple[tuple[Float[Array, ""], Logits], Parameters]:
-        return convnet.value_and_grad(parameters, inputs, labels, network)
+        return convnet.value_and_grad(parameters, inputs, targets, network)
 
     def piecewise(
         parameters: Parameters, inputs: Inputs, key: Key[Array, ""] | None

@@ -6,12 +6,12 @@ import jax
 from attrs import frozen
 from jaxtyping import Array, Float, Key
 
-from fmnist_jax.config.model import Inputs, Labels, Logits, Parameters, State, Variables
+from fmnist_jax.config.model import Inputs, Logits, Parameters, State, Targets, Variables
 from fmnist_jax.scratch import convnet
 from fmnist_jax.scratch.convnet import ConvNet
 
 ValueAndGrad = Callable[
-    [Variables, Inputs, Labels, Key[Array, ""]],
+    [Variables, Inputs, Targets, Key[Array, ""]],
     tuple[tuple[Float[Array, ""], tuple[Logits, State]], Parameters],
 ]
 """`config.model.Model.value_and_grad`."""
@@ -35,11 +35,11 @@ def autodiff(apply: Callable[[Variables, Inputs], Logits], network: ConvNet) -> 
     """`jax.value_and_grad` of the mean loss of `apply`."""
 
     def value_and_grad(
-        variables: Variables, inputs: Inputs, labels: Labels, key: Key[Array, ""]
+        variables: Variables, inputs: Inputs, targets: Targets, key: Key[Array, ""]
     ) -> tuple[tuple[Float[Array, ""], tuple[Logits, State]], Parameters]:
         def objective(parameters: Parameters) -> tuple[Float[Array, ""], tuple[Logits, State]]:
             logits = apply(Variables(parameters, variables.state), inputs)
-            return network.loss.forward(logits, labels).mean(), (logits, variables.state)
+            return network.loss.forward(logits, targets).mean(), (logits, variables.state)
 
         return jax.value_and_grad(objective, has_aux=True)(variables.parameters)
 
@@ -50,10 +50,10 @@ def hand_written(apply: Callable[[Variables, Inputs], Logits], network: ConvNet)
     """`scratch.convnet.value_and_grad`: `apply` is not differentiated."""
 
     def value_and_grad(
-        variables: Variables, inputs: Inputs, labels: Labels, key: Key[Array, ""]
+        variables: Variables, inputs: Inputs, targets: Targets, key: Key[Array, ""]
     ) -> tuple[tuple[Float[Array, ""], tuple[Logits, State]], Parameters]:
         (loss, logits), gradients = convnet.value_and_grad(
-            variables.parameters, inputs, labels, network
+            variables.parameters, inputs, targets, network
         )
         return (loss, (logits, variables.state)), gradients
 

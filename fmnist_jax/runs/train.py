@@ -16,6 +16,7 @@ from fmnist_jax.evaluation.metrics import Metrics, classification_metrics
 from fmnist_jax.models.stages import FittedStage, fingerprint_stages
 from fmnist_jax.runs.checks import check_dataset, check_fitted
 from fmnist_jax.runs.config import Run, Stage
+from fmnist_jax.scratch.losses import one_hot
 from fmnist_jax.training.checkpointing import TrainingCheckpoints
 from fmnist_jax.training.loop import EpochRecord, fit, is_finished, kept_epoch, make_task, start
 from fmnist_jax.training.step import (
@@ -23,6 +24,7 @@ from fmnist_jax.training.step import (
     TrainingData,
     predict_features,
     predict_logits,
+    put_on_device,
 )
 
 Splits = Mapping[str, DeviceSplit]
@@ -119,7 +121,10 @@ def train(
     hooks = hooks or Hooks()
     check_dataset(run, dataset)
     check_fitted(run, fitted)
-    splits: Splits = {name: on_device(split) for name, split in dataset.splits.items()}
+    splits: Splits = {
+        name: put_on_device(*split, len(dataset.class_names))
+        for name, split in dataset.splits.items()
+    }
     stages: list[TrainedStage] = []
     for number, stage in enumerate(run.stages):
         extraction_seconds = None
@@ -177,7 +182,7 @@ def _train_stage(
 
 
 def extract_features(fitted: FittedStage, splits: Splits) -> dict[str, DeviceSplit]:
-    """Compute the features of every image of every split, all in one program; labels stay."""
+    """Compute the features of every image of every split, all in one program; labels and targets stay."""
     features = predict_features(
         fitted.variables,
         _concatenated(splits),
@@ -187,7 +192,7 @@ def extract_features(fitted: FittedStage, splits: Splits) -> dict[str, DeviceSpl
     )
     parts = jnp.split(features, _ends(splits))
     return {
-        name: DeviceSplit(part, split.labels)
+        name: split._replace(images=part)
         for (name, split), part in zip(splits.items(), parts, strict=True)
     }
 
@@ -217,7 +222,7 @@ def assess(
     logits = predict_logits(
         fitted.variables, _concatenated(splits), fitted.statistics, model, fitted.scaling
     )
-    losses = np.asarray(model.losses(logits, jnp.asarray(labels)), np.float64)
+    losses = np.asarray(model.losses(logits, one_hot(labels, len(class_names))), np.float64)
     probabilities = np.asarray(jax.nn.softmax(logits, axis=-1))
     by_split = zip(
         splits,
@@ -240,8 +245,3 @@ def _concatenated(splits: Mapping[str, Split | DeviceSplit]) -> np.ndarray:
 
 def _ends(splits: Mapping[str, Split | DeviceSplit]) -> np.ndarray:
     return np.cumsum([len(split.labels) for split in splits.values()])[:-1]
-
-
-def on_device(split: Split) -> DeviceSplit:
-    """Put the split's arrays on the default device."""
-    return DeviceSplit(*jax.device_put((split.images, split.labels)))

@@ -8,9 +8,9 @@ be static under `jax.jit`.
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float
 
-from fmnist_jax.config.model import Piecewise
+from fmnist_jax.config.model import Piecewise, Targets
 from fmnist_jax.scratch.activations import RELU, Activation
 from fmnist_jax.scratch.conv import Conv, Filtered, conv, conv_backward
 from fmnist_jax.scratch.dense import Dense, dense, dense_backward
@@ -21,7 +21,6 @@ from fmnist_jax.scratch.windows import Maps, Padding
 Images = Float[Array, "batch height width"]
 Units = Float[Array, "batch units"]
 Logits = Float[Array, "batch classes"]
-Labels = Int[Array, " batch"]
 
 Parameters = dict[str, Any]
 """{"blocks": {0: {"kernel", "bias"}, ...}, "dense": {0: {"kernel", "bias"}, ...}}."""
@@ -189,15 +188,15 @@ def backward(
 
 
 def objective(
-    parameters: Parameters, images: Images, labels: Labels, network: ConvNet
+    parameters: Parameters, images: Images, targets: Targets, network: ConvNet
 ) -> tuple[Float[Array, ""], Logits]:
     """Return (the mean loss over the batch, the logits); arguments as for `value_and_grad`."""
     logits, _ = forward(parameters, images, network)
-    return network.loss.forward(logits, labels).mean(), logits
+    return network.loss.forward(logits, targets).mean(), logits
 
 
 def value_and_grad(
-    parameters: Parameters, images: Images, labels: Labels, network: ConvNet
+    parameters: Parameters, images: Images, targets: Targets, network: ConvNet
 ) -> tuple[tuple[Float[Array, ""], Logits], Parameters]:
     """Return the mean loss and its hand-written gradient.
 
@@ -206,15 +205,15 @@ def value_and_grad(
     Args:
         parameters: As in `forward`.
         images: Scaled images (batch, height, width).
-        labels: Class indices (batch,).
+        targets: One distribution over the classes a row (batch, classes).
         network: Strides, paddings, poolings, activation and loss.
 
     Returns:
         ((loss, logits (batch, classes)), gradients in the structure of the parameters).
     """
     logits, cache = forward(parameters, images, network)
-    loss = network.loss.forward(logits, labels).mean()
-    gradients, _ = backward(network.loss.backward(logits, labels), parameters, cache, network)
+    loss = network.loss.forward(logits, targets).mean()
+    gradients, _ = backward(network.loss.backward(logits, targets), parameters, cache, network)
     return (loss, logits), gradients
 
 

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from attrs import field, frozen
 from attrs.validators import optional
-from jaxtyping import Array, DTypeLike, Float, Int, Key
+from jaxtyping import Array, DTypeLike, Float, Key
 
 from fmnist_jax.config.fields import (
     as_float,
@@ -26,7 +26,7 @@ from fmnist_jax.config.fields import (
     of_type,
     whole,
 )
-from fmnist_jax.config.model import HandWritten, Layer, Model, Variables
+from fmnist_jax.config.model import HandWritten, Layer, Model, Targets, Variables
 from fmnist_jax.errors import UserError
 from fmnist_jax.scratch.activations import RELU, Activation
 from fmnist_jax.scratch.dense import Dense, dense, dense_backward, dense_layers
@@ -37,7 +37,6 @@ from fmnist_jax.scratch.losses import SOFTMAX_CROSS_ENTROPY, Loss
 
 Inputs = Float[Array, "batch inputs"]
 Logits = Float[Array, "batch classes"]
-Labels = Int[Array, " batch"]
 Units = Float[Array, "batch units"]
 
 MAX_UNITS = 2**20
@@ -269,7 +268,7 @@ def backward(
 def objective(
     parameters: Parameters,
     X: Inputs,
-    labels: Labels,
+    targets: Targets,
     config: MLPConfig,
     key: Key[Array, ""] | None = None,
 ) -> tuple[Float[Array, ""], Logits]:
@@ -278,7 +277,7 @@ def objective(
     Args:
         parameters: One `Dense` a layer.
         X: Inputs (batch, inputs).
-        labels: Class indices (batch,).
+        targets: One distribution over the classes a row (batch, classes).
         config: The network.
         key: Draws the dropout masks; None means no dropout.
 
@@ -286,13 +285,13 @@ def objective(
         (objective, logits (batch, classes)).
     """
     logits, _ = forward(parameters, X, config, key)
-    return _objective_of(logits, parameters, labels, config), logits
+    return _objective_of(logits, parameters, targets, config), logits
 
 
 def value_and_grad(
     parameters: Parameters,
     X: Inputs,
-    labels: Labels,
+    targets: Targets,
     config: MLPConfig,
     key: Key[Array, ""] | None = None,
 ) -> tuple[tuple[Float[Array, ""], Logits], Parameters]:
@@ -303,7 +302,7 @@ def value_and_grad(
     Args:
         parameters: One `Dense` a layer.
         X: Inputs (batch, inputs).
-        labels: Class indices (batch,).
+        targets: One distribution over the classes a row (batch, classes).
         config: The network.
         key: Draws the dropout masks; None means no dropout.
 
@@ -313,26 +312,27 @@ def value_and_grad(
     Examples:
         >>> config = MLPConfig((4, 3, 2))
         >>> parameters = init(jax.random.key(0), config)
-        >>> X, labels = jnp.ones((5, 4)), jnp.array([0, 1, 1, 0, 1])
-        >>> (loss, logits), gradients = value_and_grad(parameters, X, labels, config)
+        >>> from fmnist_jax.scratch.losses import one_hot
+        >>> X, targets = jnp.ones((5, 4)), one_hot(jnp.array([0, 1, 1, 0, 1]), 2)
+        >>> (loss, logits), gradients = value_and_grad(parameters, X, targets, config)
         >>> stepped = jax.tree.map(lambda p, dp: p - 0.1 * dp, parameters, gradients)
-        >>> bool(objective(stepped, X, labels, config)[0] < loss)
+        >>> bool(objective(stepped, X, targets, config)[0] < loss)
         True
     """
     logits, cache = forward(parameters, X, config, key)
-    gradients, _ = backward(config.loss.backward(logits, labels), parameters, cache, config)
+    gradients, _ = backward(config.loss.backward(logits, targets), parameters, cache, config)
     if config.l2:
         gradients = tuple(
             gradient._replace(W=l2_penalty_backward(gradient.W, layer.W, config.l2))
             for gradient, layer in zip(gradients, parameters, strict=True)
         )
-    return (_objective_of(logits, parameters, labels, config), logits), gradients
+    return (_objective_of(logits, parameters, targets, config), logits), gradients
 
 
 def _objective_of(
-    logits: Logits, parameters: Parameters, labels: Labels, config: MLPConfig
+    logits: Logits, parameters: Parameters, targets: Targets, config: MLPConfig
 ) -> Float[Array, ""]:
-    loss = config.loss.forward(logits, labels).mean()
+    loss = config.loss.forward(logits, targets).mean()
     if config.l2:
         loss = loss + l2_penalty((layer.W for layer in parameters), config.l2)
     return loss

@@ -9,11 +9,11 @@ from fmnist_jax.config.model import (
     Features,
     HandWritten,
     Inputs,
-    Labels,
     Logits,
     Model,
     Piecewise,
     State,
+    Targets,
     Variables,
 )
 from fmnist_jax.scratch import mlp
@@ -37,11 +37,11 @@ def mlp_model(config: MLPConfig) -> Model:
     def gradient(
         variables: Variables,
         inputs: Inputs,
-        labels: Labels,
+        targets: Targets,
         key: Key[Array, ""],
     ) -> tuple[tuple[Float[Array, ""], tuple[Logits, State]], mlp.Parameters]:
         (loss, logits), gradients = mlp.value_and_grad(
-            variables.parameters, flatten(inputs), labels, config, key
+            variables.parameters, flatten(inputs), targets, config, key
         )
         return (loss, (logits, variables.state)), gradients
 
@@ -56,14 +56,14 @@ def mlp_hand_written(config: MLPConfig) -> HandWritten:
         return mlp.init(key, config)
 
     def objective(
-        parameters: mlp.Parameters, inputs: Inputs, labels: Labels, key: Key[Array, ""] | None
+        parameters: mlp.Parameters, inputs: Inputs, targets: Targets, key: Key[Array, ""] | None
     ) -> tuple[Float[Array, ""], Logits]:
-        return mlp.objective(parameters, flatten(inputs), labels, config, key)
+        return mlp.objective(parameters, flatten(inputs), targets, config, key)
 
     def value_and_grad(
-        parameters: mlp.Parameters, inputs: Inputs, labels: Labels, key: Key[Array, ""] | None
+        parameters: mlp.Parameters, inputs: Inputs, targets: Targets, key: Key[Array, ""] | None
     ) -> tuple[tuple[Float[Array, ""], Logits], mlp.Parameters]:
-        return mlp.value_and_grad(parameters, flatten(inputs), labels, config, key)
+        return mlp.value_and_grad(parameters, flatten(inputs), targets, config, key)
 
     def piecewise(
         parameters: mlp.Parameters, inputs: Inputs, key: Key[Array, ""] | None

@@ -117,7 +117,7 @@ def find_layer_of_training(
         indices = order[first : first + task.batch_size]
         if number >= step - 1:
             inputs = draw_inputs(keys[number], data.images[indices], statistics, task)
-            layer = find_layer(learn, *state.variables, inputs, data.labels[indices], keys[number])
+            layer = find_layer(learn, *state.variables, inputs, data.targets[indices], keys[number])
             if layer is not None:
                 return layer
         state, _ = run_step(state, indices, keys[number], data, statistics, task)
@@ -129,14 +129,14 @@ def find_layer_of_inference(
 ) -> str | None:
     """Find the first layer that isn't finite on some image of `data`; None if all is finite."""
 
-    def losses(parameters: Parameters, network_state: Any, inputs: Array, labels: Array) -> Array:
+    def losses(parameters: Parameters, network_state: Any, inputs: Array, targets: Array) -> Array:
         logits = task.model.apply(Variables(parameters, network_state), inputs)
-        return task.model.losses(logits, labels)
+        return task.model.losses(logits, targets)
 
     for first in range(0, len(data.labels), EVALUATION_BATCH):
         batch = slice(first, first + EVALUATION_BATCH)
         inputs = task.scaling.apply(statistics, data.images[batch])
-        layer = find_layer(losses, *variables, inputs, data.labels[batch])
+        layer = find_layer(losses, *variables, inputs, data.targets[batch])
         if layer is not None:
             return layer
     return None

@@ -6,11 +6,13 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, Key, Num
 
 from fmnist_jax.config.model import Features, Logits, Model, Variables
 from fmnist_jax.data.scaling import Scaling, Statistics
+from fmnist_jax.scratch.losses import one_hot
 from fmnist_jax.training.augmentation import Augmentation, no_augmentation
 
 EVALUATION_BATCH = 80
@@ -21,10 +23,21 @@ AUGMENTATION_SALT = 2**31
 
 
 class DeviceSplit(NamedTuple):
-    """A split on the device: images (or features) as they were loaded, and labels."""
+    """A split on the device: images (or features) as they were loaded, labels, and targets."""
 
     images: Num[Array, "n *shape"]
     labels: Int[Array, " n"]
+    """What right answers are counted by."""
+    targets: Float[Array, "n classes"]
+    """What losses are computed from: a distribution over the classes a row."""
+
+
+def put_on_device(
+    images: Num[Array | np.ndarray, "n *shape"], labels: Int[Array | np.ndarray, " n"], classes: int
+) -> DeviceSplit:
+    """Put a split on the device, its targets the one-hot rows of the labels."""
+    targets = one_hot(labels, classes)
+    return DeviceSplit(*jax.device_put((images, labels, targets)))
 
 
 class TrainingData(NamedTuple):
@@ -110,17 +123,16 @@ def train_step(
     task: Task,
 ) -> tuple[TrainState, StepMetrics]:
     """Update the variables once, by the images of `indices`."""
-    labels = data.labels[indices]
+    targets = data.targets[indices]
     inputs = draw_inputs(key, data.images[indices], statistics, task)
     (_, (logits, network_state)), gradients = task.model.value_and_grad(
-        state.variables, inputs, labels, key
+        state.variables, inputs, targets, key
     )
     parameters = state.variables.parameters
     updates, optimizer_state = task.optimizer.update(gradients, state.optimizer_state, parameters)
     variables = Variables(optax.apply_updates(parameters, updates), network_state)
-    metrics = StepMetrics(
-        task.model.losses(logits, labels).sum(), (logits.argmax(axis=-1) == labels).sum()
-    )
+    correct = logits.argmax(axis=-1) == data.labels[indices]
+    metrics = StepMetrics(task.model.losses(logits, targets).sum(), correct.sum())
     return TrainState(variables, optimizer_state), metrics
 
 
@@ -178,4 +190,4 @@ def evaluate(
     """Return (mean loss, number of right answers) over every image of `data`."""
     logits = predict_logits(variables, data.images, statistics, task.model, task.scaling)
     correct = logits.argmax(axis=-1) == data.labels
-    return task.model.losses(logits, data.labels).mean(), correct.sum()
+    return task.model.losses(logits, data.targets).mean(), correct.sum()

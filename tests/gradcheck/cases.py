@@ -31,8 +31,8 @@ def check(
     network = config.hand_written()
     if value_and_grad is not mlp.value_and_grad:
         network = network._replace(
-            value_and_grad=lambda parameters, X, labels, key: value_and_grad(
-                parameters, X, labels, config, key
+            value_and_grad=lambda parameters, X, targets, key: value_and_grad(
+                parameters, X, targets, config, key
             )
         )
     return gradcheck.check(network, options, jit=quick_jit)
@@ -68,14 +68,14 @@ def then(change: Callable) -> ValueAndGrad:
     return value_and_grad
 
 
-def missing_one_over_m(parameters, X, labels, config, key):
-    (value, logits), gradients = mlp.value_and_grad(parameters, X, labels, config, key)
+def missing_one_over_m(parameters, X, targets, config, key):
+    (value, logits), gradients = mlp.value_and_grad(parameters, X, targets, config, key)
     undone = jax.tree.map(lambda dp: dp * X.shape[0], gradients)
     return (value, logits), undone
 
 
-def penalised_biases(parameters, X, labels, config, key):
-    value, gradients = mlp.value_and_grad(parameters, X, labels, config, key)
+def penalised_biases(parameters, X, targets, config, key):
+    value, gradients = mlp.value_and_grad(parameters, X, targets, config, key)
     return value, tuple(
         gradient._replace(b=gradient.b + config.l2 * layer.b)
         for gradient, layer in zip(gradients, parameters, strict=True)

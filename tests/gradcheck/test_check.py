@@ -93,7 +93,7 @@ def test_a_mistake_below_the_rounding_of_float32_fails_in_float64() -> None:
 
 
 X_INTEGER = jnp.array([[1.0, -1.0, 0.0], [2.0, 0.0, 1.0], [0.0, 1.0, 1.0]])
-LABELS = jnp.array([0, 2, 0], jnp.int32)
+TARGETS = jnp.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.5, 0.25, 0.25]])
 W_INTEGER = jnp.array([[1.0, 1.0, -1.0, 2.0], [1.0, -1.0, -1.0, 2.0], [-2.0, 0.0, 1.0, -3.0]])
 W_LAST = jnp.array([[0.5, -0.25, 1.0], [1.0, 0.5, -0.5], [-1.0, 0.75, 0.25], [0.25, 1.0, -1.0]])
 
@@ -105,7 +105,7 @@ def test_units_exactly_at_a_kink(activation: Activation) -> None:
     assert int((Z == 0).sum()) == 5
 
     report = check_at(
-        Point(parameters, X_INTEGER, LABELS, MLPConfig((3, 4, 3), (activation,)).hand_written())
+        Point(parameters, X_INTEGER, TARGETS, MLPConfig((3, 4, 3), (activation,)).hand_written())
     )
 
     assert_right(report)
@@ -120,7 +120,7 @@ def test_smooth_activations_have_no_kinks_at_zero() -> None:
     parameters = (Dense(W_INTEGER, jnp.zeros(4)), Dense(W_LAST, jnp.zeros(3)))
 
     report = check_at(
-        Point(parameters, X_INTEGER, LABELS, MLPConfig((3, 4, 3), (GELU,)).hand_written())
+        Point(parameters, X_INTEGER, TARGETS, MLPConfig((3, 4, 3), (GELU,)).hand_written())
     )
 
     assert_right(report)
@@ -130,7 +130,7 @@ def test_smooth_activations_have_no_kinks_at_zero() -> None:
 def test_every_unit_at_a_kink() -> None:
     parameters = (Dense(jnp.zeros((3, 4)), jnp.zeros(4)), Dense(W_LAST, jnp.zeros(3)))
 
-    report = check_at(Point(parameters, X_INTEGER, LABELS, SMALL.hand_written()))
+    report = check_at(Point(parameters, X_INTEGER, TARGETS, SMALL.hand_written()))
 
     assert_right(report)
     assert row(report, "layer 1 b").comparisons[1].entries == 0
@@ -143,7 +143,7 @@ def test_tied_logits(loss: Loss) -> None:
 
     assert_right(
         check_at(
-            Point(parameters, X_INTEGER, LABELS, MLPConfig((3, 4, 3), loss=loss).hand_written())
+            Point(parameters, X_INTEGER, TARGETS, MLPConfig((3, 4, 3), loss=loss).hand_written())
         )
     )
 
@@ -151,7 +151,7 @@ def test_tied_logits(loss: Loss) -> None:
 def test_dead_units_have_zero_gradients_that_are_said_to_be_zero() -> None:
     parameters = (Dense(W_INTEGER, jnp.full(4, -100.0)), Dense(W_LAST, jnp.zeros(3)))
 
-    report = check_at(Point(parameters, X_INTEGER, LABELS, SMALL.hand_written()))
+    report = check_at(Point(parameters, X_INTEGER, TARGETS, SMALL.hand_written()))
 
     assert_right(report)
     zero = {row.path for row in report.rows if row.zero}
@@ -165,9 +165,7 @@ def test_a_unit_that_float32_rounds_across_a_kink_is_left_out_of_float32_differe
         Dense(jnp.array([[1.0, 2.0]]), jnp.ones(2)),
     )
 
-    report = check_at(
-        Point(parameters, X, jnp.array([0], jnp.int32), MLPConfig((2, 1, 2)).hand_written())
-    )
+    report = check_at(Point(parameters, X, jnp.eye(2)[:1], MLPConfig((2, 1, 2)).hand_written()))
 
     assert report.passed
     float32 = row(report, "layer 2 b").comparisons[3]

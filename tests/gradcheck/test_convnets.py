@@ -77,8 +77,8 @@ def broken(config: ConvNetConfig, second: type[fast_block.FastBlock]) -> HandWri
 
 def with_network(config: ConvNetConfig, wrong: ConvNet) -> HandWritten:
     return config.hand_written()._replace(
-        value_and_grad=lambda parameters, images, labels, key: convnet.value_and_grad(
-            parameters, images, labels, wrong
+        value_and_grad=lambda parameters, images, targets, key: convnet.value_and_grad(
+            parameters, images, targets, wrong
         )
     )
 
@@ -102,7 +102,7 @@ def tied_point(network: HandWritten) -> Point:
     for layer in parameters["blocks"].values():
         layer["kernel"] = jnp.abs(layer["kernel"])
         layer["bias"] = jnp.full_like(layer["bias"], 0.5)
-    return Point(parameters, jnp.ones((1, 28, 28)), jnp.array([3], jnp.int32), network)
+    return Point(parameters, jnp.ones((1, 28, 28)), jnp.eye(10)[3:4], network)
 
 
 TIED = ConvNetConfig((Block(2, 1, 2), Block(3, 1)), hidden=())
@@ -129,7 +129,7 @@ def test_an_entry_that_changes_a_window_s_largest_is_left_out(pooling, left_out:
     parameters["blocks"][0]["kernel"] = jnp.ones((2, 2, 1, 1))
     parameters["blocks"][0]["bias"] = jnp.ones(1)
     image = jnp.zeros((1, 28, 28)).at[0, 0, 0].set(1.0).at[0, 0, 2].set(1.0)
-    point = Point(parameters, image, jnp.array([3], jnp.int32), network)
+    point = Point(parameters, image, jnp.eye(10)[3:4], network)
 
     report = check_at(point, OPTIONS, jit=quick_jit)
 

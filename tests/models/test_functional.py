@@ -20,7 +20,7 @@ from fmnist_jax.models.config import Block, ConvNetConfig
 from fmnist_jax.models.convnet import ConvNet
 from fmnist_jax.ops.pooling import AVERAGE
 from fmnist_jax.scratch.activations import TANH
-from fmnist_jax.scratch.losses import SOFTMAX_TWICE
+from fmnist_jax.scratch.losses import SOFTMAX_TWICE, one_hot
 from tests.compiling import quick_jit
 
 CONFIG = ConvNetConfig((Block(2, 3), Block(3, 2)), hidden=(6,))
@@ -29,7 +29,7 @@ KEY = jax.random.key(5)
 
 def batch() -> tuple[jax.Array, jax.Array]:
     images = jax.random.normal(jax.random.key(1), (4, 28, 28))
-    return images, jnp.array([0, 2, 9, 2])
+    return images, one_hot(jnp.array([0, 2, 9, 2]), 10)
 
 
 MODEL = functional.build(CONFIG)
@@ -100,18 +100,18 @@ def test_images_do_not_influence_each_other(variables: Variables) -> None:
 @pytest.mark.parametrize("twice", [False, True])
 def test_value_and_grad_is_that_of_the_configured_loss(variables: Variables, twice: bool) -> None:
     config = evolve(CONFIG, loss=SOFTMAX_TWICE) if twice else CONFIG
-    model, (images, labels) = functional.build(config), batch()
+    model, (images, targets) = functional.build(config), batch()
 
     def objective(parameters):
         logits = model.apply(Variables(parameters, {}), images)
         scores = jax.nn.softmax(logits) if twice else logits
-        return optax.softmax_cross_entropy_with_integer_labels(scores, labels).mean(), logits
+        return optax.softmax_cross_entropy(scores, targets).mean(), logits
 
     gradient = quick_jit(model.value_and_grad)
-    (loss, (logits, state)), gradients = gradient(variables, images, labels, jax.random.key(0))
+    (loss, (logits, state)), gradients = gradient(variables, images, targets, jax.random.key(0))
     expected = quick_jit(jax.value_and_grad(objective, has_aux=True))(variables.parameters)
     chex.assert_trees_all_close(((loss, logits), gradients), expected, rtol=1e-4, atol=1e-6)
-    np.testing.assert_allclose(model.losses(logits, labels).mean(), loss, rtol=1e-5)
+    np.testing.assert_allclose(model.losses(logits, targets).mean(), loss, rtol=1e-5)
     assert state == {}
 
 
@@ -120,9 +120,10 @@ def test_gradient_agrees_with_central_differences() -> None:
     config = ConvNetConfig(
         (Block(2, 3, pooling=AVERAGE), Block(3, 2, padding=1, pooling=AVERAGE)), (4,), TANH
     )
-    model, (images, labels) = functional.build(config), batch()
+    model, (images, targets) = functional.build(config), batch()
     with jax.enable_x64(True):
-        images, rng = images.astype(jnp.float64), np.random.default_rng(0)
+        images, targets = (each.astype(jnp.float64) for each in (images, targets))
+        rng = np.random.default_rng(0)
         shapes = jax.eval_shape(model.init, KEY).parameters
         parameters, direction = (
             jax.tree.map(lambda leaf: jnp.asarray(rng.uniform(-0.5, 0.5, leaf.shape)), shapes)
@@ -132,10 +133,10 @@ def test_gradient_agrees_with_central_differences() -> None:
         @quick_jit
         def loss(step):
             moved = jax.tree.map(lambda p, d: p + step * d, parameters, direction)
-            return model.losses(model.apply(Variables(moved, {}), images), labels).mean()
+            return model.losses(model.apply(Variables(moved, {}), images), targets).mean()
 
         variables = Variables(parameters, {})
-        _, gradients = quick_jit(model.value_and_grad)(variables, images, labels, KEY)
+        _, gradients = quick_jit(model.value_and_grad)(variables, images, targets, KEY)
         slope = sum(jax.tree.leaves(jax.tree.map(lambda g, d: (g * d).sum(), gradients, direction)))
         h = 1e-6
         difference = (loss(jnp.float64(h)) - loss(jnp.float64(-h))) / (2 * h)

@@ -22,7 +22,7 @@ from fmnist_jax.ops.pooling import AVERAGE, NONE
 from fmnist_jax.runs.presets import lenet, smallest
 from fmnist_jax.scratch.activations import GELU, TANH
 from fmnist_jax.scratch.losses import SOFTMAX_TWICE
-from fmnist_jax.training.step import DeviceSplit, Task, TrainState, train_epoch
+from fmnist_jax.training.step import Task, TrainState, put_on_device, train_epoch
 from tests.compiling import quick_jit
 from tests.scratch.gradients import worst_error
 
@@ -56,16 +56,16 @@ def network(name: str) -> ConvNetConfig:
 
 def batch() -> tuple[jax.Array, jax.Array]:
     rng = np.random.default_rng(0)
-    return jnp.asarray(rng.standard_normal((3, 28, 28))), jnp.array([1, 4, 9], jnp.int32)
+    return jnp.asarray(rng.standard_normal((3, 28, 28))), jnp.asarray(np.eye(10)[[1, 4, 9]])
 
 
 @partial(quick_jit, static_argnames=("config",))
-def both(variables, images, labels, config):
+def both(variables, images, targets, config):
     """((loss, (logits, state)), gradients) of each."""
     return [
         evolve(config, gradients=gradients)
         .build()
-        .value_and_grad(variables, images, labels, jax.random.key(0))
+        .value_and_grad(variables, images, targets, jax.random.key(0))
         for gradients in (HAND_WRITTEN, AUTODIFF)
     ]
 
@@ -106,10 +106,8 @@ def test_both_start_from_the_same_parameters_and_infer_the_same() -> None:
 
 def test_ten_steps_of_training_give_the_same_losses() -> None:
     rng = np.random.default_rng(0)
-    data = DeviceSplit(
-        jnp.asarray(rng.integers(0, 256, (40, 28, 28), dtype=np.uint8)),
-        jnp.asarray(rng.integers(10, size=40, dtype=np.int32)),
-    )
+    images = rng.integers(0, 256, (40, 28, 28), dtype=np.uint8)
+    data = put_on_device(images, rng.integers(10, size=40, dtype=np.int32), 10)
     config = ConvNetConfig((Block(3, 3, 3), Block(4, 1)), hidden=(5,))
     optimizer = optax.sgd(0.05, momentum=0.9)
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from attrs import evolve
@@ -24,7 +23,7 @@ from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.config import TrainingConfig
 from fmnist_jax.training.loop import fit, make_task, start
 from fmnist_jax.training.optimizers import momentum
-from fmnist_jax.training.step import DeviceSplit, TrainingData
+from fmnist_jax.training.step import TrainingData, put_on_device
 from tests.checkpoints import checkpoint, leaves, with_stages
 
 ROOT = Path(__file__).parents[2]
@@ -72,7 +71,7 @@ def train_on(stage: FittedStage, count: int) -> Variables:
     """The variables two epochs after those of the stage, all arrays spread over so many devices."""
     place = partial(sharded, count=count)
     task = make_task(MLP.build(), stage.scaling, TRAINING, len(IMAGES))
-    split = jax.tree.map(place, DeviceSplit(*map(jnp.asarray, (IMAGES, LABELS))))
+    split = jax.tree.map(place, put_on_device(IMAGES, LABELS, 10))
     state = start(task, TRAINING)
     variables = jax.tree.map(place, stage.variables)
     state = state._replace(train=state.train._replace(variables=variables))

@@ -26,7 +26,7 @@ from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.config import TrainingConfig
 from fmnist_jax.training.loop import fit, make_task, start
 from fmnist_jax.training.optimizers import adam
-from fmnist_jax.training.step import DeviceSplit, TrainingData
+from fmnist_jax.training.step import TrainingData, put_on_device
 from tests.checkpoints import checkpoint, leaves
 
 ROOT = Path(__file__).parents[2]
@@ -59,7 +59,7 @@ def results(saved: Checkpoint) -> dict[str, Any]:
         state = start(task, TRAINING)
         variables: Any = jax.tree.map(jax.numpy.array, first.variables)
         state = state._replace(train=state.train._replace(variables=variables))
-        split = DeviceSplit(jax.numpy.asarray(IMAGES), jax.numpy.asarray(LABELS))
+        split = put_on_device(IMAGES, LABELS, 10)
         data = TrainingData(split, split, first.statistics)
         *_, (last, _) = fit(task, TRAINING, data, state)
         trained = jax.tree.leaves(last.train.variables)

@@ -11,6 +11,7 @@ import pytest
 
 from fmnist_jax.scratch import custom_vjp, mlp
 from fmnist_jax.scratch.activations import GELU, RELU
+from fmnist_jax.scratch.losses import one_hot
 from fmnist_jax.scratch.mlp import Dense, MLPConfig
 from tests.compiling import quick_jit
 
@@ -55,7 +56,7 @@ def test_logits_are_the_network_s(parameters: mlp.Parameters) -> None:
 
 def test_gradient_is_the_hand_written_one(parameters: mlp.Parameters) -> None:
     gradient = quick_jit(mlp.value_and_grad, static_argnames="config")
-    _, expected = gradient(parameters, X, LABELS, CONFIG, KEY)
+    _, expected = gradient(parameters, X, one_hot(LABELS, 3), CONFIG, KEY)
 
     found = quick_jit(jax.grad(hand_written))(parameters, X)
 

@@ -13,14 +13,15 @@ from attrs import evolve
 from fmnist_jax.errors import UserError
 from fmnist_jax.scratch import mlp
 from fmnist_jax.scratch.activations import LEAKY_RELU, RELU, SIGMOID, TANH
-from fmnist_jax.scratch.losses import SOFTMAX_TWICE
+from fmnist_jax.scratch.losses import SOFTMAX_TWICE, one_hot
 from fmnist_jax.scratch.mlp import MLPConfig
 from tests.compiling import quick_jit
 from tests.scratch.reported import REPORTED
 
 CONFIG = MLPConfig((6, 5, 4, 3), (RELU, TANH), dropout=0.3, l2=0.05)
 X = np.random.default_rng(0).standard_normal((8, 6), np.float32)
-LABELS = np.array([0, 2, 1, 1, 0, 2, 2, 0], np.int32)
+LABELS = np.array([0, 2, 1, 1, 0, 2, 2, 0])
+TARGETS = np.eye(3, dtype=np.float32)[LABELS]
 KEY = jax.random.key(7)
 
 forward = quick_jit(mlp.forward, static_argnames="config")
@@ -122,7 +123,7 @@ def test_objective_is_the_mean_loss_plus_half_c_w_squared(parameters: mlp.Parame
     expected = -log_probabilities[np.arange(8), LABELS].mean() + penalty
 
     objective = quick_jit(mlp.objective, static_argnames="config")
-    value, _ = objective(parameters, jnp.asarray(X), jnp.asarray(LABELS), CONFIG)
+    value, _ = objective(parameters, jnp.asarray(X), jnp.asarray(TARGETS), CONFIG)
 
     np.testing.assert_allclose(value, expected, rtol=1e-6)
 
@@ -143,7 +144,7 @@ def test_value_and_grad_has_the_shape_and_values_of_jax_s(
     gradient: Callable, config: MLPConfig, batch: int
 ) -> None:
     parameters = mlp.init(jax.random.key(1), config)
-    arguments = parameters, jnp.asarray(X[:batch]), jnp.asarray(LABELS[:batch]), config, KEY
+    arguments = parameters, jnp.asarray(X[:batch]), jnp.asarray(TARGETS[:batch]), config, KEY
 
     found, expected = gradient(*arguments), by_autodiff(*arguments)
 
@@ -185,8 +186,9 @@ def test_ten_sgd_steps_with_either_gradient_give_the_same_losses(
 ) -> None:
     rng = np.random.default_rng(1)
     X = jnp.asarray(rng.standard_normal((16, config.layer_sizes[0]), np.float32))
-    labels = jnp.asarray(rng.integers(config.layer_sizes[-1], size=16, dtype=np.int32))
-    start = mlp.init(jax.random.key(2), config), (X, labels), jax.random.split(KEY, 10)
+    classes = config.layer_sizes[-1]
+    targets = one_hot(rng.integers(classes, size=16, dtype=np.int32), classes)
+    start = mlp.init(jax.random.key(2), config), (X, targets), jax.random.split(KEY, 10)
 
     steps = quick_jit(ten_steps, static_argnames=("config", "gradient"))
     hand_written, losses = steps(*start, learning_rate, config, mlp.value_and_grad)
@@ -204,7 +206,7 @@ def test_equal_configurations_share_one_compiled_program(parameters: mlp.Paramet
     step = quick_jit(chex.assert_max_traces(mlp.value_and_grad, n=1), static_argnames="config")
 
     for config in (CONFIG, evolve(CONFIG)):
-        step(parameters, jnp.asarray(X), jnp.asarray(LABELS), config, KEY)
+        step(parameters, jnp.asarray(X), jnp.asarray(TARGETS), config, KEY)
 
 
 def test_vmap_over_seeds_agrees_with_seeds_in_turn() -> None:
@@ -214,7 +216,7 @@ def test_vmap_over_seeds_agrees_with_seeds_in_turn() -> None:
     def train(key):
         return ten_steps(
             mlp.init(key, CONFIG),
-            (jnp.asarray(X), jnp.asarray(LABELS)),
+            (jnp.asarray(X), jnp.asarray(TARGETS)),
             steps,
             0.1,
             CONFIG,
@@ -232,12 +234,12 @@ def test_vmap_over_seeds_agrees_with_seeds_in_turn() -> None:
 
 def test_donated_parameters_are_updated_in_place() -> None:
     @partial(quick_jit, donate_argnums=0)
-    def step(parameters, X, labels):
-        _, gradients = mlp.value_and_grad(parameters, X, labels, CONFIG)
+    def step(parameters, X, targets):
+        _, gradients = mlp.value_and_grad(parameters, X, targets, CONFIG)
         return jax.tree.map(lambda p, dp: p - 0.1 * dp, parameters, gradients)
 
     donated = mlp.init(KEY, CONFIG)
-    stepped = step(donated, jnp.asarray(X), jnp.asarray(LABELS))
+    stepped = step(donated, jnp.asarray(X), jnp.asarray(TARGETS))
 
     assert all(leaf.is_deleted() for leaf in jax.tree.leaves(donated))
     assert all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(stepped))
@@ -248,7 +250,7 @@ def test_everything_keeps_the_dtype_of_the_parameters(dtype) -> None:
     with jax.enable_x64(True):
         parameters = mlp.init(KEY, CONFIG, dtype)
         value, gradients = value_and_grad(
-            parameters, jnp.asarray(X, dtype), jnp.asarray(LABELS), CONFIG, KEY
+            parameters, jnp.asarray(X, dtype), jnp.asarray(TARGETS, dtype), CONFIG, KEY
         )
 
     assert {leaf.dtype for leaf in jax.tree.leaves((parameters, value, gradients))} == {

@@ -18,7 +18,8 @@ by_autodiff = quick_jit(jax.value_and_grad(mlp.objective, has_aux=True), static_
 
 SMALL = MLPConfig((12, 5, 4, 3), (TANH, RELU), dropout=0.5, l2=0.1)
 IMAGES = np.random.default_rng(3).standard_normal((4, 3, 4), np.float32)
-IMAGE_LABELS = np.array([0, 2, 1, 2], np.int32)
+IMAGE_LABELS = np.array([0, 2, 1, 2])
+TARGETS = np.eye(3, dtype=np.float32)[IMAGE_LABELS]
 
 
 def test_a_model_config_describes_inputs_features_and_classes() -> None:
@@ -69,7 +70,7 @@ def test_the_model_s_losses_are_one_an_example_without_the_penalty() -> None:
     model = SMALL.build()
     logits = model.apply(model.init(KEY), jnp.asarray(IMAGES))
 
-    losses = model.losses(logits, jnp.asarray(IMAGE_LABELS))
+    losses = model.losses(logits, jnp.asarray(TARGETS))
 
     expected = -jax.nn.log_softmax(logits)[jnp.arange(4), IMAGE_LABELS]
     np.testing.assert_allclose(losses, expected, rtol=1e-6)
@@ -77,15 +78,15 @@ def test_the_model_s_losses_are_one_an_example_without_the_penalty() -> None:
 
 def test_the_model_s_gradient_is_that_of_the_flattened_images_with_dropout() -> None:
     model = SMALL.build()
-    variables, labels = model.init(KEY), jnp.asarray(IMAGE_LABELS)
+    variables, targets = model.init(KEY), jnp.asarray(TARGETS)
     rows = jnp.asarray(IMAGES.reshape(4, 12))
     gradient = quick_jit(model.value_and_grad)
 
     for seed in (5, 6):
         key = jax.random.key(seed)
-        (loss, (logits, state)), gradients = gradient(variables, jnp.asarray(IMAGES), labels, key)
+        (loss, (logits, state)), gradients = gradient(variables, jnp.asarray(IMAGES), targets, key)
         (wanted, wanted_logits), expected = by_autodiff(
-            variables.parameters, rows, labels, SMALL, key
+            variables.parameters, rows, targets, SMALL, key
         )
         np.testing.assert_allclose(loss, wanted, rtol=1e-6)
         np.testing.assert_allclose(logits, wanted_logits, rtol=1e-5)
@@ -122,9 +123,9 @@ def test_training_flops_are_what_xla_counts() -> None:
     model = config.build()
     variables, key = jax.eval_shape(lambda: model.init(jax.random.key(0))), jax.random.key(0)
     inputs = jax.ShapeDtypeStruct((batch, 784), np.float32)
-    labels = jax.ShapeDtypeStruct((batch,), np.int32)
+    targets = jax.ShapeDtypeStruct((batch, 10), np.float32)
     forward = jax.jit(model.apply).lower(variables, inputs).cost_analysis()
-    step = jax.jit(model.value_and_grad).lower(variables, inputs, labels, key).cost_analysis()
+    step = jax.jit(model.value_and_grad).lower(variables, inputs, targets, key).cost_analysis()
 
     # Biases, activations, losses and sums over the batch add a little.
     assert forward is not None

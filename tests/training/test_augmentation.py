@@ -18,7 +18,7 @@ from fmnist_jax.training.augmentation import (
 )
 from fmnist_jax.training.config import TrainingConfig
 from fmnist_jax.training.loop import EpochRecord, fit, make_task
-from fmnist_jax.training.step import DeviceSplit, Task, TrainingData, TrainState, train_epoch
+from fmnist_jax.training.step import Task, TrainingData, TrainState, put_on_device, train_epoch
 
 IMAGES = jnp.asarray(np.random.default_rng(0).integers(1, 256, (200, 6, 7), np.uint8))
 
@@ -69,11 +69,13 @@ def recording_model(seen: list) -> Model:
     """A model that records the batches of which its gradient is computed."""
     model = MLPConfig((16, 10)).build()
 
-    def value_and_grad(variables, inputs, labels, key):
+    def value_and_grad(variables, inputs, targets, key):
         jax.debug.callback(
-            lambda *arrays: seen.append(jax.tree.map(np.asarray, arrays)), inputs, labels
+            lambda *arrays: seen.append(jax.tree.map(np.asarray, arrays)),
+            inputs,
+            targets.argmax(axis=-1),
         )
-        logits = jnp.zeros((len(labels), 10))
+        logits = jnp.zeros_like(targets)
         zeros = jax.tree.map(jnp.zeros_like, variables.parameters)
         return (jnp.zeros(()), (logits, variables.state)), zeros
 
@@ -82,7 +84,7 @@ def recording_model(seen: list) -> Model:
 
 def test_a_step_learns_from_changed_images_with_their_own_labels():
     images = jnp.arange(9 * 16, dtype=jnp.uint8).reshape(9, 4, 4)
-    data = DeviceSplit(images, jnp.arange(9, dtype=jnp.int32))
+    data = put_on_device(images, np.arange(9), 10)
     seen: list = []
     task = Task(recording_model(seen), UNIT, optax.sgd(0.1), batch_size=4, augmentation=flip)
     variables = task.model.init(jax.random.key(0))
@@ -104,10 +106,8 @@ def test_a_step_learns_from_changed_images_with_their_own_labels():
 
 def history_with(augmentation: Augmentation) -> list[EpochRecord]:
     rng = np.random.default_rng(0)
-    split = DeviceSplit(
-        jnp.asarray(rng.integers(0, 256, (20, 4, 4), np.uint8)),
-        jnp.asarray(rng.integers(0, 10, 20, np.int32)),
-    )
+    images, labels = rng.integers(0, 256, (20, 4, 4), np.uint8), rng.integers(0, 10, 20, np.int32)
+    split = put_on_device(images, labels, 10)
     config = TrainingConfig(epochs=3, batch_size=8, learning_rate=0.1, augmentation=augmentation)
     task = make_task(MLPConfig((16, 10)).build(), UNIT, config, 20)
     return [record for _, record in fit(task, config, TrainingData(split, split, {}))]

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from attrs import evolve
@@ -20,7 +19,7 @@ from fmnist_jax.training.checkpointing import MAX_SAVE_TIME_FRACTION, TrainingCh
 from fmnist_jax.training.config import TrainingConfig
 from fmnist_jax.training.loop import EpochRecord, FitState, fit, make_task, start
 from fmnist_jax.training.optimizers import OPTIMIZERS
-from fmnist_jax.training.step import DeviceSplit, TrainingData
+from fmnist_jax.training.step import DeviceSplit, TrainingData, put_on_device
 
 MODEL = MLPConfig((16, 12, 10), dropout=0.2)
 CONFIG = TrainingConfig(epochs=6, batch_size=16, learning_rate=0.05, patience=None)
@@ -31,7 +30,7 @@ History = list[EpochRecord]
 def made(count: int, seed: int) -> DeviceSplit:
     rng = np.random.default_rng(seed)
     images = rng.integers(0, 256, (count, 4, 4), np.uint8)
-    return DeviceSplit(jnp.asarray(images), jnp.asarray(rng.integers(0, 10, count, np.int32)))
+    return put_on_device(images, rng.integers(0, 10, count, np.int32), 10)
 
 
 DATA = TrainingData(made(100, 1), made(50, 2), {})

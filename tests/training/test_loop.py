@@ -105,7 +105,7 @@ def test_it_stops_when_patience_runs_out_and_keeps_the_best_variables():
     assert (state.stopping.best_epoch, len(records)) == (best, best + 3)
     assert [record.patience for record in records[-4:]] == [0, 1, 2, 3]
     logits = MODEL.apply(state.best, UNIT.apply({}, VALIDATION.images))
-    loss = MODEL.losses(logits, VALIDATION.labels).mean()
+    loss = MODEL.losses(logits, VALIDATION.targets).mean()
     np.testing.assert_allclose(loss, losses[best - 1], rtol=1e-5)
 
 
@@ -202,13 +202,13 @@ def test_training_ends_with_the_last_epoch_or_with_patience():
 
 
 def test_the_loop_does_not_depend_on_who_wrote_the_gradient():
-    def objective(parameters, state, inputs, labels, key):
-        rows = inputs.reshape(len(labels), -1)
-        loss, logits = mlp.objective(parameters, rows, labels, CONFIGURED, key)
+    def objective(parameters, state, inputs, targets, key):
+        rows = inputs.reshape(len(targets), -1)
+        loss, logits = mlp.objective(parameters, rows, targets, CONFIGURED, key)
         return loss, (logits, state)
 
-    def autodiff(variables, inputs, labels, key):
-        return jax.value_and_grad(objective, has_aux=True)(*variables, inputs, labels, key)
+    def autodiff(variables, inputs, targets, key):
+        return jax.value_and_grad(objective, has_aux=True)(*variables, inputs, targets, key)
 
     _, by_hand = trained()
     _, by_autodiff = trained(model=MODEL._replace(value_and_grad=autodiff))
@@ -236,7 +236,7 @@ def test_epochs_seeds_and_settings_of_early_stopping_share_one_program():
 
 def test_a_loss_that_is_not_finite_stops_with_epoch_step_and_remedy():
     broken = MODEL._replace(
-        losses=lambda logits, labels: jnp.where(labels == 3, jnp.nan, jnp.zeros(len(labels)))
+        losses=lambda logits, targets: jnp.where(targets[:, 3] == 1, jnp.nan, 0 * targets[:, 3])
     )
     with pytest.raises(
         DivergedError, match=r"loss is nan in epoch 1, step \d+ of 19.*learning_rate"
@@ -247,17 +247,17 @@ def test_a_loss_that_is_not_finite_stops_with_epoch_step_and_remedy():
 def test_a_validation_loss_that_is_not_finite_stops_too():
     # Training computes the losses of 16 images or fewer, validation those of 100.
     broken = MODEL._replace(
-        losses=lambda logits, labels: jnp.full(len(labels), jnp.nan if len(labels) > 16 else 1.0)
+        losses=lambda logits, targets: jnp.full(len(targets), jnp.nan if len(targets) > 16 else 1.0)
     )
     with pytest.raises(DivergedError, match="validation loss is nan after epoch 1"):
         trained(model=broken)
 
 
 def test_weights_that_are_not_finite_after_the_last_step_stop_too():
-    def value_and_grad(variables, inputs, labels, key):
-        value, (first, last) = MODEL.value_and_grad(variables, inputs, labels, key)
+    def value_and_grad(variables, inputs, targets, key):
+        value, (first, last) = MODEL.value_and_grad(variables, inputs, targets, key)
         # Only the last batch, of 300 % 16 images, breaks one bias.
-        wrong = jnp.nan if len(labels) == 300 % 16 else 0.0
+        wrong = jnp.nan if len(targets) == 300 % 16 else 0.0
         return value, (first, last._replace(b=last.b + wrong))
 
     with pytest.raises(DivergedError, match=r"weights \[1\]\.b .* epoch 1, step 19 of 19"):
@@ -267,8 +267,9 @@ def test_weights_that_are_not_finite_after_the_last_step_stop_too():
 def test_a_state_that_is_not_finite_stops_too():
     stateful = RunningMean().build()
 
-    def value_and_grad(variables, inputs, labels, key):
-        (loss, (logits, state)), gradients = stateful.value_and_grad(variables, inputs, labels, key)
+    def value_and_grad(variables, inputs, targets, key):
+        value = stateful.value_and_grad(variables, inputs, targets, key)
+        (loss, (logits, state)), gradients = value
         return (loss, (logits, {**state, "mean": state["mean"] * jnp.inf})), gradients
 
     # With the batch's mean, training doesn't use the state, so its losses stay finite.

@@ -11,11 +11,12 @@ from fmnist_jax.errors import DivergedError
 from fmnist_jax.models.config import Block, ConvNetConfig
 from fmnist_jax.ops import pooling
 from fmnist_jax.scratch.activations import RELU
+from fmnist_jax.scratch.losses import one_hot
 from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.config import TrainingConfig
 from fmnist_jax.training.loop import fit, make_task
 from fmnist_jax.training.nonfinite import Problem, find_layer, find_nonfinite
-from fmnist_jax.training.step import DeviceSplit, TrainingData
+from fmnist_jax.training.step import DeviceSplit, TrainingData, put_on_device
 
 MLP = MLPConfig((784, 8, 6, 10), (RELU,), dropout=0.2, l2=0.1).build()
 # Kernels of one pixel compile faster than larger ones.
@@ -29,17 +30,17 @@ NAMES = {
 }
 RNG = np.random.default_rng(0)
 INPUTS = jnp.asarray(RNG.random((6, 28, 28), np.float32))
-LABELS = jnp.asarray(RNG.integers(0, 10, 6, np.int32))
+TARGETS = one_hot(RNG.integers(0, 10, 6, np.int32), 10)
 KEY = jax.random.key(1)
 
 
 def find(model: Model, parameters: Any, inputs: jax.Array = INPUTS) -> str | None:
     """Find the first layer that isn't finite in a training step."""
 
-    def step(parameters: Any, inputs: Any, labels: Any, key: Any) -> Any:
-        return model.value_and_grad(Variables(parameters, {}), inputs, labels, key)
+    def step(parameters: Any, inputs: Any, targets: Any, key: Any) -> Any:
+        return model.value_and_grad(Variables(parameters, {}), inputs, targets, key)
 
-    return find_layer(step, parameters, inputs, LABELS, KEY)
+    return find_layer(step, parameters, inputs, TARGETS, KEY)
 
 
 def weights_of(model: Model, layer: str) -> tuple[list, int, Any]:
@@ -97,7 +98,7 @@ def test_what_is_not_finite_after_an_epoch():
 
 def random_split(count: int) -> DeviceSplit:
     images = RNG.integers(0, 256, (count, 28, 28), np.uint8)
-    return DeviceSplit(jnp.asarray(images), jnp.asarray(RNG.integers(0, 10, count, np.int32)))
+    return put_on_device(images, RNG.integers(0, 10, count, np.int32), 10)
 
 
 def run_to_the_end(model: Model, config: TrainingConfig, data: TrainingData) -> None:

@@ -17,6 +17,7 @@ from fmnist_jax.training.step import (
     evaluate,
     predict_features,
     predict_logits,
+    put_on_device,
     train_epoch,
 )
 from tests.stateful import MOMENTUM, RunningMean
@@ -28,7 +29,7 @@ OPTIMIZER = optax.sgd(0.1)
 def random_split(count: int, seed: int = 0) -> DeviceSplit:
     rng = np.random.default_rng(seed)
     images = rng.integers(0, 256, (count, 4, 4), np.uint8)
-    return DeviceSplit(jnp.asarray(images), jnp.asarray(rng.integers(0, 10, count, np.int32)))
+    return put_on_device(images, rng.integers(0, 10, count, np.int32), 10)
 
 
 def first_state(model: Model = MODEL) -> TrainState:
@@ -46,11 +47,11 @@ def trained(
 def recording_model(seen: list) -> Model:
     """A model whose gradient records the images that it was given."""
 
-    def value_and_grad(variables, inputs, labels, key):
-        logits = jnp.zeros((len(labels), 10))
+    def value_and_grad(variables, inputs, targets, key):
+        logits = jnp.zeros_like(targets)
         jax.debug.callback(
             lambda numbers, rows: seen.append((numbers.tolist(), rows.tolist())),
-            labels,
+            targets.argmax(axis=-1),
             inputs[:, 0],
         )
         zeros = jax.tree.map(jnp.zeros_like, variables.parameters)
@@ -62,9 +63,8 @@ def recording_model(seen: list) -> Model:
 @pytest.mark.parametrize(("count", "batch_size"), [(12, 4), (13, 4), (3, 8), (1, 1), (9, 8)])
 def test_every_image_is_used_once_with_its_own_label(count: int, batch_size: int):
     seen: list = []
-    data = DeviceSplit(
-        jnp.arange(count, dtype=jnp.uint8)[:, None], jnp.arange(count, dtype=jnp.int32)
-    )
+    numbers = np.arange(count)
+    data = put_on_device(numbers.astype(np.uint8)[:, None], numbers.astype(np.int32), count)
     _, metrics = trained(data, batch_size, model=recording_model(seen))
     jax.block_until_ready(metrics)
     jax.effects_barrier()
@@ -88,7 +88,7 @@ def test_an_epoch_of_one_batch_is_one_step_of_gradient_descent():
     variables = first_state().variables
     inputs = UNIT.apply({}, data.images)
     (loss, (logits, _)), gradients = MODEL.value_and_grad(
-        variables, inputs, data.labels, jax.random.key(0)
+        variables, inputs, data.targets, jax.random.key(0)
     )
     expected = jax.tree.map(lambda p, g: p - 0.1 * g, variables.parameters, gradients)
     chex.assert_trees_all_close(state.variables.parameters, expected, rtol=1e-5, atol=1e-6)
@@ -109,7 +109,7 @@ def test_inference_covers_every_image_whatever_the_batch(count: int):
     np.testing.assert_allclose(features, wanted, rtol=1e-5, atol=1e-5)
     task = Task(MODEL, Z_SCORE, OPTIMIZER, batch_size=7)
     loss, correct = evaluate(variables, data, statistics, task)
-    np.testing.assert_allclose(loss, MODEL.losses(expected, data.labels).mean(), rtol=1e-5)
+    np.testing.assert_allclose(loss, MODEL.losses(expected, data.targets).mean(), rtol=1e-5)
     assert int(correct) == int((expected.argmax(-1) == data.labels).sum())
 
 
@@ -135,7 +135,7 @@ def test_a_step_updates_the_state_and_inference_uses_it():
     np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-5)
     task = Task(model, UNIT, OPTIMIZER, 8)
     loss, _ = evaluate(state.variables, data, {}, task)
-    np.testing.assert_allclose(loss, model.losses(logits, data.labels).mean(), rtol=1e-5)
+    np.testing.assert_allclose(loss, model.losses(logits, data.targets).mean(), rtol=1e-5)
     without = Variables(state.variables.parameters, model.init(jax.random.key(0)).state)
     assert not np.allclose(evaluate(without, data, {}, task)[0], loss)
 

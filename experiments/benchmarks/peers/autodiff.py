@@ -7,7 +7,7 @@ from jaxtyping import Array, Float, Key
 
 from experiments.benchmarks.peers.hand_written import config_of, start_with
 from experiments.benchmarks.peers.worker import Epoch, Job
-from fmnist_jax.config.model import Inputs, Labels, Logits, State, Variables
+from fmnist_jax.config.model import Inputs, Logits, State, Targets, Variables
 from fmnist_jax.scratch import mlp
 from fmnist_jax.scratch.model import flatten
 
@@ -17,11 +17,11 @@ def start(job: Job) -> Callable[[], Epoch]:
     config = config_of(job)
 
     def value_and_grad(
-        variables: Variables, inputs: Inputs, labels: Labels, key: Key[Array, ""]
+        variables: Variables, inputs: Inputs, targets: Targets, key: Key[Array, ""]
     ) -> tuple[tuple[Float[Array, ""], tuple[Logits, State]], mlp.Parameters]:
         differentiated = jax.value_and_grad(mlp.objective, has_aux=True)
         (loss, logits), gradients = differentiated(
-            variables.parameters, flatten(inputs), labels, config, key
+            variables.parameters, flatten(inputs), targets, config, key
         )
         return (loss, (logits, variables.state)), gradients
 

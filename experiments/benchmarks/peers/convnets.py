@@ -21,6 +21,7 @@ from fmnist_jax.training.step import (
     TrainState,
     evaluate,
     predict_features,
+    put_on_device,
     train_epoch,
 )
 
@@ -107,7 +108,8 @@ def variables_of(job: Job) -> Variables:
 
 def split_of(job: Job, count: int) -> DeviceSplit:
     """Put the first images, unscaled, and their labels on the device."""
-    return DeviceSplit(*jax.device_put((job.array("images")[:count], job.array("labels")[:count])))
+    images, labels = job.array("images")[:count], job.array("labels")[:count]
+    return put_on_device(images, labels, config_of(job).classes)
 
 
 def statistics_of(job: Job) -> Any:

@@ -13,7 +13,7 @@ from jaxtyping import Array, Float, Key
 
 from experiments.benchmarks.peers.convnets import Training, config_of, train_with
 from experiments.benchmarks.peers.worker import Job
-from fmnist_jax.config.model import Inputs, Labels, Logits, Model, Parameters, State, Variables
+from fmnist_jax.config.model import Inputs, Logits, Model, Parameters, State, Targets, Variables
 from fmnist_jax.models.config import Block, ConvNetConfig
 from fmnist_jax.ops.pooling import AVERAGE, GLOBAL, MAX, NONE
 
@@ -64,11 +64,11 @@ def model_of(config: ConvNetConfig) -> Model:
         return nnx.merge(graph, state)(inputs)
 
     def value_and_grad(
-        variables: Variables, inputs: Inputs, labels: Labels, key: Key[Array, ""]
+        variables: Variables, inputs: Inputs, targets: Targets, key: Key[Array, ""]
     ) -> tuple[tuple[Float[Array, ""], tuple[Logits, State]], Parameters]:
         def objective(parameters: Parameters) -> tuple[Float[Array, ""], tuple[Logits, State]]:
             logits = apply(Variables(parameters, variables.state), inputs)
-            return config.loss.forward(logits, labels).mean(), (logits, variables.state)
+            return config.loss.forward(logits, targets).mean(), (logits, variables.state)
 
         return jax.value_and_grad(objective, has_aux=True)(variables.parameters)
 

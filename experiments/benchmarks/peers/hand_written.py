@@ -11,7 +11,7 @@ from fmnist_jax.data.scaling import Z_SCORE
 from fmnist_jax.scratch.dense import Dense
 from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.config import TrainingConfig, build_optimizer
-from fmnist_jax.training.step import DeviceSplit, Task, TrainState, train_epoch
+from fmnist_jax.training.step import Task, TrainState, put_on_device, train_epoch
 
 
 def start(job: Job) -> Callable[[], Epoch]:
@@ -27,7 +27,7 @@ def config_of(job: Job) -> MLPConfig:
 def start_with(job: Job, model: Model) -> Callable[[], Epoch]:
     """Prepare the epoch of any model that has our parameters."""
     config = TrainingConfig(batch_size=job.batch_size, learning_rate=job.learning_rate)
-    data = DeviceSplit(*jax.device_put((job.array("images"), job.array("labels"))))
+    data = put_on_device(job.array("images"), job.array("labels"), config_of(job).classes)
     statistics = jax.device_put(job.arrays("statistics"))
     weights = jax.device_put(job.arrays("weights"))
     parameters = tuple(
