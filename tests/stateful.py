@@ -32,6 +32,10 @@ class RunningMean:
     def features(self) -> int:
         return self.inputs
 
+    @property
+    def min_batch(self) -> int:
+        return 1
+
     def build(self) -> Model:
         return _build(self)
 

@@ -4,13 +4,15 @@ import inspect
 from collections.abc import Sequence
 
 from attrs import field, frozen
+from attrs.validators import optional
 
 from fmnist_jax.cli.arguments import Unprefixed, call, json_text, with_parameter
 from fmnist_jax.cli.console import Console
 from fmnist_jax.config.fields import as_int, whole
-from fmnist_jax.errors import unknown_name
+from fmnist_jax.config.model import ModelConfig
+from fmnist_jax.errors import UserError, unknown_name
 from fmnist_jax.gradcheck.check import MAX_COUNT, CheckConfig, check
-from fmnist_jax.gradcheck.report import render
+from fmnist_jax.gradcheck.report import Report, render
 from fmnist_jax.runs.config import NAMES
 from fmnist_jax.runs.presets import PRESETS
 from fmnist_jax.runs.presets.base import Plan
@@ -21,8 +23,11 @@ from fmnist_jax.scratch.mlp import MLPConfig
 class PlanCheck:
     """How the gradients of a run's networks are checked; the seed is that of the training."""
 
-    images: int = field(default=2, converter=as_int, validator=whole(1, MAX_COUNT))
-    """Random images in the batch. With more of them more entries cross a kink, and are left out."""
+    images: int | None = field(
+        default=None, converter=as_int, validator=optional(whole(1, MAX_COUNT))
+    )
+    """Random images in the batch; by default 2, and 8 with batch normalisation, which amplifies rounding
+    where it has few values. With more images more entries cross a kink, and are left out."""
     entries: int = field(default=32, converter=as_int, validator=whole(1, MAX_COUNT))
     """Entries of each leaf checked by central differences: half are the largest, half are random."""
     json: bool = False
@@ -59,7 +64,7 @@ def gradcheck(model: MLPConfig, options: CheckConfig, json: bool = False) -> int
         options: The point at which it is checked.
         json: Print the report as JSON.
     """
-    report = check(model.hand_written(), options)
+    report = check_model(model, options)
     if json:
         print(json_text(report.to_dict()))
     else:
@@ -67,12 +72,26 @@ def gradcheck(model: MLPConfig, options: CheckConfig, json: bool = False) -> int
     return 0 if report.passed else 1
 
 
+def check_model(model: ModelConfig, options: CheckConfig) -> Report:
+    """Check a network's gradient. Raises UserError for a batch with fewer images than it needs."""
+    if options.batch_size < model.min_batch:
+        raise UserError(
+            f"batch normalisation needs at least {model.min_batch} images, found {options.batch_size}; "
+            "check with a larger batch"
+        )
+    return check(model.hand_written(), options)
+
+
 def check_plan(plan: Plan, options: PlanCheck) -> int:
     """Check the gradients of a run's networks, stage by stage."""
     reports = {
-        stage.name: check(
-            stage.model.hand_written(),
-            CheckConfig(options.images, options.entries, stage.training.seed),
+        stage.name: check_model(
+            stage.model,
+            CheckConfig(
+                options.images or (2 if stage.model.min_batch == 1 else 8),
+                options.entries,
+                stage.training.seed,
+            ),
         )
         for stage in plan.run.stages
     }

@@ -120,6 +120,11 @@ class ModelConfig(Protocol):
         """Number of classes."""
         ...
 
+    @property
+    def min_batch(self) -> int:
+        """Fewest examples of a training step: 2 where the batch's variance is used, else 1."""
+        ...
+
     def build(self) -> Model:
         """Build the network; the same object for the same configuration."""
         ...

@@ -161,6 +161,11 @@ class ConvNetConfig:
         """(inputs, units) of each dense layer; the last one's units are the classes."""
         return tuple(pairwise((self.features, *self.hidden, self.classes)))
 
+    @property
+    def min_batch(self) -> int:
+        """Fewest examples of a training step."""
+        return 1
+
     def build(self) -> Model:
         """Build the network from its Flax module; Flax is imported when the first one is built."""
         from fmnist_jax.models import functional

@@ -11,7 +11,7 @@ from fmnist_jax.config.fields import check_type, format_array
 from fmnist_jax.data.dataset import Dataset
 from fmnist_jax.errors import UserError
 from fmnist_jax.models.stages import FittedStage, fingerprint_stages
-from fmnist_jax.runs.config import Run
+from fmnist_jax.runs.config import Run, Stage
 from fmnist_jax.training.config import check_without_validation
 
 
@@ -43,13 +43,26 @@ def check_dataset(run: Run, dataset: Dataset) -> None:
                 f"the {name} split's labels must be from 0 to {classes - 1}, found {labels.min()} to "
                 f"{labels.max()}"
             )
-    if "validation" not in dataset.splits:
-        for each in run.stages:
+    for each in run.stages:
+        _check_batches(each, len(dataset.splits["train"].images))
+        if "validation" not in dataset.splits:
             check_without_validation(each.training, f"stage {each.name}: ")
     if stage.model.classes != classes:
         raise UserError(
             f"stage {stage.name}: its model must have the data set's {classes} classes, found "
             f"{stage.model.classes}"
+        )
+
+
+def _check_batches(stage: Stage, count: int) -> None:
+    """Raise UserError if a batch of an epoch over `count` images has fewer than the model needs."""
+    size = stage.training.batch_size
+    smallest = min(size, count % size or size)
+    if smallest < stage.model.min_batch:
+        raise UserError(
+            f"stage {stage.name}: batch normalisation needs at least {stage.model.min_batch} images in "
+            f"each batch, found {smallest} in the last one ({count} images in batches of {size}); "
+            "choose another batch_size"
         )
 
 

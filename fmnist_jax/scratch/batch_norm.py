@@ -15,6 +15,9 @@ Features = Float[Array, " features"]
 EPSILON = 1e-5
 """Added to the variance."""
 
+MIN_BATCH = 2
+"""Fewest examples of a training step: a single row minus its mean is 0, whatever its values."""
+
 
 class BatchNorm(NamedTuple):
     """The parameters of one batch normalisation, or their gradients."""

@@ -58,9 +58,18 @@ def dense_backward(dZ: Units, A: Inputs, layer: Dense) -> tuple[Dense, Inputs]:
     return Dense(A.T @ dZ, dZ.sum(axis=0)), dZ @ layer.W.T
 
 
-def dense_layers(sizes: Sequence[tuple[int, int]]) -> tuple[Layer, ...]:
-    """Count dense layers of (inputs, units) each: one multiply-add a weight, biases not counted."""
+def dense_layers(sizes: Sequence[tuple[int, int]], batch_norm: bool = False) -> tuple[Layer, ...]:
+    """Count dense layers of (inputs, units) each: one multiply-add a weight, biases not counted.
+
+    With `batch_norm` all but the last have gamma and beta in place of b.
+    """
+    last = len(sizes)
     return tuple(
-        Layer(f"dense {number}", (units,), inputs * units + units, inputs * units)
+        Layer(
+            f"dense {number}",
+            (units,),
+            inputs * units + (2 * units if batch_norm and number < last else units),
+            inputs * units,
+        )
         for number, (inputs, units) in enumerate(sizes, 1)
     )

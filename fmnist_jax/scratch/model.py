@@ -17,22 +17,31 @@ from fmnist_jax.config.model import (
     Variables,
 )
 from fmnist_jax.scratch import mlp
+from fmnist_jax.scratch.batch_norm import update_moments
 from fmnist_jax.scratch.mlp import MLPConfig
 
 
 @functools.cache
 def mlp_model(config: MLPConfig) -> Model:
-    """Build the MLP for training and inference: flattens inputs of any shape, has no state."""
+    """Build the MLP for training and inference, which flattens inputs of any shape.
+
+    Its state are the running moments of each hidden layer; {} without batch normalisation.
+    """
 
     def initialize(key: Key[Array, ""]) -> Variables:
-        return Variables(mlp.init(key, config), {})
+        return Variables(
+            mlp.init(key, config), mlp.init_moments(config) if config.batch_norm else {}
+        )
+
+    def infer(variables: Variables, inputs: Inputs) -> tuple[Logits, mlp.Cache]:
+        running = variables.state or None
+        return mlp.forward(variables.parameters, flatten(inputs), config, running=running)
 
     def apply(variables: Variables, inputs: Inputs) -> Logits:
-        return mlp.forward(variables.parameters, flatten(inputs), config)[0]
+        return infer(variables, inputs)[0]
 
     def features(variables: Variables, inputs: Inputs) -> Features:
-        _, cache = mlp.forward(variables.parameters, flatten(inputs), config)
-        return cache.A[-1]
+        return infer(variables, inputs)[1].A[-1]
 
     def gradient(
         variables: Variables,
@@ -40,10 +49,13 @@ def mlp_model(config: MLPConfig) -> Model:
         targets: Targets,
         key: Key[Array, ""],
     ) -> tuple[tuple[Float[Array, ""], tuple[Logits, State]], mlp.Parameters]:
-        (loss, logits), gradients = mlp.value_and_grad(
+        (loss, logits, cache), gradients = mlp.forward_and_backward(
             variables.parameters, flatten(inputs), targets, config, key
         )
-        return (loss, (logits, variables.state)), gradients
+        state = variables.state
+        if config.batch_norm:
+            state = tuple(map(update_moments, state, cache.moments))
+        return (loss, (logits, state)), gradients
 
     return Model(initialize, apply, features, config.loss.forward, gradient)
 
@@ -70,8 +82,8 @@ def mlp_hand_written(config: MLPConfig) -> HandWritten:
     ) -> tuple[Piecewise, ...]:
         _, cache = mlp.forward(parameters, flatten(inputs), config, key)
         return tuple(
-            Piecewise(activation.forward, Z)
-            for activation, Z in zip(config.hidden_activations, cache.Z, strict=True)
+            Piecewise(activation.forward, Y)
+            for activation, Y in zip(config.hidden_activations, cache.Y, strict=True)
         )
 
     return HandWritten(

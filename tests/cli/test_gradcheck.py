@@ -91,3 +91,15 @@ def test_an_unknown_network_or_gradient(cli: Callable):
         code, _, err = cli("gradcheck", *words)
         assert code == 2
         assert message in err
+
+
+def test_batch_normalisation_takes_more_images_and_refuses_one(cli: Callable):
+    words = ["mlp", "--batch-norm", "--layer-sizes", "784", "4", "10", "--entries", "2"]
+
+    code, out, _ = cli("gradcheck", *words)
+    assert code == 0, out
+    assert "layer 1 gamma" in out
+    for one in ([*words, "--images", "1"], [*SMALL, "--batch-norm", "--batch-size", "1"]):
+        code, _, err = cli("gradcheck", *one)
+        assert code == 2
+        assert "batch normalisation needs at least 2 images, found 1" in err

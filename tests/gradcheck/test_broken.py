@@ -1,14 +1,21 @@
 """The gradient check fails what is broken, leaf by leaf."""
 
 from collections.abc import Callable
+from unittest import mock
 
 import jax
 import jax.numpy as jnp
 import pytest
 
 from fmnist_jax.gradcheck.check import CheckConfig
-from fmnist_jax.scratch import activations
+from fmnist_jax.scratch import activations, normalised_dense
 from fmnist_jax.scratch.activations import GELU, SIGMOID, TANH, Activation
+from fmnist_jax.scratch.batch_norm import (
+    EPSILON,
+    batch_moments,
+    batch_norm_infer_backward,
+    batch_norm_train_backward,
+)
 from fmnist_jax.scratch.losses import SOFTMAX_CROSS_ENTROPY, SOFTMAX_TWICE, Loss
 from fmnist_jax.scratch.mlp import MLPConfig
 from tests.gradcheck.cases import (
@@ -44,6 +51,34 @@ def test_fails_a_wrong_mask_below_it(backward: Callable) -> None:
     report = check(MASKED, value_and_grad=with_part("dropout_backward", backward))
 
     assert failed(report) == BELOW_THE_LAST
+
+
+NORMALISED = MLPConfig((5, 5, 5, 5), (TANH, GELU), batch_norm=True)
+
+
+def moments_constant(dy, x, layer, axis):
+    return batch_norm_infer_backward(dy, x, layer, batch_moments(x, axis), axis)
+
+
+def mean_constant(dy, x, layer, axis):
+    gradients, dx = batch_norm_train_backward(dy, x, layer, axis)
+    scale = layer.gamma / jnp.sqrt(batch_moments(x, axis).variance + EPSILON)
+    return gradients, dx + (scale * gradients.beta / x.shape[0])[None]
+
+
+def gamma_left_out(dy, x, layer, axis):
+    gradients, _ = batch_norm_train_backward(dy, x, layer, axis)
+    plain = layer._replace(gamma=jnp.ones_like(layer.gamma))
+    return gradients, batch_norm_train_backward(dy, x, plain, axis)[1]
+
+
+@pytest.mark.parametrize("backward", [moments_constant, mean_constant, gamma_left_out])
+def test_fails_a_wrong_batch_normalisation_below_it(backward: Callable) -> None:
+    with mock.patch.object(normalised_dense, "batch_norm_train_backward", backward):
+        report = check(NORMALISED)
+
+    first = {"layer 1 W", "layer 1 gamma", "layer 1 beta"}
+    assert failed(report) == first | {"layer 2 W"}
 
 
 def test_another_pytree_fails_though_its_leaves_agree() -> None:

@@ -46,6 +46,21 @@ def test_passes_for_the_reports(config: MLPConfig) -> None:
     assert not jax.config.jax_enable_x64  # pyright: ignore[reportAttributeAccessIssue]
 
 
+@pytest.mark.parametrize("activation", [RELU, GELU], ids=["relu", "gelu"])
+def test_passes_with_batch_normalisation(activation: Activation) -> None:
+    config = MLPConfig((6, 5, 4, 3), (activation,), dropout=0.2, l2=0.1, batch_norm=True)
+
+    report = check(config)
+
+    assert_right(report)
+    assert worst(report, "float64", "central differences") <= 1e-7
+    assert [row.path for row in report.rows] == [
+        "layer 1 W", "layer 1 gamma", "layer 1 beta",
+        "layer 2 W", "layer 2 gamma", "layer 2 beta",
+        "layer 3 W", "layer 3 b",
+    ]  # fmt: skip
+
+
 @st.composite
 def configs(draw: st.DrawFn) -> MLPConfig:
     hidden = draw(st.lists(st.integers(1, 5), max_size=2))

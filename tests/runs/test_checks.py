@@ -72,3 +72,16 @@ def test_the_images_of_every_split_are_checked(split: str, run: Run, images: Any
     with pytest.raises(UserError, match=message) as error:
         check_dataset(run, made_dataset({split: GOOD._replace(images=images)}))
     assert f"the {split} split" in str(error.value)
+
+
+@pytest.mark.parametrize(("count", "size"), [(9, 4), (8, 1), (1, 64)])
+def test_a_batch_of_one_is_refused_with_batch_normalisation(count: int, size: int):
+    train = Split(np.zeros((count, 28, 28), np.uint8), np.zeros(count, np.int32))
+    normalised, plain = (
+        Run((Stage("mlp", MLPConfig((784, 5, 10), batch_norm=norm), training, UNIT),))
+        for norm, training in ((norm, TrainingConfig(batch_size=size)) for norm in (True, False))
+    )
+
+    check_dataset(plain, made_dataset({"train": train}))
+    with pytest.raises(UserError, match=f"stage mlp: .* found 1 in the last .* batches of {size}"):
+        check_dataset(normalised, made_dataset({"train": train}))

@@ -13,8 +13,11 @@ from attrs import evolve
 from fmnist_jax.errors import UserError
 from fmnist_jax.scratch import mlp
 from fmnist_jax.scratch.activations import LEAKY_RELU, RELU, SIGMOID, TANH
+from fmnist_jax.scratch.batch_norm import Moments
+from fmnist_jax.scratch.dense import Dense
 from fmnist_jax.scratch.losses import SOFTMAX_TWICE, one_hot
 from fmnist_jax.scratch.mlp import MLPConfig
+from fmnist_jax.scratch.normalised_dense import NormalisedDense
 from tests.compiling import quick_jit
 from tests.scratch.reported import REPORTED
 
@@ -76,6 +79,7 @@ def test_cache_holds_what_each_layer_saw(parameters: mlp.Parameters) -> None:
 
     np.testing.assert_array_equal(cache.A[0], X)
     for A, Z, layer in zip(cache.A, (*cache.Z, logits), parameters, strict=True):
+        assert isinstance(layer, Dense)
         np.testing.assert_allclose(A @ layer.W + layer.b[None], Z, rtol=1e-5, atol=1e-6)
 
 
@@ -113,13 +117,45 @@ def test_init_draws_each_layer_from_its_own_key() -> None:
     assert (first.W != second.W).all()
 
 
+def normalised(Z, gamma, beta, mean, variance):
+    return gamma * (Z - mean) / np.sqrt(variance + 1e-5) + beta
+
+
+def test_batch_normalisation_stands_between_product_and_activation() -> None:
+    config = MLPConfig((6, 5, 3), (TANH,), batch_norm=True)
+    hidden, last = mlp.init(KEY, config)
+    assert isinstance(hidden, NormalisedDense)
+    assert isinstance(last, Dense)
+    np.testing.assert_array_equal(hidden.gamma, np.ones(5))
+    np.testing.assert_array_equal(hidden.beta, np.zeros(5))
+    rng = np.random.default_rng(1)
+    gamma, beta = rng.standard_normal((2, 5)).astype(np.float32)
+    parameters = hidden._replace(gamma=jnp.asarray(gamma), beta=jnp.asarray(beta)), last
+    Z = X @ np.asarray(hidden.W)
+    running = Moments(jnp.full(5, 0.5), jnp.full(5, 4.0))
+
+    found, cache = forward(parameters, jnp.asarray(X), config)
+    inferred, _ = forward(parameters, jnp.asarray(X), config, running=(running,))
+
+    for logits, (mean, variance) in (
+        (found, (Z.mean(axis=0), Z.var(axis=0))),
+        (inferred, (np.float32(0.5), np.float32(4))),
+    ):
+        A = np.tanh(normalised(Z, gamma, beta, mean, variance))
+        np.testing.assert_allclose(
+            logits, A @ np.asarray(last.W) + np.asarray(last.b), rtol=1e-4, atol=1e-5
+        )
+    np.testing.assert_allclose(cache.moments[0].mean, Z.mean(axis=0), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(cache.moments[0].variance, Z.var(axis=0), rtol=1e-4)
+
+
 # --- objective and gradient
 
 
 def test_objective_is_the_mean_loss_plus_half_c_w_squared(parameters: mlp.Parameters) -> None:
     logits = numpy_forward(parameters, X, (1, 1))
     log_probabilities = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
-    penalty = 0.05 / 2 * sum(float((np.asarray(W, np.float64) ** 2).sum()) for W, _ in parameters)
+    penalty = 0.05 / 2 * sum(float((np.asarray(W, np.float64) ** 2).sum()) for W, *_ in parameters)
     expected = -log_probabilities[np.arange(8), LABELS].mean() + penalty
 
     objective = quick_jit(mlp.objective, static_argnames="config")
@@ -136,8 +172,9 @@ def test_objective_is_the_mean_loss_plus_half_c_w_squared(parameters: mlp.Parame
         (evolve(CONFIG, loss=SOFTMAX_TWICE, dropout=0.0, l2=0.0), 8),
         (MLPConfig((6, 3), l2=0.1), 8),
         (evolve(CONFIG, dropout_layers=1), 8),
+        (evolve(CONFIG, batch_norm=True), 8),
     ],
-    ids=["all of it", "one image", "softmax twice", "no hidden layer", "dropout first"],
+    ids=["all of it", "one image", "softmax twice", "no hidden layer", "dropout first", "norm"],
 )
 @pytest.mark.parametrize("gradient", [value_and_grad, mlp.value_and_grad], ids=["jit", "eager"])
 def test_value_and_grad_has_the_shape_and_values_of_jax_s(
@@ -177,6 +214,7 @@ def ten_steps(parameters, batch, keys, learning_rate, config, gradient):
 TEN_STEPS = REPORTED | {
     "regularised": (CONFIG, 0.1),
     "plain": (MLPConfig((6, 5, 3), (LEAKY_RELU,)), 0.1),
+    "normalised": (evolve(CONFIG, batch_norm=True), 0.1),
 }
 
 
@@ -290,6 +328,7 @@ def test_everything_keeps_the_dtype_of_the_parameters(dtype) -> None:
         ("l2", -1e-3, "l2"),
         ("l2", float("inf"), "l2"),
         ("l2", float("nan"), "l2"),
+        ("batch_norm", 1, "batch_norm must be of type bool, such as True, found 1"),
     ],
 )
 def test_what_cannot_be_built_is_refused_in_one_line(field: str, value, message: str) -> None:

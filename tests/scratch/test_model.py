@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from attrs import evolve
 from chex import assert_trees_all_close, assert_trees_all_equal
 
 from fmnist_jax.config.model import Layer, ModelConfig
@@ -95,6 +96,29 @@ def test_the_model_s_gradient_is_that_of_the_flattened_images_with_dropout() -> 
         assert not np.allclose(logits, model.apply(variables, jnp.asarray(IMAGES)))
 
 
+def test_the_state_follows_the_moments_of_the_batches_and_inference_uses_it() -> None:
+    config = MLPConfig((12, 5, 4, 3), batch_norm=True)
+    model = config.build()
+    variables, targets = model.init(KEY), jnp.asarray(TARGETS)
+    images = jnp.asarray(IMAGES)
+    _, cache = mlp.forward(variables.parameters, images.reshape(4, 12), config)
+
+    (_, (trained, state)), _ = quick_jit(model.value_and_grad)(variables, images, targets, KEY)
+
+    assert jax.tree.structure(state) == jax.tree.structure(variables.state)
+    for before, batch, after in zip(variables.state, cache.moments, state, strict=True):
+        np.testing.assert_array_equal(before.mean, np.zeros_like(batch.mean))
+        np.testing.assert_array_equal(before.variance, np.ones_like(batch.variance))
+        assert_trees_all_close(after.mean, 0.1 * batch.mean, rtol=1e-5, atol=1e-7)
+        assert_trees_all_close(after.variance, 0.9 + 0.1 * batch.variance, rtol=1e-5)
+    # With the moments of this very batch, inference gives what training did; one image suffices.
+    inferred = model.apply(variables._replace(state=cache.moments), images)
+    assert_trees_all_close(inferred, trained, rtol=1e-4, atol=1e-5)
+    alone = model.apply(variables._replace(state=cache.moments), images[:1])
+    assert_trees_all_close(alone, inferred[:1], rtol=1e-4, atol=1e-5)
+    assert not np.allclose(model.apply(variables._replace(state=state), images), trained)
+
+
 # --- layers
 
 
@@ -111,11 +135,13 @@ def test_layers_counted_manually() -> None:
     assert MLPConfig((784, 10)).feature_layers() == ()
 
 
-def test_layers_count_the_parameters_drawn() -> None:
-    drawn = jax.eval_shape(lambda: mlp.init(KEY, SMALL))
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_layers_count_the_parameters_drawn(batch_norm: bool) -> None:
+    config = evolve(SMALL, batch_norm=batch_norm)
+    drawn = jax.eval_shape(lambda: mlp.init(KEY, config))
 
-    counted = [layer.parameters for layer in SMALL.layers()]
-    assert counted == [layer.W.size + layer.b.size for layer in drawn]
+    counted = [layer.parameters for layer in config.layers()]
+    assert counted == [sum(leaf.size for leaf in layer) for layer in drawn]
 
 
 def test_training_flops_are_what_xla_counts() -> None:
