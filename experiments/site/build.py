@@ -9,18 +9,13 @@ import vl_convert
 from attrs import frozen
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from experiments.analysis.judgement import Judgement, all_claims, tests_text
+from experiments.analysis.judgement import Judgement, all_claims, p_text, seeds_text, tests_text
 from experiments.analysis.rule import RULE
-from experiments.analysis.statistics import (
-    CONVNET_TOLERANCE,
-    MLP_TOLERANCE,
-    ROUNDING,
-    experiment_statistics,
-)
-from experiments.engine.spec import Experiment
-from experiments.engine.store import RESULTS, Store
-from experiments.site import claims, gradients, pictures, readme, rows, sections, speed
-from experiments.site.parts import Chart, Part
+from experiments.analysis.statistics import CONVNET_TOLERANCE, MLP_TOLERANCE, ROUNDING
+from experiments.engine.store import RESULTS
+from experiments.site import claims, gradients, pictures, readme, sections, speed, tables
+from experiments.site.charts import Chart
+from experiments.site.sections import Part
 from experiments.site.theme import THEMES, colours, config
 from experiments.study.catalogue import experiments
 from fmnist_jax.checkpoint.checkpoint import shipped_checkpoints
@@ -34,6 +29,12 @@ DOCS = HERE.parents[1] / "docs"
 
 Log = Callable[[str], None]
 
+SYMBOLS = {
+    "reproduced": "✓", "better": "▲", "worse": "▼", "holds": "✓", "does not hold": "✗",
+    "no difference that matters": "=", "inconclusive": "?", "not run": "…", "passes": "✓", "fails": "✗",
+}  # fmt: skip
+"""Verdicts must not differ by colour alone; the others have a dot."""
+
 
 @frozen
 class Sources:
@@ -41,7 +42,7 @@ class Sources:
 
     parts: Sequence[Part]
     judgements: Sequence[Judgement]
-    speeds: list[speed.Speed]
+    speeds: Sequence[speed.Speed]
     networks: Mapping[str, Any]
     """MLPs whose gradients are checked, by description."""
     models: Mapping[str, Classifier]
@@ -51,14 +52,13 @@ class Sources:
 def build(
     log: Log, data: DataConfig | None = None, results: Path = RESULTS, docs: Path | None = None
 ) -> Path:
-    """Write `index.html` into the folder `results`, from the results there; returns its path.
+    """Write `index.html` into the folder `results`, from the results there, and the README's pictures.
 
-    The README's pictures go into `docs`, by default only where `results` is the study's own folder. Raises
-    UserError if the data is not available or a file can't be written.
+    These go into `docs`, by default only where `results` is the study's own folder. Raises UserError.
     """
     dataset = load_dataset(data or DataConfig(), log)
     sources = Sources(
-        [part(experiment, results) for experiment in experiments()],
+        [sections.part(experiment, results) for experiment in experiments()],
         all_claims(results),
         speed.measured(results),
         gradients.networks(experiments()),
@@ -78,12 +78,6 @@ def build(
     return page
 
 
-def part(experiment: Experiment, results: Path) -> Part:
-    """What the page shows of an experiment."""
-    stored = Store(experiment, results, "").read()
-    return sections.part(experiment, experiment_statistics(experiment, results), stored)
-
-
 def charts_of(parts: Sequence[Part], reports: Sequence[claims.Report]) -> list[Chart]:
     """Every chart of the experiments and the claims."""
     return [*sections.all_charts(parts), *(one for report in reports for one in report.charts)]
@@ -91,9 +85,8 @@ def charts_of(parts: Sequence[Part], reports: Sequence[claims.Report]) -> list[C
 
 def render(sources: Sources, log: Log) -> str:
     """The page's HTML."""
-    speed_charts = _speed_charts(sources.speeds)
+    speed_charts = list(speed.charts(sources.speeds))
     reports = claims.reports(sources.judgements)
-    shown = [*charts_of(sources.parts, reports), *speed_charts]
     log("Gradient checks")
     checks = [gradients.run_check(name, model) for name, model in sources.networks.items()]
     log("Pictures")
@@ -105,6 +98,8 @@ def render(sources: Sources, log: Log) -> str:
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
+    environment.filters["label"] = tables.label
+    environment.globals.update(zip=zip, p_text=p_text, seeds_text=seeds_text, tables=tables)
     return environment.get_template("page.html.jinja").render(
         sections=sections.sections(sources.parts),
         parts=sources.parts,
@@ -114,15 +109,16 @@ def render(sources: Sources, log: Log) -> str:
         galleries=galleries,
         reports=reports,
         rule=RULE,
+        symbols=SYMBOLS,
         tolerances={"mlp": MLP_TOLERANCE, "convnet": CONVNET_TOLERANCE, "rounding": ROUNDING},
         tests=tests_text(sources.judgements),
         summary=_summary(sources.parts, sources.judgements),
-        zip=zip,
-        style=(HERE / "style.css").read_text("utf-8"),
-        script=(HERE / "page.js").read_text("utf-8"),
-        licence=(HERE / "licence.txt").read_text("utf-8"),
+        files={
+            name: (HERE / name).read_text("utf-8")
+            for name in ("style.css", "page.js", "licence.txt")
+        },
         bundle=bundle(),
-        specs={one.id: one.spec for one in shown},
+        specs={one.id: one.spec for one in [*charts_of(sources.parts, reports), *speed_charts]},
         themes={
             name: {"config": config(theme), "colours": colours(theme)}
             for name, theme in THEMES.items()
@@ -136,26 +132,12 @@ def bundle() -> str:
     return script.replace("</script", "<\\/script")
 
 
-def _speed_charts(speeds: list[speed.Speed]) -> list[Chart]:
-    return [
-        Chart(
-            f"speed-{file}",
-            f"{speed.TITLES[file]}, {speed.newest(speeds, file).replace('jax', 'JAX')}",
-            "Dot plot on a logarithmic scale: our speed divided by that of others, by network. The table "
-            "below has the figures.",
-            "Median over rounds; the line goes from the lowest to the highest round. Above 1, ours is "
-            "faster.",
-            rows.ratios(speed.chart_records(speeds, file), "times as fast"),
-        )
-        for file in dict.fromkeys(one.file for one in speeds)
-    ]
-
-
 def _summary(parts: Sequence[Part], judgements: Sequence[Judgement]) -> dict[str, Any]:
     """The totals at the top of the page."""
     runs = [run for part in parts for run in part.runs]
     finished = [run for run in runs if run.seconds]
-    rows = {(part.name, line.row): line.runs != "0" for part in parts for line in part.lines}
+    lines = [line for part in parts for line in part.lines]
+    rows = {(part.id, line.row): line.runs != "0" for part in parts for line in part.lines}
     return {
         "rows": len(rows),
         "measured": sum(rows.values()),
@@ -165,6 +147,6 @@ def _summary(parts: Sequence[Part], judgements: Sequence[Judgement]) -> dict[str
         "first": min((run.finished for run in finished), default=""),
         "last": max((run.finished for run in finished), default=""),
         "devices": Counter(run.device for run in finished),
-        "verdicts": Counter(line.verdict for part in parts for line in part.lines if line.reported),
+        "verdicts": Counter(line.verdict for line in lines if line.reported),
         "claims": Counter(one.verdict for one in judgements),
     }

@@ -29,10 +29,7 @@ def epochs(runs: Runs, stage: str) -> int:
 
 
 def by_epoch(runs: Runs, column: str) -> Iterator[dict[str, Any]]:
-    """A column of the history by epoch: mean, lowest and highest (if several) of the runs that reached it.
-
-    Accuracies, which histories have as fractions, in percent.
-    """
+    """A column of the history by epoch: mean, lowest and highest of the runs that reached it."""
     stage, dot, name = column.rpartition(".")
     scale = 100 if name.endswith("accuracy") else 1
     histories = [figure(run, f"{stage}{dot}history") for run in runs.values()]
@@ -42,14 +39,14 @@ def by_epoch(runs: Runs, column: str) -> Iterator[dict[str, Any]]:
     ]
     for epoch in sorted(set().union(*values_of)):
         values = [scale * values[epoch] for values in values_of if epoch in values]
-        several = len(values) > 1
-        yield {
-            "epoch": epoch,
-            "mean": statistics.fmean(values),
-            "low": min(values) if several else None,
-            "high": max(values) if several else None,
-            "runs": len(values),
-        }
+        spread = _spread(values)
+        yield {"epoch": epoch, "mean": statistics.fmean(values), **spread, "runs": len(values)}
+
+
+def _spread(values: Sequence[float]) -> dict[str, float | None]:
+    """The lowest and the highest of several values."""
+    several = len(values) > 1
+    return {"low": min(values) if several else None, "high": max(values) if several else None}
 
 
 def curve(runs: Runs, column: str, series: str, row: int = 0) -> list[Record]:
@@ -60,26 +57,29 @@ def curve(runs: Runs, column: str, series: str, row: int = 0) -> list[Record]:
     return [{"row": row, "series": series} | point for point in shown]
 
 
+def logged(values: Sequence[float], series: str, row: int = 0) -> list[Record]:
+    """A printed log as a curve: a value an epoch."""
+    return [
+        {"row": row, "series": series, "epoch": epoch, "mean": value, **_spread(()), "runs": 1}
+        for epoch, value in enumerate(values, start=1)
+    ]
+
+
 def measured_and_reported(rows: Sequence[RowStatistics], column: str) -> list[Record]:
     """For each row with runs: mean with interval, each run, and the reported figure."""
     records: list[Record] = []
     for row in rows:
         found = row.columns[column]
-        if found.n == 0:
-            continue
-        interval = found.interval
-        records.append(
-            _point(row.name, MEASURED, found.mean)
-            | {"low": interval and interval.low, "high": interval and interval.high}
-        )
-        records += [_point(row.name, ONE_RUN, value) for value in found.values if found.n > 1]
-        if found.reported is not None:
-            records.append(_point(row.name, REPORTED, found.reported))
+        low, high = found.interval or (None, None)
+        points = [(MEASURED, found.mean, low, high)] * (found.n > 0)
+        points += [(ONE_RUN, value, None, None) for value in found.values if found.n > 1]
+        if found.n and found.reported is not None:
+            points.append((REPORTED, found.reported, None, None))
+        records += [
+            {"row": row.name, "series": series, "value": value, "low": low, "high": high}
+            for series, value, low, high in points
+        ]
     return records
-
-
-def _point(row: str, series: str, value: float | None) -> dict[str, Any]:
-    return {"row": row, "series": series, "value": value, "low": None, "high": None}
 
 
 def class_accuracies(
@@ -87,21 +87,16 @@ def class_accuracies(
 ) -> list[Record]:
     """A row of the chart of classes: for each series, its figure of each class."""
     return [
-        {"row": row, "class": name, "series": series, "value": value, "low": low, "high": high}
+        {"row": row, "class": name, "series": series, "value": value, **spread}
         for series, columns in figures.items()
         for name, column in zip(classes, columns, strict=True)
-        for value, low, high in _span(series, column)
+        for value, spread in [
+            (column.reported, _spread(()))
+            if series == REPORTED
+            else (column.mean, _spread(column.values))
+        ]
+        if value is not None
     ]
-
-
-def _span(series: str, column: ColumnStatistics) -> Iterator[tuple[float, Any, Any]]:
-    if series == REPORTED:
-        if column.reported is not None:
-            yield column.reported, None, None
-    elif column.mean is not None:
-        several = column.n > 1
-        low, high = (min(column.values), max(column.values)) if several else (None, None)
-        yield column.mean, low, high
 
 
 def confusion(runs: Runs, stage: str, row: int = 0) -> tuple[str, list[Record]]:

@@ -9,6 +9,8 @@
 import hashlib
 import re
 import textwrap
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +37,6 @@ ROOT = Path(__file__).parents[2]
 PATTERNS = ("README.md", "CONTRIBUTING.md", "checkpoints/README.md", "docs/**/*.md")
 """Documents that may have generated parts."""
 
-CHECKPOINTS = "checkpoints"
-"""The table of the models that ship."""
-RELEASE = "analysis/release"
-"""The table of what the re-splits show."""
-
 WIDTH = 108
 """Characters of a line of text."""
 
@@ -62,10 +59,7 @@ class Options:
 
 
 def write(folder: Path = ROOT) -> list[Path]:
-    """Write the generated parts of all documents; returns the files that changed.
-
-    Raises UserError for a marker with an unknown name, and for a file that can't be written.
-    """
+    """Write the generated parts of all documents; returns the files that changed. Raises UserError."""
     changed = []
     for path in sorted(path for pattern in PATTERNS for path in folder.glob(pattern)):
         before = path.read_text("utf-8")
@@ -96,19 +90,16 @@ def generated(text: str, path: Path) -> str:
 
 def table(name: str) -> str:
     """The table of an experiment, or another one by its name. Raises UserError for an unknown name."""
-    by_name = {one.name: one for one in experiments()}
-    if name in by_name:
-        return _table(by_name[name])
-    others = speed.tables()
-    if name in logs.TABLES:
-        return logs.TABLES[name]()
-    if name == CHECKPOINTS:
-        return checkpoint_table()
-    if name == RELEASE:
-        return release.table(release.read())
-    if name not in others:
-        raise unknown_name("table", name, [*by_name, *others, *logs.TABLES, CHECKPOINTS, RELEASE])
-    return others[name]
+    makers: dict[str, Callable[[], str]] = {
+        **{one.name: partial(_table, one) for one in experiments()},
+        **{one: partial(str, text) for one, text in speed.tables().items()},
+        **logs.TABLES,
+        "checkpoints": checkpoint_table,
+        "analysis/release": lambda: release.table(release.read()),
+    }
+    if name not in makers:
+        raise unknown_name("table", name, makers)
+    return makers[name]()
 
 
 def checkpoint_table() -> str:
@@ -117,13 +108,13 @@ def checkpoint_table() -> str:
     for name, path in shipped_checkpoints().items():
         checkpoint = restore_checkpoint(path)
         *firsts, last = checkpoint.stages
-        layers = [(stage.name, stage.model.feature_layers()) for stage in firsts]
-        layers.append((last.name, last.model.layers()))
+        layers = {stage.name: stage.model.feature_layers() for stage in firsts}
+        layers[last.name] = last.model.layers()
         sizes = [
             f"{stage}: " + ",".join(str(layer.output[0]) for layer in these if layer.parameters)
-            for stage, these in layers
+            for stage, these in layers.items()
         ]
-        parameters = sum(layer.parameters for _, these in layers for layer in these)
+        parameters = sum(layer.parameters for these in layers.values() for layer in these)
         accuracy = checkpoint.metrics["stages"][last.name]["test"]["accuracy"]
         seed = checkpoint.run["stages"][-1]["training"]["seed"]
         checksum = hashlib.sha256((path / MANIFEST).read_bytes()).hexdigest()
@@ -143,10 +134,14 @@ def section(group: str) -> str:
 
 
 def _section(experiment: Experiment) -> str:
-    """An experiment's title, command, circumstances, table and notes."""
+    """An experiment's title, command, circumstances (runs, time, software), table and notes."""
+    runs = [run for row in _stored(experiment).values() for run in row["runs"].values()]
+    software = sorted({_software(run) for run in runs})
+    seconds = duration(sum(run["seconds"] for run in runs))
+    count = f"{len(runs)} run{'s' if len(runs) > 1 else ''}"
     parts = (
         f"### {experiment.title}",
-        f"`{PROGRAM} {experiment.name}`: {_circumstances(experiment)}",
+        f"`{PROGRAM} {experiment.name}`: {count}, {seconds} in total, {'; '.join(software)}.",
         _table(experiment),
         *map(wrapped, experiment.notes),
     )
@@ -162,15 +157,6 @@ def wrapped(note: str) -> str:
 
 def _table(experiment: Experiment) -> str:
     return results_table(experiment, _stored(experiment))
-
-
-def _circumstances(experiment: Experiment) -> str:
-    """How many runs are stored, how long they took, and with which software."""
-    runs = [run for row in _stored(experiment).values() for run in row["runs"].values()]
-    software = sorted({_software(run) for run in runs})
-    seconds = sum(run["seconds"] for run in runs)
-    count = f"{len(runs)} run{'s' if len(runs) > 1 else ''}"
-    return f"{count}, {duration(seconds)} in total, {'; '.join(software)}."
 
 
 def _software(run: Measured) -> str:

@@ -1,24 +1,22 @@
 """The gradient check of the reports' MLPs, made when the page is built."""
 
+import math
 from collections.abc import Iterable
-from typing import Any
-
-from attrs import frozen
+from typing import Any, NamedTuple
 
 from experiments.analysis.shift import takes_flattened_images
 from experiments.engine.spec import Experiment
 from fmnist_jax.gradcheck.check import check
-from fmnist_jax.gradcheck.report import DTYPES, Report
+from fmnist_jax.gradcheck.report import DTYPES
 
 REFERENCES = ("jax.grad", "central differences")
 
 
-@frozen
-class Check:
+class Check(NamedTuple):
     """The check of one network's hand-written gradient: the largest error in each comparison."""
 
     network: str
-    errors: tuple[str, ...]
+    errors: list[str]
     """Largest relative error over all parameters: by dtype, then by reference."""
     kinks: int
     passed: bool
@@ -27,11 +25,10 @@ class Check:
 def networks(experiments: Iterable[Experiment]) -> dict[str, Any]:
     """The reports' scratch MLPs on pixels, each once, by their description."""
     named: dict[str, Any] = {}
-    for experiment in experiments:
-        for model in (row.run.stages[0].model for row in experiment.rows):
-            if takes_flattened_images(model):
-                # Models that differ in the initialiser alone have the same gradient.
-                named.setdefault(describe(model), model)
+    for model in (row.run.stages[0].model for one in experiments for row in one.rows):
+        if takes_flattened_images(model):
+            # Models that differ in the initialiser alone have the same gradient.
+            named.setdefault(describe(model), model)
     return named
 
 
@@ -45,24 +42,12 @@ def describe(model: Any) -> str:
 
 
 def run_check(network: str, model: Any) -> Check:
-    """Check every parameter's gradient of one network."""
-    return summary(network, check(model.hand_written()))
-
-
-def summary(network: str, report: Report) -> Check:
-    """The largest errors of a report."""
-    comparisons = [one for row in report.rows for one in row.comparisons]
-    worst = [
-        max(
-            (
-                one.relative
-                for one in comparisons
-                if (one.dtype, one.reference) == (dtype, reference)
-            ),
-            default=float("nan"),
-        )
-        for dtype in DTYPES
-        for reference in REFERENCES
-    ]
-    kinks = max((one.kinks for one in comparisons), default=0)
-    return Check(network, tuple(f"{error:.0e}" for error in worst), kinks, report.passed)
+    """Check every parameter's gradient of one network; keep the largest errors."""
+    report = check(model.hand_written())
+    worst = {(dtype, reference): [math.nan] for dtype in DTYPES for reference in REFERENCES}
+    kinks = [0]
+    for one in (one for row in report.rows for one in row.comparisons):
+        worst[one.dtype, one.reference].append(one.relative)
+        kinks.append(one.kinks)
+    errors = [f"{max(found[1:], default=math.nan):.0e}" for found in worst.values()]
+    return Check(network, errors, max(kinks), report.passed)

@@ -4,11 +4,11 @@ import base64
 import io
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import jax
 import matplotlib
 import numpy as np
-from attrs import frozen
 from jaxtyping import Float, Int, UInt8
 from PIL import Image
 
@@ -26,8 +26,7 @@ TILE = 28
 """Small pictures are enlarged to this many pixels a side, so that the gaps between them look narrow."""
 
 
-@frozen
-class Prediction:
+class Prediction(NamedTuple):
     """An image of a gallery with the model's prediction."""
 
     source: str
@@ -38,35 +37,31 @@ class Prediction:
     correct: bool
 
 
-@frozen
-class Mosaic:
+class Mosaic(NamedTuple):
     """Many small pictures in one."""
 
     source: str
     width: int
     height: int
-    """Both in pixels."""
     caption: str
 
 
-@frozen
-class FeatureMaps:
+class FeatureMaps(NamedTuple):
     """The feature maps of a test image, by block."""
 
     source: str
     class_name: str
-    blocks: tuple[Mosaic, ...]
+    blocks: list[Mosaic]
 
 
-@frozen
-class Pictures:
+class Pictures(NamedTuple):
     """A shipped model's predictions, first layer and feature maps."""
 
     name: str
-    predictions: tuple[Prediction, ...]
-    mistakes: tuple[Prediction, ...]
+    predictions: list[Prediction]
+    mistakes: list[Prediction]
     filters: Mosaic
-    maps: tuple[FeatureMaps, ...]
+    maps: list[FeatureMaps]
 
 
 def of_model(name: str, classifier: Classifier, dataset: Dataset) -> Pictures:
@@ -76,14 +71,11 @@ def of_model(name: str, classifier: Classifier, dataset: Dataset) -> Pictures:
     sample = np.random.default_rng(0).choice(len(labels), min(SHOWN, len(labels)), replace=False)
     mistakes = most_confident_mistakes(labels, probabilities, SHOWN)
     first = classifier.checkpoint.stages[0]
-    names = dataset.class_names
-    return Pictures(
-        name,
-        gallery(images[sample], labels[sample], probabilities[sample], names),
-        gallery(images[mistakes], labels[mistakes], probabilities[mistakes], names),
-        filters(first),
-        maps(first, dataset),
+    predictions, wrong = (
+        gallery(images[chosen], labels[chosen], probabilities[chosen], dataset.class_names)
+        for chosen in (sample, mistakes)
     )
+    return Pictures(name, predictions, wrong, filters(first), maps(first, dataset))
 
 
 def gallery(
@@ -91,23 +83,23 @@ def gallery(
     labels: Int[np.ndarray, " n"],
     probabilities: Float[np.ndarray, "n classes"],
     class_names: Sequence[str],
-) -> tuple[Prediction, ...]:
+) -> list[Prediction]:
     """The images with predicted class, label and probability."""
-    predictions = []
-    for image, label, row in zip(images, labels, probabilities, strict=True):
-        predicted = int(row.argmax())
-        percent = 100 * float(row[predicted])
-        predictions.append(
-            Prediction(
-                png(image),
-                class_names[predicted],
-                class_names[int(label)],
-                # Rounding must not suggest a certainty that softmax can't have.
-                ">99.9" if percent >= 99.95 else f"{percent:.1f}",
-                predicted == int(label),
-            )
+    return [
+        Prediction(
+            png(image),
+            class_names[int(row.argmax())],
+            class_names[int(label)],
+            # Rounding must not suggest a certainty that softmax can't have.
+            ">99.9" if row.max() >= 0.9995 else f"{100 * float(row.max()):.1f}",
+            bool(row.argmax() == label),
         )
-    return tuple(predictions)
+        for image, label, row in zip(images, labels, probabilities, strict=True)
+    ]
+
+
+def _which(shown: int, count: int) -> str:
+    return f"{shown} of {count}" if shown < count else f"all {count}"
 
 
 def filters(stage: FittedStage) -> Mosaic:
@@ -117,51 +109,44 @@ def filters(stage: FittedStage) -> Mosaic:
     order = np.argsort(-norms, kind="stable")[:MOST_UNITS]
     # A scale up to the largest weight would leave most others pale.
     limit = float(np.percentile(np.abs(pictures[order]), 99.5)) or 1.0
-    which = (
-        f"all {len(pictures)}"
-        if len(order) == len(pictures)
-        else f"{len(order)} of {len(pictures)}"
-    )
     height, width = pictures.shape[1:]
     return mosaic(
         pictures[order], 10, "PuOr_r", (-limit, limit),
-        f"First-layer weights of {height}x{width}, {which} units, largest first: purple down to "
-        f"{-limit:.2f}, orange up to {limit:.2f}.",
+        f"First-layer weights of {height}x{width}, {_which(len(order), len(pictures))} units, "
+        f"largest first: purple down to {-limit:.2f}, orange up to {limit:.2f}.",
     )  # fmt: skip
 
 
-def maps(stage: FittedStage, dataset: Dataset) -> tuple[FeatureMaps, ...]:
+def maps(stage: FittedStage, dataset: Dataset) -> list[FeatureMaps]:
     """The feature maps of a few test images; none for a model without maps."""
     labels = dataset.test.labels
     chosen = np.sort(np.unique(labels, return_index=True)[1][:MAPPED])
     images = dataset.test.images[chosen]
     inputs = stage.scaling.apply(stage.statistics, images)
     blocks = jax.device_get(stage.model.feature_maps(stage.variables, inputs))
-    return tuple(
+    return [
         FeatureMaps(
             png(image),
-            dataset.class_names[int(label)],
-            tuple(_block(number, block[..., index]) for number, block in enumerate(blocks, 1)),
+            dataset.class_names[label],
+            [_block(number, block[..., index]) for number, block in enumerate(blocks, 1)],
         )
         for index, (image, label) in enumerate(zip(images, labels[chosen], strict=True))
         if blocks
-    )
+    ]
 
 
 def _block(number: int, block: Float[np.ndarray, "filters height width"]) -> Mosaic:
     """A block's maps with the largest means; all of them where each is a single number."""
     count, *shape = block.shape
-    order = np.argsort(-block.mean(axis=(1, 2)), kind="stable")
     single = shape == [1, 1]
-    if single:
-        order = np.arange(count)
-    order = order if single else order[:MOST_MAPS]
-    which = f"{len(order)} of {count}" if len(order) < count else f"all {count}"
+    largest = np.argsort(-block.mean(axis=(1, 2)), kind="stable")[:MOST_MAPS]
+    order = np.arange(count) if single else largest
     low, high = float(block.min()), float(block.max())
     columns = math.ceil(count / math.ceil(count / 32)) if single else MOST_MAPS
     return mosaic(
         block[order], columns, "viridis", (low, high),
-        f"Block {number}: {which} maps of {shape[0]}x{shape[1]}, dark {low:.2f} to bright {high:.2f}.",
+        f"Block {number}: {_which(len(order), count)} maps of {shape[0]}x{shape[1]}, dark {low:.2f} to "
+        f"bright {high:.2f}.",
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import vl_convert
 from PIL import Image
 
-from experiments.site.parts import Chart
+from experiments.site.charts import Chart
 from experiments.site.theme import LIGHT, colours, config
 from fmnist_jax.storage.files import write_bytes, writing
 
@@ -25,19 +25,13 @@ WIDTH, SCALE = 640, 1.5
 
 
 def save(charts: Iterable[Chart], folder: Path) -> list[Path]:
-    """Write the charts that `PICTURES` names into `folder`; returns their paths.
-
-    Raises UserError for a file that can't be written.
-    """
-    written = []
-    for one in charts:
-        if one.id in PICTURES:
-            path = folder / PICTURES[one.id]
-            with writing(path):
-                folder.mkdir(parents=True, exist_ok=True)
-                write_bytes(path, png(one))
-            written.append(path)
-    return written
+    """Write the charts that `PICTURES` names into `folder`; returns their paths. Raises UserError."""
+    pictures = {folder / PICTURES[one.id]: one for one in charts if one.id in PICTURES}
+    for path, chart in pictures.items():
+        with writing(path):
+            folder.mkdir(parents=True, exist_ok=True)
+            write_bytes(path, png(chart))
+    return list(pictures)
 
 
 def png(chart: Chart) -> bytes:
@@ -45,9 +39,8 @@ def png(chart: Chart) -> bytes:
     spec: dict[str, Any] = {**chart.spec, "width": WIDTH}
     for parameter in spec["params"]:
         parameter["value"] = colours(LIGHT).get(parameter["name"], parameter.get("value"))
-    drawn = vl_convert.vegalite_to_png(
-        spec, config=config(LIGHT) | {"background": LIGHT.ground}, scale=SCALE
-    )
+    look = config(LIGHT) | {"background": LIGHT.ground}
+    drawn = vl_convert.vegalite_to_png(spec, config=look, scale=SCALE)
     file = io.BytesIO()
     picture = Image.open(io.BytesIO(drawn)).convert("RGB")
     picture.quantize(dither=Image.Dither.NONE).save(file, format="PNG", optimize=True)

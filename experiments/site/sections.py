@@ -1,26 +1,43 @@
 """The order of the page: a section for each report, in it a part for each experiment."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 from attrs import frozen
 
-from experiments.analysis.statistics import ExperimentStatistics
+from experiments.analysis.statistics import ExperimentStatistics, experiment_statistics
 from experiments.engine.spec import Experiment
+from experiments.engine.store import Store
 from experiments.site import report_charts, tables
-from experiments.site.parts import Chart, Part, identifier
-from experiments.site.report_charts import Stored
+from experiments.site.charts import Chart, Charts, identifier
 
 
 @frozen
-class Section:
+class Part:
+    """An experiment on the page."""
+
+    experiment: Experiment
+    measured: ExperimentStatistics
+    lines: list[tables.Line]
+    runs: list[tables.RunLine]
+    charts: tuple[Charts, ...]
+
+    @property
+    def id(self) -> str:
+        """The HTML id."""
+        return identifier(self.experiment.name)
+
+
+class Section(NamedTuple):
     """A report, or the experiments beyond the reports."""
 
     anchor: str
     title: str
     lead: str
-    tables: tuple[Part, ...]
+    tables: list[Part]
     """The section's own tables, in its order."""
-    further: tuple[Part, ...]
+    further: list[Part]
     """Its other experiments: ablations and selections."""
 
 
@@ -50,66 +67,45 @@ TABLES = (
 """The reports' own tables, in their order; all other experiments follow them."""
 
 
-def sections(parts: Sequence[Part]) -> tuple[Section, ...]:
+def sections(parts: Sequence[Part]) -> list[Section]:
     """The sections: reports by number, then everything else."""
-    groups = sorted({section_of(part.group) for part in parts}, key=_order)
-    return tuple(_section(group, parts) for group in groups)
+    by_number: dict[float, list[Part]] = {}
+    for part in parts:
+        number = part.experiment.group.removeprefix("report")
+        is_report = number.isdigit() and number != part.experiment.group
+        by_number.setdefault(float(number) if is_report else float("inf"), []).append(part)
+    return [_section(number, its) for number, its in sorted(by_number.items())]
 
 
-def section_of(group: str) -> str:
-    """The package whose section an experiment belongs to: its report's, or `BEYOND`."""
-    number = group.removeprefix("report")
-    return group if number != group and number.isdigit() else BEYOND
-
-
-def _order(group: str) -> tuple[bool, int]:
-    return (group == BEYOND, 0 if group == BEYOND else int(group.removeprefix("report")))
-
-
-def _section(group: str, parts: Sequence[Part]) -> Section:
-    its = [part for part in parts if section_of(part.group) == group]
-    own = sorted(
-        (part for part in its if part.name in TABLES), key=lambda part: TABLES.index(part.name)
-    )
-    title = "Beyond the reports" if group == BEYOND else f"Report {group.removeprefix('report')}"
+def _section(number: float, its: Sequence[Part]) -> Section:
+    group, title = BEYOND, "Beyond the reports"
+    if number < float("inf"):
+        group, title = f"report{number:.0f}", f"Report {number:.0f}"
+    own = {part.experiment.name: part for part in its}
     return Section(
         f"section-{group}",
         title,
         LEADS.get(group, ""),
-        tuple(own),
-        tuple(part for part in its if part.name not in TABLES),
+        [own[name] for name in TABLES if name in own],
+        [part for name, part in own.items() if name not in TABLES],
     )
 
 
-def part(experiment: Experiment, measured: ExperimentStatistics, stored: Stored) -> Part:
+def part(experiment: Experiment, results: Path) -> Part:
     """Everything that the page shows of an experiment."""
-    columns = tables.main_columns(measured)
-    lines = tables.lines(measured)
-    names, figures = tables.all_figures(measured)
-    special, choosers = report_charts.special_charts(experiment.name)
-    by_row = report_charts.row_chooser(experiment.name, stored)
+    stored = Store(experiment, results, "").read()
+    measured = experiment_statistics(experiment, results)
     return Part(
-        identifier(experiment.name),
-        experiment.name,
-        experiment.group,
-        experiment.title,
-        tables.capitalised(experiment.reproduces),
-        experiment.notes,
-        lines,
-        any(line.reported for line in lines),
-        names,
-        figures,
-        tuple(report_charts.measured_and_reported(measured)),
-        tuple(special(measured, stored)),
-        (*choosers(measured, stored), *([by_row] if by_row else [])),
-        ", ".join(map(tables.label, columns)),
-        tuple(tables.runs(stored, columns)),
+        experiment,
+        measured,
+        tables.lines(measured),
+        list(tables.runs(stored, tables.main_columns(measured))),
+        report_charts.of_experiment(measured, stored),
     )
 
 
 def all_charts(parts: Iterable[Part]) -> Iterator[Chart]:
     """Every chart of the parts."""
-    for one in parts:
-        yield from (*one.charts, *one.comparisons)
-        for chooser in one.choosers:
-            yield from chooser.charts
+    for part in parts:
+        for group in part.charts:
+            yield from group.charts

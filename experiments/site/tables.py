@@ -1,9 +1,7 @@
 """The page's tables: what each cell shows, from `experiments.analysis.statistics`."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
-
-from attrs import frozen
+from typing import Any, NamedTuple
 
 from experiments.analysis.statistics import (
     HEADLINES,
@@ -13,26 +11,17 @@ from experiments.analysis.statistics import (
     shown,
 )
 from experiments.engine.figures import figure, has_figures
-from experiments.engine.tables import number
+from experiments.engine.tables import number, summary
 from fmnist_jax.data.dataset import CLASS_NAMES
-
-SYMBOLS = {
-    "reproduced": "✓",
-    "better": "▲",
-    "worse": "▼",
-    "one seed": "·",
-    "not judged": "·",
-    "not reported": "·",
-    "not run": "…",
-}
-"""Verdicts must not differ by colour alone."""
 
 STAGES = {"convnet": "convnet's own head", "mlp": "MLP on features"}
 """Stages of a pipeline, as readers know them; other stages are shown by their names."""
+JUDGED = ("_accuracy", "_loss", "_f1")
+OF_TRAINING = ("best_train_loss", "best_validation_loss")
+"""Losses that only describe a training: shown with all figures, not in the main table."""
 
 
-@frozen
-class Line:
+class Line(NamedTuple):
     """A figure of a row, reported and measured."""
 
     row: str
@@ -44,16 +33,7 @@ class Line:
     runs: str
     difference: str
     verdict: str
-    symbol: str
     reason: str
-
-
-@frozen
-class Figures:
-    """A row with all its figures, one in each cell."""
-
-    row: str
-    cells: tuple[str, ...]
 
 
 def label(column: str) -> str:
@@ -65,99 +45,72 @@ def label(column: str) -> str:
     return f"{name}, {STAGES.get(stage, stage)}" if stage else name
 
 
-JUDGED = ("_accuracy", "_loss", "_f1")
-OF_TRAINING = ("best_train_loss", "best_validation_loss")
-"""Losses that only describe a training: shown with all figures, not in the main table."""
-
-
 def capitalised(words: str) -> str:
     """The words with a capital first letter; `str.capitalize` would change the others."""
     return words[:1].upper() + words[1:]
 
 
-def headline(experiment: ExperimentStatistics) -> str:
-    """Test accuracy, or validation accuracy where the test split was not used."""
-    columns = [name for row in experiment.rows for name in row.columns]
-    return next(
-        (one for one in HEADLINES if any(name.endswith(one) for name in columns)), HEADLINES[0]
-    )
-
-
 def main_columns(experiment: ExperimentStatistics) -> list[str]:
-    """The columns that the main table shows, of any row: reported ones, and the headline."""
-    wanted = headline(experiment)
-    return list(
-        dict.fromkeys(
-            name for row in experiment.rows for name, figure in row.columns.items()
-            if _is_main(name, figure, wanted)
-        )
-    )  # fmt: skip
+    """The columns of the main table: reported ones, and test (else validation) accuracy."""
+    return list(dict.fromkeys(name for _, name, _ in _main_figures(experiment)))
 
 
-def _is_main(name: str, figure: ColumnStatistics, headline: str) -> bool:
-    if name.rpartition(".")[2] in OF_TRAINING or "_class_" in name:
-        return False
-    return name.endswith(headline) or (figure.reported is not None and name.endswith(JUDGED))
+def _main_figures(
+    experiment: ExperimentStatistics,
+) -> list[tuple[RowStatistics, str, ColumnStatistics]]:
+    figures = [(row, *one) for row in experiment.rows for one in row.columns.items()]
+    headline = next(
+        (one for one in HEADLINES if any(name.endswith(one) for _, name, _ in figures)),
+        HEADLINES[0],
+    )
+    return [
+        (row, name, one)
+        for row, name, one in figures
+        if name.rpartition(".")[2] not in OF_TRAINING and "_class_" not in name
+        if name.endswith(headline) or (one.reported is not None and name.endswith(JUDGED))
+    ]
 
 
 def lines(experiment: ExperimentStatistics) -> list[Line]:
     """The main table: a line for each row and main column."""
-    wanted = headline(experiment)
     several = len(main_columns(experiment)) > 1
     return [
         _line(row, figure, label(name) if several else "")
-        for row in experiment.rows
-        for name, figure in row.columns.items()
-        if _is_main(name, figure, wanted)
+        for row, name, figure in _main_figures(experiment)
     ]
 
 
 def _line(row: RowStatistics, figure: ColumnStatistics, name: str) -> Line:
-    runs = str(figure.n) + (f", {len(row.failed)} failed" if row.failed else "")
-    if row.failed and not figure.n:
-        runs = f"{len(row.failed)} failed"
-    verdict = figure.verdict if figure.n else "not run"
+    failed = f"{len(row.failed)} failed"
     return Line(
         row.name,
         name,
         "" if figure.reported is None else f"{figure.reported:g}",
-        mean(figure),
+        summary(figure.values),
         shown(figure.interval, figure.mean),
-        runs,
+        failed if row.failed and not figure.n else f"{figure.n}" + f", {failed}" * bool(row.failed),
         number(figure.difference, sign=True, like=figure.mean),
-        verdict,
-        SYMBOLS[verdict],
+        figure.verdict if figure.n else "not run",
         figure.reason or "; ".join(f"seed {seed}: {why}" for seed, why in row.failed.items()),
     )
 
 
-def mean(figure: ColumnStatistics) -> str:
-    """Mean and standard deviation."""
-    if figure.mean is None:
-        return "not run"
-    deviation = number(figure.deviation, like=figure.mean)
-    return number(figure.mean) + (f" ± {deviation}" if deviation else "")
-
-
-def all_figures(experiment: ExperimentStatistics) -> tuple[list[str], list[Figures]]:
-    """All figures of all rows: the names of the columns, and the rows."""
+def all_figures(experiment: ExperimentStatistics) -> tuple[list[str], dict[str, list[str]]]:
+    """All figures of all rows: the names of the columns, and the cells of each row."""
     columns = list(dict.fromkeys(name for row in experiment.rows for name in row.columns))
-    rows = [
-        Figures(row.name, tuple(_cell(row.columns.get(name)) for name in columns))
-        for row in experiment.rows
-    ]
-    return [label(name) for name in columns], rows
+    return [label(name) for name in columns], {
+        row.name: [_cell(row.columns.get(name)) for name in columns] for row in experiment.rows
+    }
 
 
 def _cell(figure: ColumnStatistics | None) -> str:
     if figure is None:
         return ""
     reported = "" if figure.reported is None else f" ({figure.reported:g})"
-    return mean(figure) + reported
+    return summary(figure.values) + reported
 
 
-@frozen
-class RunLine:
+class RunLine(NamedTuple):
     """One run: which, when and on what."""
 
     row: str

@@ -42,33 +42,20 @@ FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
 
 def config(theme: Theme) -> dict[str, Any]:
     """Vega's `config` for all charts."""
+    ink, faint = theme.ink, theme.faint
+    texts = {"labelColor": ink, "titleColor": ink}
+    lines = {f"{part}Color": faint for part in ("grid", "domain", "tick")}
+    axis_fonts = {"labelFontSize": 11, "titleFontSize": 12, "titleFontWeight": "normal"}
+    legend = {"labelFontSize": 12, "orient": "top", "direction": "vertical", "title": None}
     return {
         "background": None,
         "font": FONT,
         "view": {"stroke": None},
-        "axis": {
-            "labelColor": theme.ink,
-            "titleColor": theme.ink,
-            "gridColor": theme.faint,
-            "domainColor": theme.faint,
-            "tickColor": theme.faint,
-            "labelFontSize": 11,
-            "titleFontSize": 12,
-            "titleFontWeight": "normal",
-        },
-        "legend": {
-            "labelColor": theme.ink,
-            "titleColor": theme.ink,
-            "labelFontSize": 12,
-            "orient": "top",
-            "direction": "vertical",
-            "title": None,
-            "labelLimit": 400,
-            "symbolSize": 120,
-        },
-        "title": {"color": theme.ink, "fontSize": 13, "anchor": "start"},
-        "text": {"color": theme.ink, "fontSize": 12},
-        "rule": {"color": theme.ink},
+        "axis": texts | lines | axis_fonts,
+        "legend": texts | legend | {"labelLimit": 400, "symbolSize": 120},
+        "title": {"color": ink, "fontSize": 13, "anchor": "start"},
+        "text": {"color": ink, "fontSize": 12},
+        "rule": {"color": ink},
         "range": {"category": list(theme.series), "heatmap": list(theme.heat)},
     }
 

@@ -15,8 +15,8 @@ from experiments.engine.store import RESULTS
 from experiments.reports.report1 import table1, table2
 from experiments.reports.report3 import lenet
 from experiments.reports.report4 import mlp as report4_mlp
-from experiments.site import build, speed
-from experiments.site.parts import Part
+from experiments.site import build, sections, speed
+from experiments.site.sections import Part
 from experiments.study.catalogue import experiments
 from fmnist_jax.checkpoint.checkpoint import Checkpoint
 from fmnist_jax.data.dataset import CLASS_NAMES, Dataset, Split
@@ -166,7 +166,7 @@ def made_results(make_once: MakeOnce) -> Path:
 @pytest.fixture(scope="session")
 def made_parts(made_results: Path) -> dict[str, Part]:
     """What a page shows of the made-up results, by experiment."""
-    return {one.name: build.part(one, made_results) for one in experiments()}
+    return {one.name: sections.part(one, made_results) for one in experiments()}
 
 
 @pytest.fixture(scope="session")
@@ -195,4 +195,4 @@ def made_page(
 @pytest.fixture(scope="session")
 def committed_parts() -> list[Part]:
     """What the committed page shows of the committed results."""
-    return [build.part(one, RESULTS) for one in experiments()]
+    return [sections.part(one, RESULTS) for one in experiments()]

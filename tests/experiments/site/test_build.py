@@ -13,7 +13,8 @@ from experiments.analysis.judgement import all_claims
 from experiments.analysis.rule import RULE
 from experiments.engine.store import RESULTS
 from experiments.site import build, claims
-from experiments.site.parts import Part, identifier
+from experiments.site.charts import identifier
+from experiments.site.sections import Part
 from experiments.study.catalogue import experiments
 from fmnist_jax.data.loading import DataConfig
 from fmnist_jax.errors import UserError
@@ -98,7 +99,7 @@ def test_the_notes_of_experiments_are_on_it(page: Path):
 
 def test_missing_and_failed_runs_are_shown(made_page: Path):
     text = made_page.read_text("utf-8")
-    assert "… not run" in text
+    assert '<span class="verdict none">… not run</span>' in text
     assert "failed: the loss is &lt;not&gt; finite" in text
     assert "<not>" not in text.partition("<script")[0]
 

@@ -54,6 +54,10 @@ POINTS = [
         (rows.REPORTED, 4.0, None, None),
     )
 ]
+EFFECTS = [
+    point | {"series": verdict}
+    for point, verdict in zip(POINTS, ["holds", "inconclusive"] * 2, strict=True)
+]
 
 
 def svg(chart) -> str:
@@ -61,20 +65,20 @@ def svg(chart) -> str:
 
 
 def test_rows_are_named_above_their_marks():
-    drawn = svg(rows.measured_and_reported(POINTS, "Test accuracy, %"))
+    drawn = svg(rows.chart(POINTS, "Test accuracy, %", rows.FIGURES))
     assert names(drawn, "first row", "second row", "Test accuracy, %", "reported")
-    drawn = svg(rows.effects(POINTS, "points", rows.SERIES))
+    drawn = svg(rows.chart(EFFECTS, "points", rows.EFFECTS))
     assert names(drawn, "first row", "second row", "points")
-    drawn = svg(rows.differences(POINTS, "points of difference"))
+    drawn = svg(rows.chart(POINTS, "points of difference", rows.DIFFERENCES))
     assert names(drawn, "first row", "points of difference", rows.MEASURED)
-    drawn = svg(rows.ratios(POINTS, "times as fast"))
+    drawn = svg(rows.chart(POINTS, "times as fast", rows.RATIOS))
     assert names(drawn, "first row", "second row", "times as fast")
 
 
 def test_a_chart_without_any_interval_is_drawn_too():
-    single = [point | {"low": None, "high": None} for point in POINTS]
-    for chart in (rows.measured_and_reported(single, "x"), rows.effects(single, "x", rows.SERIES)):
-        assert names(svg(chart), "first row", "second row")
+    for points, look in ((POINTS, rows.FIGURES), (EFFECTS, rows.EFFECTS)):
+        single = [point | {"low": None, "high": None} for point in points]
+        assert names(svg(rows.chart(single, "x", look)), "first row", "second row")
 
 
 def test_one_row_of_several_is_shown():

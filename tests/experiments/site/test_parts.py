@@ -10,11 +10,11 @@ from attrs import evolve
 from PIL import Image
 
 from experiments.analysis.comparisons import Claim, greater, pair
-from experiments.analysis.judgement import judge
+from experiments.analysis.judgement import judge, seeds_text
 from experiments.analysis.quantities import TEST
 from experiments.engine.store import RESULTS
-from experiments.site import claims, gradients, pictures, readme, sections, speed
-from experiments.site.parts import Part
+from experiments.site import build, claims, gradients, pictures, readme, sections, speed
+from experiments.site.sections import Part
 from experiments.study.catalogue import experiments
 from fmnist_jax.data.dataset import CLASS_NAMES, Dataset
 from fmnist_jax.inference.classifier import Classifier
@@ -33,24 +33,24 @@ CLAIM = Claim(3, "More is better", "made up", (greater("more", pair(TEST, "made"
 def test_claims_are_shown_with_their_comparisons():
     stored = accuracies(a=[80.0, 81.1, 82.2], b=[70.0, 71.0, 72.0])
     (report,) = claims.reports(judge([CLAIM], stored))
-    (claim,) = report.claims
-    assert (report.number, claim.statement, claim.conditions) == (3, "More is better", "made up")
-    assert (claim.verdict.words, claim.verdict.symbol) == ("holds", "✓")
-    (row,) = claim.comparisons
-    assert row.effect.startswith("+10.10 points [+9.85, ")
-    assert (row.n, row.test) == ("3", "paired t")
-    assert claim.p == claim.corrected_p == row.p
+    (judged,) = report.claims
+    assert (report.number, judged.claim) == (3, CLAIM)
+    assert (judged.verdict, build.SYMBOLS[judged.verdict]) == ("holds", "✓")
+    (effect,) = judged.effects
+    assert effect.shown().startswith("+10.10 points [+9.93, ")
+    assert (effect.n, effect.test) == ("3", "paired t")
+    assert judged.p == judged.corrected_p == effect.p
     assert len(report.charts) == 1
 
 
 def test_a_claim_that_is_not_run_has_no_chart_and_one_seed_is_inconclusive():
     (report,) = claims.reports(judge([CLAIM], {}))
-    assert report.charts == ()
-    assert report.claims[0].verdict.words == "not run"
+    assert report.charts == []
+    assert report.claims[0].verdict == "not run"
     (report,) = claims.reports(judge([CLAIM], accuracies(a=[80.0], b=[80.0])))
-    verdict = report.claims[0].verdict
-    assert (verdict.words, verdict.symbol, verdict.style) == ("inconclusive", "?", "none")
-    assert "seeds needed" in verdict.detail
+    (judged,) = report.claims
+    assert (judged.verdict, build.SYMBOLS[judged.verdict]) == ("inconclusive", "?")
+    assert "seeds needed" in seeds_text(judged)
 
 
 def test_speeds_are_ratios_with_both_rates(made_results: Path):
@@ -67,8 +67,8 @@ def test_the_stored_speeds_are_of_both_benchmarks_newest_first():
         versions = [one.version for one in speeds if one.file == file]
         assert versions == sorted(versions, key=lambda one: [int(x) for x in one.split()[1].split(".")],
                                   reverse=True)  # fmt: skip
-        records = speed.chart_records(speeds, file)
-        assert len(records) == versions.count(speed.newest(speeds, file))
+        newest = speed.newest(speeds, file)
+        assert len(newest) == versions.count(versions[0])
 
 
 def test_gradients_are_checked_of_each_network_of_the_reports_once():
@@ -83,9 +83,9 @@ def test_sections_follow_from_the_packages_of_experiments(committed_parts: list[
     assert [section.title for section in found] == [
         "Report 1", "Report 2", "Report 3", "Report 4", "Beyond the reports",
     ]  # fmt: skip
-    own = [part.name for section in found for part in section.tables]
+    own = [part.experiment.name for section in found for part in section.tables]
     assert own == list(sections.TABLES)
-    shown = own + [part.name for section in found for part in section.further]
+    shown = own + [part.experiment.name for section in found for part in section.further]
     assert sorted(shown) == sorted(one.name for one in experiments())
 
 
@@ -98,7 +98,8 @@ def test_sections_follow_from_the_packages_of_experiments(committed_parts: list[
     ],
 )
 def test_a_new_package_gets_a_section(committed_parts: list[Part], group: str, title: str):
-    new = evolve(committed_parts[0], name=f"{group}/new", group=group)
+    part = committed_parts[0]
+    new = evolve(part, experiment=evolve(part.experiment, module=f"experiments.{group}.new"))
     found = sections.sections([*committed_parts, new])
     (section,) = [section for section in found if new in section.further]
     assert section.title == title
@@ -114,7 +115,7 @@ def test_a_model_shows_predictions_first_layer_and_maps(
         surest = probabilities[probabilities.argmax(1) != noise_dataset.test.labels].max()
         assert shown[name].mistakes[0].probability == f"{100 * surest:.1f}"
         assert len(shown[name].predictions) == pictures.SHOWN
-    assert shown["an-mlp"].maps == ()
+    assert shown["an-mlp"].maps == []
     assert "28x28, all 7 units" in shown["an-mlp"].filters.caption
     for name in ("a-network", "a-pipeline"):
         assert "3x3, all 2 units" in shown[name].filters.caption
