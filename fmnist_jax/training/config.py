@@ -10,7 +10,16 @@ from attrs.validators import optional
 from fmnist_jax.config.fields import as_float, as_int, function, number, one_of, whole
 from fmnist_jax.errors import UserError
 from fmnist_jax.training.augmentation import Augmentation, no_augmentation
-from fmnist_jax.training.optimizers import Epoch, Optimizer, Rate, Schedule, constant, sgd
+from fmnist_jax.training.optimizers import (
+    Optimizer,
+    Plan,
+    Rate,
+    Schedule,
+    Step,
+    constant,
+    rate_at,
+    sgd,
+)
 
 MAX_RATE = 1e30
 """With a higher rate float32 overflows before a weight has moved."""
@@ -35,9 +44,9 @@ class TrainingConfig:
     optimizer: Optimizer = field(default=sgd, validator=function("training.optimizers.adam"))
     """The update rule."""
     learning_rate: float = field(default=0.001, converter=as_float, validator=number(0, MAX_RATE))
-    """Step size of the first epoch."""
+    """The highest step size."""
     schedule: Schedule = field(default=constant, validator=function("training.optimizers.cosine"))
-    """How the learning rate changes from epoch to epoch."""
+    """How the learning rate changes from epoch to epoch, or from step to step."""
     decay_rate: float = field(default=0.0, converter=as_float, validator=number(0, MAX_RATE))
     """The decay of the inverse-time schedule: learning_rate / (1 + decay_rate * epoch)."""
     monitor: Literal["loss", "accuracy"] = field(
@@ -56,6 +65,16 @@ class TrainingConfig:
     """The least improvement of the monitored figure that makes a new best epoch."""
     keep: Literal["best", "last"] = field(default="best", validator=one_of("best", "last"))
     """The epoch whose weights are kept; without a validation split it must be the last."""
+    warmup: float = field(default=0.0, converter=as_float, validator=number(0, below=1))
+    """The share of all steps in which the learning rate rises, step by step, to the schedule's."""
+    weight_decay: float | None = field(
+        default=None, converter=as_float, validator=optional(number(0, MAX_RATE))
+    )
+    """Each step takes learning rate * weight decay of every weight; by default 1e-4 with adamw, else 0."""
+    clip_norm: float | None = field(
+        default=None, converter=as_float, validator=optional(number(0, MAX_RATE))
+    )
+    """Gradients whose norm, over all weights, is larger are scaled to it; by default none are."""
 
 
 def check_without_validation(config: TrainingConfig, where: str = "") -> None:
@@ -68,14 +87,12 @@ def check_without_validation(config: TrainingConfig, where: str = "") -> None:
         )
 
 
-def learning_rate_at(config: TrainingConfig, epoch: Epoch) -> Rate:
-    """Return the schedule's learning rate in `epoch`, counted from 0."""
-    return config.schedule(
-        epoch,
-        learning_rate=config.learning_rate,
-        epochs=config.epochs,
-        decay_rate=config.decay_rate,
+def learning_rate_at(config: TrainingConfig, step: Step, steps_per_epoch: int) -> Rate:
+    """Return the learning rate of the step that follows `step` others."""
+    plan = Plan(
+        config.learning_rate, config.decay_rate, config.epochs, steps_per_epoch, config.warmup
     )
+    return rate_at(config.schedule, step, plan)
 
 
 def build_optimizer(config: TrainingConfig, steps_per_epoch: int) -> optax.GradientTransformation:
@@ -87,4 +104,9 @@ def build_optimizer(config: TrainingConfig, steps_per_epoch: int) -> optax.Gradi
 
 @functools.cache
 def _build_optimizer(config: TrainingConfig, steps_per_epoch: int) -> optax.GradientTransformation:
-    return config.optimizer(lambda step: learning_rate_at(config, step // steps_per_epoch))
+    optimizer = config.optimizer(
+        lambda step: learning_rate_at(config, step, steps_per_epoch), config.weight_decay
+    )
+    if config.clip_norm is None:
+        return optimizer
+    return optax.chain(optax.clip_by_global_norm(config.clip_norm), optimizer)

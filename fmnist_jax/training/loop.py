@@ -42,7 +42,7 @@ class EpochRecord(NamedTuple):
     validation_accuracy: float | None
     """Of the validation split, a fraction; None without one."""
     learning_rate: float
-    """This epoch's."""
+    """Of the epoch's first step."""
     patience: int
     """Epochs since the best one; 0 without a validation split."""
 
@@ -148,13 +148,14 @@ def advance(
     is_kept = config.keep == "last" or stopping.best_epoch == epoch
     best = outcome.train.variables if is_kept else state.best
     count = len(data.train.labels)
+    steps = steps_per_epoch(count, config)
     record = EpochRecord(
         epoch,
         train_loss=np.asarray(outcome.metrics.loss_sum, np.float64).sum().item() / count,
         train_accuracy=np.asarray(outcome.metrics.correct).sum().item() / count,
         validation_loss=loss,
         validation_accuracy=accuracy,
-        learning_rate=float(learning_rate_at(config, jnp.int32(epoch - 1))),
+        learning_rate=float(learning_rate_at(config, jnp.int32((epoch - 1) * steps), steps)),
         patience=stopping.waited,
     )
     return FitState(outcome.train, best, stopping, epoch), record

@@ -1,3 +1,4 @@
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -20,6 +21,14 @@ def test_the_schedule_counts_epochs_not_steps():
         change, state = optimizer.update(jnp.float32(-1.0), state, weights)
         changes.append(np.asarray(change).item())
     assert changes == pytest.approx([1, 1, 1 / 2, 1 / 2, 1 / 3, 1 / 3])
+
+
+def test_gradients_are_clipped_to_the_norm_of_all_of_them():
+    optimizer = build_optimizer(TrainingConfig(learning_rate=1.0, clip_norm=1.0), 10)
+    for gradients, expected in (([3.0, -4.0], [-0.6, 0.8]), ([0.3, -0.4], [-0.3, 0.4])):
+        leaves = [jnp.float32(gradient) for gradient in gradients]
+        updates, _ = optimizer.update(leaves, optimizer.init(leaves), leaves)
+        np.testing.assert_allclose(jax.tree.leaves(updates), expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -62,6 +71,12 @@ def test_settings_of_the_update_rule_have_optimizers_of_their_own():
         ({"optimizer": "adam"}, "optimizer must be a function, such as training.optimizers.adam"),
         ({"schedule": "cosine"}, "schedule must be a function, such as training.optimizers.cosine"),
         ({"augmentation": "mirror"}, "augmentation must be a function, .* found 'mirror'"),
+        (
+            {"warmup": 1.0},
+            "warmup must be a finite number of at least 0 and less than 1, found 1.0",
+        ),
+        ({"weight_decay": -0.1}, "weight_decay must be a finite number from 0 to .*, found -0.1"),
+        ({"clip_norm": float("nan")}, "clip_norm must be a finite number from 0 to .*, found nan"),
         ({"min_delta": -1e-9}, "min_delta must be a finite number from 0 to .*, found -1e-09"),
         ({"min_delta": float("nan")}, "min_delta"),
         ({"min_delta": None}, "min_delta must be a finite number from 0 to .*, found None"),
