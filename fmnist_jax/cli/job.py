@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 from attrs import frozen
 from rich.progress import (
@@ -18,6 +19,7 @@ from fmnist_jax.cli.console import Console
 from fmnist_jax.cli.interruption import Interruption, Stopped, listening
 from fmnist_jax.data.dataset import Dataset
 from fmnist_jax.data.loading import load_dataset
+from fmnist_jax.devices.mesh import use_devices
 from fmnist_jax.errors import UserError
 from fmnist_jax.inference.classifier import Classifier
 from fmnist_jax.models.stages import fingerprint_stages
@@ -41,7 +43,7 @@ from fmnist_jax.training.loop import EpochRecord
 
 @frozen
 class JobOptions:
-    """Where a run's results go."""
+    """Where a run's results go, and on which devices it is trained."""
 
     run_dir: Path | None = None
     """Directory for configuration, metrics, pictures and checkpoint; by default a new one under runs/.
@@ -50,6 +52,8 @@ class JobOptions:
     """Print the result as JSON to standard output and everything else to standard error."""
     tensorboard: bool = False
     """Write the history for TensorBoard too (needs the extra `tensorboard`)."""
+    devices: int | Literal["all"] = 1
+    """Devices that share each batch, which must be a multiple of their number."""
 
 
 def perform(plan: Plan, options: JobOptions) -> int:
@@ -77,7 +81,7 @@ def perform(plan: Plan, options: JobOptions) -> int:
                 if handle.finished:
                     console.print(f"Finished already, nothing is trained: {handle.path}")
                 else:
-                    _complete(plan, dataset, handle, interruption, console)
+                    _complete(plan, dataset, handle, interruption, console, options.devices)
                 stages = read_result(handle.path)
         except Stopped:
             if handle is not None and handle.path.exists():
@@ -103,19 +107,25 @@ def perform(plan: Plan, options: JobOptions) -> int:
 
 
 def _complete(
-    plan: Plan, dataset: Dataset, handle: RunHandle, interruption: Interruption, console: Console
+    plan: Plan,
+    dataset: Dataset,
+    handle: RunHandle,
+    interruption: Interruption,
+    console: Console,
+    devices: int | Literal["all"],
 ) -> None:
     """Train, and write everything that a run leaves."""
     for name, checkpoints in handle.checkpoints.items():
         if checkpoints.newest is not None:
             epoch = len(checkpoints.newest.history)
             console.print(f"Resumes after epoch {epoch} of stage {name}: {handle.path}")
-    trained = _train_with_progress(plan, dataset, handle, console)
-    interruption.check()
-    assessments = {
-        stage.fitted.name: assess(stage.fitted, stage.splits, dataset.class_names)
-        for stage in trained.stages
-    }
+    with use_devices(devices):
+        trained = _train_with_progress(plan, dataset, handle, console)
+        interruption.check()
+        assessments = {
+            stage.fitted.name: assess(stage.fitted, stage.splits, dataset.class_names)
+            for stage in trained.stages
+        }
     interruption.check()
     result = directory.make_result(trained, assessments, dataset)
     directory.write_checkpoint(handle.path, trained, result, dataset)

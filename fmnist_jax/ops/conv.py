@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from fmnist_jax.ops.dispatch import platform_dispatch, use_im2col
+from fmnist_jax.ops.dispatch import dispatch_backward, dispatch_forward, use_im2col
 from fmnist_jax.ops.geometry import Geometry, Kernel, Maps, OpaqueOne, Outputs, opaque_one
 from fmnist_jax.ops.im2col import im2col_conv, im2col_conv_backward
 from fmnist_jax.ops.pooling import Windows, split_windows, split_windows_backward
@@ -22,7 +22,7 @@ def convolution(x: Maps, kernel: Kernel, geometry: Geometry) -> Outputs:
 def conv(x: Maps, kernel: Kernel, one: OpaqueOne, geometry: Geometry) -> Outputs:
     """`convolution` for callers who run the backward themselves, with the same `one`."""
     forward = im2col_conv if use_im2col(x, kernel, geometry) else xla_conv
-    return platform_dispatch(forward, xla_conv, x, kernel, one, geometry=geometry)
+    return dispatch_forward(forward, xla_conv, x, kernel, one, geometry=geometry)
 
 
 def conv_backward(
@@ -30,7 +30,7 @@ def conv_backward(
 ) -> tuple[Maps, Kernel]:
     """(dx, dkernel)."""
     backward = im2col_conv_backward if use_im2col(x, kernel, geometry) else xla_conv_backward
-    return platform_dispatch(backward, xla_conv_vjp, x, kernel, one, dy, geometry=geometry)
+    return dispatch_backward(backward, xla_conv_vjp, (x, kernel, one), dy, geometry)
 
 
 def _vjp_backward(
@@ -58,15 +58,15 @@ def convolution_windows(x: Maps, kernel: Kernel, geometry: Geometry) -> Windows:
 
 def conv_windows(x: Maps, kernel: Kernel, one: OpaqueOne, geometry: Geometry) -> Windows:
     """`convolution_windows` for callers who run the backward themselves, with the same `one`."""
-    return platform_dispatch(winograd_windows, _xla_windows, x, kernel, one, geometry=geometry)
+    return dispatch_forward(winograd_windows, _xla_windows, x, kernel, one, geometry=geometry)
 
 
 def conv_windows_backward(
     x: Maps, kernel: Kernel, one: OpaqueOne, dY: Windows, geometry: Geometry
 ) -> tuple[Maps, Kernel]:
     """(dx, dkernel)."""
-    return platform_dispatch(
-        winograd_windows_backward, _xla_windows_vjp, x, kernel, one, dY, geometry=geometry
+    return dispatch_backward(
+        winograd_windows_backward, _xla_windows_vjp, (x, kernel, one), dY, geometry
     )
 
 

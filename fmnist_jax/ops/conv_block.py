@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 from fmnist_jax.ops.conv import convolution, convolution_windows
 from fmnist_jax.ops.direct import direct_conv, direct_conv_windows
 from fmnist_jax.ops.dispatch import (
-    platform_dispatch,
+    dispatch_forward,
     use_direct,
     use_im2col,
     use_winograd,
@@ -62,7 +62,7 @@ def conv_block(x: Maps, kernel: Kernel, bias: Bias, block: ConvBlock) -> Pooled:
     JAX runs this body only where no gradient is taken. Where one is, it runs `conv_block_train` instead.
     """
     one = opaque_one(x)
-    return platform_dispatch(
+    return dispatch_forward(
         conv_block_infer_cpu, conv_block_infer_xla, x, kernel, bias, one, block=block
     )
 

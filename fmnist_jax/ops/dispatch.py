@@ -11,9 +11,11 @@ from collections.abc import Callable
 from typing import Any
 
 from jax import lax
+from jax.sharding import PartitionSpec
 
+from fmnist_jax.devices.mesh import BATCH, REPLICATED, divides, map_parts
 from fmnist_jax.ops.direct import MAX_DIRECT_TAPS
-from fmnist_jax.ops.geometry import Geometry, Kernel, Maps
+from fmnist_jax.ops.geometry import Geometry, Kernel, Maps, OpaqueOne
 from fmnist_jax.ops.im2col import im2col_bytes
 from fmnist_jax.ops.winograd import SUPPORTED_TAPS
 
@@ -22,6 +24,9 @@ MAX_IM2COL_BYTES = 32 * 2**20
 
 MIN_GEMM_CHANNELS = 16
 """Fewest input channels for which a CPU may use Winograd's algorithm or XLA's own convolution."""
+
+MAPS = PartitionSpec(None, None, None, BATCH)
+"""How devices share maps: each has some images of the batch, the last axis."""
 
 
 def platform_dispatch(
@@ -36,6 +41,42 @@ def platform_dispatch(
         cpu=functools.partial(cpu, **static),
         default=functools.partial(default, **static),
     )
+
+
+def dispatch_forward(
+    cpu: Callable[..., Any], default: Callable[..., Any], x: Maps, *weights: Any, **static: Any
+) -> Any:
+    """`platform_dispatch` of a function of maps that returns maps; many devices share the batch."""
+
+    def compute(*arrays: Any) -> Any:
+        return platform_dispatch(cpu, default, *arrays, **static)
+
+    if not divides(x.shape[-1]):
+        return compute(x, *weights)
+    return map_parts(compute, (MAPS, *[REPLICATED] * len(weights)), MAPS)(x, *weights)
+
+
+def dispatch_backward(
+    cpu: Callable[..., Any],
+    default: Callable[..., Any],
+    residuals: tuple[Maps, Kernel, OpaqueOne],
+    dy: Any,
+    geometry: Geometry,
+) -> tuple[Maps, Kernel]:
+    """`platform_dispatch` of a convolution's backward, (dx, dkernel); many devices share the batch."""
+
+    def compute(*arrays: Any) -> tuple[Maps, Kernel]:
+        return platform_dispatch(cpu, default, *arrays, geometry=geometry)
+
+    if not divides(residuals[0].shape[-1]):
+        return compute(*residuals, dy)
+
+    def compute_part(*arrays: Any) -> tuple[Maps, Kernel]:
+        dx, dkernel = compute(*arrays)
+        return dx, lax.psum(dkernel, BATCH)
+
+    inputs = (MAPS, REPLICATED, REPLICATED, MAPS)
+    return map_parts(compute_part, inputs, (MAPS, REPLICATED))(*residuals, dy)
 
 
 def use_im2col(x: Maps, kernel: Kernel, geometry: Geometry) -> bool:

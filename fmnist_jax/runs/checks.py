@@ -9,6 +9,7 @@ import numpy as np
 
 from fmnist_jax.config.fields import check_type, format_array
 from fmnist_jax.data.dataset import Dataset
+from fmnist_jax.devices.mesh import device_count
 from fmnist_jax.errors import UserError
 from fmnist_jax.models.stages import FittedStage, fingerprint_stages
 from fmnist_jax.runs.config import Run, Stage
@@ -64,6 +65,20 @@ def _check_batches(stage: Stage, count: int) -> None:
             f"each batch, found {smallest} in the last one ({count} images in batches of {size}); "
             "choose another batch_size"
         )
+
+
+def check_shared_batches(stages: Sequence[Stage]) -> None:
+    """Raise UserError unless the devices can share each stage's batches equally."""
+    count = device_count()
+    for stage in stages:
+        size = stage.training.batch_size
+        if size % count:
+            below, above = size // count * count, -(-size // count) * count
+            nearest = f"{below} or {above}" if below else str(above)
+            raise UserError(
+                f"stage {stage.name}: batch_size must be a multiple of {count}, the number of devices, "
+                f"found {size}; use {nearest}, or other devices"
+            )
 
 
 def check_fitted(run: Run, fitted: Sequence[Any]) -> None:

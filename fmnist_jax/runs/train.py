@@ -12,9 +12,10 @@ from jaxtyping import Float, Int
 
 from fmnist_jax.config.model import Variables
 from fmnist_jax.data.dataset import Dataset, Split
+from fmnist_jax.devices.mesh import put, put_local
 from fmnist_jax.evaluation.metrics import Metrics, classification_metrics
 from fmnist_jax.models.stages import FittedStage, fingerprint_stages
-from fmnist_jax.runs.checks import check_dataset, check_fitted
+from fmnist_jax.runs.checks import check_dataset, check_fitted, check_shared_batches
 from fmnist_jax.runs.config import Run, Stage
 from fmnist_jax.scratch.losses import one_hot
 from fmnist_jax.training.checkpointing import TrainingCheckpoints
@@ -94,7 +95,9 @@ def train(
 ) -> TrainedRun:
     """Train every stage of `run`, choosing each one's best epoch on the validation split.
 
-    The first stage is trained on the images, each later one on the features of the stage before.
+    The first stage is trained on the images, each later one on the features of the stage before. Inside
+    `devices.mesh.use_devices` many devices share each batch; the results are those of one device, to
+    rounding.
 
     Args:
         run: What is trained, how, and on which split.
@@ -106,7 +109,8 @@ def train(
         Each stage's variables of the best epoch, its history and its inputs.
 
     Raises:
-        UserError: If a model doesn't fit the images, or a fitted stage isn't the configured one.
+        UserError: If a model doesn't fit the images, a fitted stage isn't the configured one, or a batch
+            can't be shared equally among the devices.
         DivergedError: If a loss or a weight stops being finite.
 
     Examples:
@@ -121,6 +125,7 @@ def train(
     hooks = hooks or Hooks()
     check_dataset(run, dataset)
     check_fitted(run, fitted)
+    check_shared_batches(run.stages[len(fitted) :])
     splits: Splits = {
         name: put_on_device(*split, len(dataset.class_names))
         for name, split in dataset.splits.items()
@@ -147,7 +152,7 @@ def _train_stage(
     stage: Stage, splits: Splits, features_of: str | None, hooks: Hooks
 ) -> TrainedStage:
     started = time.perf_counter()
-    statistics = jax.device_put(stage.scaling.fit(np.asarray(splits["train"].images)))
+    statistics = put(stage.scaling.fit(np.asarray(splits["train"].images)))
     data = TrainingData(splits["train"], splits.get("validation"), statistics)
     task = make_task(stage.model.build(), stage.scaling, stage.training, len(data.train.labels))
     checkpoints = hooks.checkpoints.get(stage.name)
@@ -169,11 +174,10 @@ def _train_stage(
                 state, history, seconds, last=is_finished(state, stage.training)
             )
     assert state is not None  # epochs is at least 1
+    variables, statistics = put_local((Variables(*state.best), statistics))
     return TrainedStage(
         stage,
-        FittedStage(
-            stage.name, stage.model, stage.scaling, Variables(*state.best), statistics, features_of
-        ),
+        FittedStage(stage.name, stage.model, stage.scaling, variables, statistics, features_of),
         splits,
         tuple(history),
         kept_epoch(state, stage.training),
@@ -184,9 +188,7 @@ def _train_stage(
 def extract_features(fitted: FittedStage, splits: Splits) -> dict[str, DeviceSplit]:
     """Compute the features of every image of every split, all in one program; labels and targets stay."""
     features = predict_features(
-        fitted.variables,
-        _concatenated(splits),
-        fitted.statistics,
+        *put((fitted.variables, _concatenated(splits), fitted.statistics)),
         fitted.model.build(),
         fitted.scaling,
     )
@@ -219,10 +221,10 @@ def assess(
     """
     model = fitted.model.build()
     labels = np.concatenate([np.asarray(split.labels) for split in splits.values()])
-    logits = predict_logits(
-        fitted.variables, _concatenated(splits), fitted.statistics, model, fitted.scaling
-    )
-    losses = np.asarray(model.losses(logits, one_hot(labels, len(class_names))), np.float64)
+    arrays = put((fitted.variables, _concatenated(splits), fitted.statistics))
+    logits = predict_logits(*arrays, model, fitted.scaling)
+    targets = put(one_hot(labels, len(class_names)))
+    losses = np.asarray(model.losses(logits, targets), np.float64)
     probabilities = np.asarray(jax.nn.softmax(logits, axis=-1))
     by_split = zip(
         splits,

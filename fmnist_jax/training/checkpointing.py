@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from fmnist_jax.devices.mesh import put
 from fmnist_jax.errors import UserError
 from fmnist_jax.storage.arrays import (
     array_types,
@@ -121,7 +122,7 @@ class TrainingCheckpoints:
                 len(saved.history), args=ocp.args.Composite(**{_STATE: arguments})
             )[_STATE]
         # Copied, since programs write to the memory of arrays that are donated to them.
-        leaves = [jnp.array(found[name]) for name in shapes]
+        leaves = [put(jnp.array(found[name])) for name in shapes]
         arrays = jax.tree.unflatten(jax.tree.structure(tree), leaves)
         return FitState(arrays["train"], arrays["best"], saved.stopping, len(saved.history))
 

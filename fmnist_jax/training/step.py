@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, Int, Key, Num
 
 from fmnist_jax.config.model import Features, Logits, Model, Variables
 from fmnist_jax.data.scaling import Scaling, Statistics
+from fmnist_jax.devices.mesh import device_count, put, replicate, split_batch
 from fmnist_jax.scratch.losses import one_hot
 from fmnist_jax.training.augmentation import Augmentation, no_augmentation
 
@@ -35,9 +36,9 @@ class DeviceSplit(NamedTuple):
 def put_on_device(
     images: Num[Array | np.ndarray, "n *shape"], labels: Int[Array | np.ndarray, " n"], classes: int
 ) -> DeviceSplit:
-    """Put a split on the device, its targets the one-hot rows of the labels."""
+    """Put a split on the devices that are used, its targets the one-hot rows of the labels."""
     targets = one_hot(labels, classes)
-    return DeviceSplit(*jax.device_put((images, labels, targets)))
+    return DeviceSplit(*put((images, labels, targets)))
 
 
 class TrainingData(NamedTuple):
@@ -90,7 +91,7 @@ def train_epoch(
     """
     count = data.labels.shape[0]
     full, rest = divmod(count, task.batch_size)
-    order, keys = draw_epoch(key, count, task.batch_size)
+    order, keys = replicate(draw_epoch(key, count, task.batch_size))
 
     def step(
         state: TrainState, batch: tuple[Int[Array, " batch"], Key[Array, ""]]
@@ -123,17 +124,18 @@ def train_step(
     task: Task,
 ) -> tuple[TrainState, StepMetrics]:
     """Update the variables once, by the images of `indices`."""
-    targets = data.targets[indices]
-    inputs = draw_inputs(key, data.images[indices], statistics, task)
+    drawn = jax.tree.map(lambda values: values[indices], data)
+    images, labels, targets = split_batch(drawn)
+    inputs = split_batch(draw_inputs(key, images, statistics, task))
     (_, (logits, network_state)), gradients = task.model.value_and_grad(
         state.variables, inputs, targets, key
     )
     parameters = state.variables.parameters
     updates, optimizer_state = task.optimizer.update(gradients, state.optimizer_state, parameters)
     variables = Variables(optax.apply_updates(parameters, updates), network_state)
-    correct = logits.argmax(axis=-1) == data.labels[indices]
+    correct = logits.argmax(axis=-1) == labels
     metrics = StepMetrics(task.model.losses(logits, targets).sum(), correct.sum())
-    return TrainState(variables, optimizer_state), metrics
+    return replicate((TrainState(variables, optimizer_state), metrics))
 
 
 def draw_inputs(
@@ -174,12 +176,13 @@ def in_batches(
     function: Callable[[Num[Array, "batch *shape"]], Num[Array, "batch outputs"]],
     images: Num[Array, "n *shape"],
 ) -> Num[Array, "n outputs"]:
-    """Apply `function` to every image, in order, `EVALUATION_BATCH` at a time; no images give no rows."""
-    count = images.shape[0]
-    batch = max(1, min(EVALUATION_BATCH, count))
+    """Apply `function` to every image, in order, `EVALUATION_BATCH` a device; no images give no rows."""
+    count, devices = images.shape[0], device_count()
+    batch = devices * max(1, min(EVALUATION_BATCH, -(-count // devices)))
     padding = -count % batch
     padded = jnp.pad(images, [(0, padding)] + [(0, 0)] * (images.ndim - 1))
-    outputs = jax.lax.map(function, padded.reshape(-1, batch, *images.shape[1:]))
+    parts = padded.reshape(-1, batch, *images.shape[1:])
+    outputs = replicate(jax.lax.map(lambda part: function(split_batch(part)), parts))
     return outputs.reshape(-1, outputs.shape[-1])[:count]
 
 

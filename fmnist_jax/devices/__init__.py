@@ -1,0 +1,1 @@
+"""Programs that run on many devices, and on many hosts."""
