@@ -4,11 +4,11 @@ import json
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from attrs import frozen
 
-from experiments.analysis.intervals import Estimate, Interval, interval, p_value, paired, unpaired
+from experiments.analysis.intervals import Estimate, Interval, estimate, interval, p_value
 from experiments.analysis.quantities import LOSS, MATTERS, RUNS, Quantity
 from experiments.analysis.rule import CONFIDENCE, GREATER, NO_LESS, Assertion, Verdict
 from experiments.engine.figures import Measured
@@ -49,7 +49,6 @@ class Effect:
     asserts: Assertion
     estimate: Estimate | None = None
     """None where no run is stored."""
-    samples: Literal["seeds", "configurations"] = "seeds"
 
     @property
     def interval(self) -> Interval | None:
@@ -64,10 +63,9 @@ class Effect:
     @property
     def verdict(self) -> Verdict:
         """As the rule has it."""
-        if self.estimate is None:
-            return "not run"
-        found = self.interval
-        return "inconclusive" if found is None else self.asserts.decide(found, self.matters)
+        if self.interval is None:
+            return "inconclusive" if self.estimate else "not run"
+        return self.asserts.decide(self.interval, self.matters)
 
     @property
     def n(self) -> str:
@@ -96,36 +94,26 @@ class Effect:
 
 @frozen
 class Comparison:
-    """Rows against rows, each pair by first less second, averaged over the pairs.
-
-    `paired`: seed by seed, over the seeds that all rows have (paired t test). Runs of one seed share the
-    order of the images and, where the networks have the same shapes, their first weights. Otherwise
-    the two sides count as independent samples (Welch's t test): pairing would only halve the degrees of
-    freedom.
-    """
+    """Rows against rows, each pair by first less second, averaged over the pairs."""
 
     name: str
     pairs: tuple[Pair, ...]
     matters: float
     asserts: Assertion = GREATER
     paired: bool = True
-
-    @property
-    def figures(self) -> Iterator[Figure]:
-        """All figures that it uses."""
-        return (figure for pair in self.pairs for figure in pair)
+    """Seed by seed (paired t test): runs of one seed share the order of the images and, where the networks
+    have the same shapes, their first weights. Otherwise the sides are independent (Welch's t test): pairing
+    would only halve the degrees of freedom."""
 
     def effect(self, stored: Stored) -> Effect:
         """The effect in the stored runs."""
         more, less = (_mean_by_seed(side, stored) for side in zip(*self.pairs, strict=True))
-        estimate = None
+        samples = [list(more.values()), list(less.values())]
         if self.paired:
-            if seeds := sorted(more.keys() & less.keys()):
-                estimate = paired([more[seed] - less[seed] for seed in seeds])
-        elif more and less:
-            estimate = unpaired(list(more.values()), list(less.values()))
+            samples = [[more[seed] - less[seed] for seed in sorted(more.keys() & less.keys())]]
+        found = estimate(*samples) if all(samples) else None
         unit = self.pairs[0][0].quantity.unit
-        return Effect(self.name, unit, self.matters, self.asserts, estimate)
+        return Effect(self.name, unit, self.matters, self.asserts, found)
 
 
 def _mean_by_seed(figures: Sequence[Figure], stored: Stored) -> dict[int, float]:
@@ -140,35 +128,24 @@ class Share:
     """Whether something is true of more than half of all trainings: the share less one half, in percent.
 
     Each configuration counts once, by its mean over seeds: runs that differ in the seed alone are not
-    independent. The t interval is over configurations.
+    independent.
     """
 
     name: str
     true_of: Callable[[Measured], bool]
 
-    @property
-    def figures(self) -> tuple[Figure, ...]:
-        """No single quantity: it uses every run."""
-        return ()
-
     def effect(self, stored: Stored) -> Effect:
         """The effect in the stored runs."""
-        shares = [100 * share - 50 for share in self._shares(stored)]
-        estimate = paired(shares) if shares else None
-        return Effect(self.name, RUNS, MATTERS[RUNS], GREATER, estimate, "configurations")
-
-    def _shares(self, stored: Stored) -> Iterator[float]:
-        """Of each different configuration, the share of its seeds."""
         answers: dict[str, dict[int, bool]] = defaultdict(dict)
         for configuration, seed, training in trainings(stored):
             answers[configuration][seed] = self.true_of(training)
-        return (statistics.fmean(by_seed.values()) for by_seed in answers.values())
+        shares = [100 * statistics.fmean(by_seed.values()) - 50 for by_seed in answers.values()]
+        found = estimate(shares) if shares else None
+        return Effect(self.name, RUNS, MATTERS[RUNS], GREATER, found)
 
 
 def trainings(stored: Stored) -> Iterator[tuple[str, int, Measured]]:
-    """Every stored training of a stage: its configuration, its seed, and its figures.
-
-    Trainings that were validated in fewer than two epochs have no epochs to compare, and are left out.
+    """Every stored training of a stage with two epochs to compare: its configuration, seed, and figures.
 
     The configuration has the stages before it, on which it depends, and not those after it: two pipelines
     with the same convnet trained that convnet once.
@@ -177,15 +154,11 @@ def trainings(stored: Stored) -> Iterator[tuple[str, int, Measured]]:
         for row in rows.values():
             configuration = row.get("configuration", {})
             for seed, run in row.get("runs", {}).items():
-                for count, name in enumerate(run["stages"], 1):
-                    if len(run["stages"][name]["history"].get("validation_loss", ())) < 2:
-                        continue
-                    until = {**configuration, "stages": configuration["stages"][:count]}
-                    yield (
-                        json.dumps(until, sort_keys=True),
-                        seed,
-                        {"stages": {name: run["stages"][name]}},
-                    )
+                for count, (name, figures) in enumerate(run["stages"].items(), 1):
+                    if len(figures["history"].get("validation_loss", ())) > 1:
+                        until = {**configuration, "stages": configuration["stages"][:count]}
+                        key = json.dumps(until, sort_keys=True)
+                        yield key, seed, {"stages": {name: figures}}
 
 
 def greater(name: str, *pairs: Pair, paired: bool = True) -> Comparison:

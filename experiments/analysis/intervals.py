@@ -1,4 +1,4 @@
-"""Mean effects with Student's t intervals: of paired differences, or of two independent samples (Welch)."""
+"""Mean effects with Student's t intervals: of one sample, or of two independent samples (Welch)."""
 
 import math
 import statistics
@@ -24,13 +24,11 @@ class Interval(NamedTuple):
 
 
 class Estimate(NamedTuple):
-    """A mean effect, and what is needed for its interval and its test.
-
-    Both samples of a Welch test count in `sizes` and `deviations`; paired differences are one sample.
-    """
+    """A mean effect, and what is needed for its interval and its test."""
 
     mean: float
     sizes: tuple[int, ...]
+    """Of one sample (of paired differences, for example), or of two."""
     deviations: tuple[float, ...]
     """Sample standard deviations (n - 1); empty where a sample has one value."""
 
@@ -44,19 +42,12 @@ class Estimate(NamedTuple):
         return self._replace(sizes=tuple(max(n, size) for size in self.sizes))
 
 
-def paired(differences: Sequence[float]) -> Estimate:
-    """Estimate the mean of differences within pairs."""
-    return _estimate(statistics.fmean(differences), differences)
-
-
-def unpaired(more: Sequence[float], less: Sequence[float]) -> Estimate:
-    """Estimate the difference of the means of two independent samples."""
-    return _estimate(statistics.fmean(more) - statistics.fmean(less), more, less)
-
-
-def _estimate(mean: float, *samples: Sequence[float]) -> Estimate:
+def estimate(*samples: Sequence[float]) -> Estimate:
+    """Estimate the mean of a sample, or the first sample's mean less the second's."""
+    first, *second = map(statistics.fmean, samples)
     sizes = tuple(map(len, samples))
-    return Estimate(mean, sizes, tuple(map(statistics.stdev, samples)) if min(sizes) > 1 else ())
+    deviations = tuple(map(statistics.stdev, samples)) if min(sizes) > 1 else ()
+    return Estimate(first - sum(second), sizes, deviations)
 
 
 def interval(estimate: Estimate, confidence: float = CONFIDENCE) -> Interval | None:
@@ -64,8 +55,7 @@ def interval(estimate: Estimate, confidence: float = CONFIDENCE) -> Interval | N
     if not estimate.has_spread:
         return None
     error, freedom = _error(estimate)
-    reach = float(stats.t.ppf((1 + confidence) / 2, freedom)) * error
-    return Interval(estimate.mean - reach, estimate.mean + reach)
+    return Interval(*map(float, stats.t.interval(confidence, freedom, estimate.mean, error)))
 
 
 def p_value(estimate: Estimate, null: float) -> float | None:

@@ -1,8 +1,4 @@
-"""Judges every claim of the four reports from the stored runs, by the rule in `rule`.
-
-`all_claims(results)` has all claims with their verdicts, `claims_json(results)` the same as JSON and
-`claims_text(results)` as a table with the rule beneath it.
-"""
+"""Judges every claim of the four reports from the stored runs, by the rule in `rule`."""
 
 import json
 from collections import defaultdict
@@ -51,9 +47,7 @@ class Judgement:
     def seeds_needed(self) -> int | None:
         """Seeds in each row that would settle an inconclusive claim, if means and spreads stay as they are.
 
-        Its p is then multiplied by the number of tested claims, the most that Holm's correction does.
-        None where the claim is not inconclusive, where one seed leaves the spread unknown, or where more
-        than `MOST_SEEDS` would be needed.
+        None where one seed leaves the spread unknown, or where more than `MOST_SEEDS` would be needed.
         """
         if self.verdict != "inconclusive" or self.p is None:
             return None
@@ -65,6 +59,7 @@ class Judgement:
             for effect in self.effects
         )
         later = evolve(self, effects=effects)
+        # The most that Holm's correction multiplies p by.
         later = evolve(later, corrected_p=self.tested * (later.p or 0.0))
         return later.verdict != "inconclusive"
 

@@ -1,6 +1,8 @@
 """Judgements of what the reports print next to their tables: tables of docs/open-points.md."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from itertools import product
+from statistics import fmean
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -42,11 +44,10 @@ def logged_progress(log: list[dict[str, Any]]) -> Progress:
 
 def measured_progress(history: Mapping[str, list], min_delta: float, level: float) -> Progress:
     """A measured history, stopped with `min_delta`; its fall at the training loss `level`."""
-    patience = table1.TRAINING.patience
     stopping = EarlyStopping()
     for epoch, loss in zip(history["epoch"], history["validation_loss"], strict=True):
         stopping = update(stopping, epoch, loss, min_delta)
-        if stopping.waited == patience:
+        if stopping.waited == table1.TRAINING.patience:
             break
     best = stopping.best_epoch - 1
     losses = np.array(history["train_loss"])
@@ -63,10 +64,9 @@ def mean_progress(runs: Mapping[int, Measured], min_delta: float, level: float) 
     found = [measured_progress(figure(run, "history"), min_delta, level) for run in runs.values()]
     if not found:
         return None
-    best_epoch, train_loss, validation_loss = np.mean([one[:3] for one in found], axis=0).tolist()
     known = [one.fall for one in found if one.fall is not None]
-    fall = float(np.mean(known)) if known else None
-    return Progress(best_epoch, train_loss, validation_loss, fall)
+    epoch, train_loss, validation_loss = np.mean([one[:3] for one in found], axis=0).tolist()
+    return Progress(epoch, train_loss, validation_loss, fmean(known) if known else None)
 
 
 def runs_of(experiment: Experiment, row: str) -> Mapping[int, Measured]:
@@ -86,22 +86,19 @@ PROTOCOLS = (
 def protocol_table() -> str:
     """Report 1's eight logged runs and the protocols that they can have had."""
     table = Table("", "the log", *(title for title, _, _ in PROTOCOLS))
-    for log in LOGS["report_1_mlp"]:
-        wanted = logged_progress(log["log"])
+    wanted = {log["row"]: logged_progress(log["log"]) for log in LOGS["report_1_mlp"]}
+    for row, log in wanted.items():
         cells = (
-            _progress(mean_progress(runs_of(experiment, log["row"]), least, wanted.train_loss))
+            _progress(mean_progress(runs_of(experiment, row), least, log.train_loss))
             for _, experiment, least in PROTOCOLS
         )
-        table.add_row(log["row"], _progress(wanted), *cells)
-    for log in table1_protocol.VARIANTS:
-        experiment = table1_protocol.EXPERIMENT
-        level = logged_progress(LOGS_BY_ROW[log.rpartition(", ")[0]]).train_loss
-        found = _progress(mean_progress(runs_of(experiment, log), 0.001, level))
-        table.add_row(log, "", "", "", found)
+        table.add_row(row, _progress(log), *cells)
+    _, experiment, least = PROTOCOLS[-1]
+    for row in table1_protocol.VARIANTS:
+        level = wanted[row.rpartition(", ")[0]].train_loss
+        found = mean_progress(runs_of(experiment, row), least, level)
+        table.add_row(row, "", "", "", _progress(found))
     return markdown(table)
-
-
-LOGS_BY_ROW = {log["row"]: log["log"] for log in LOGS["report_1_mlp"]}
 
 
 def _progress(found: Progress | None) -> str:
@@ -118,19 +115,21 @@ def batch_size_table() -> str:
     """Report 1's networks: logged training losses next to those of batches of 32 and of 64, one seed."""
     table = Table("", "", *(f"epoch {epoch}" for epoch in SHOWN_EPOCHS))
     for log in LOGS["report_1_cnn"]:
-        filters = ",".join(map(str, log["filters"]))
-        name = f"{log['pooling']} {filters} 3x3 {log['initializer']}"
-        curves = {
+        name = row_of(log)
+        curves = {"the log": [entry["train_loss"] for entry in log["log"]]} | {
             f"batch {size}": figure(runs[0], "convnet.history")["train_loss"]
             for size, row in ((32, name), (64, f"{name}, batch 64"))
             if (runs := runs_of(table2_selection.EXPERIMENT, row))
         }
-        if len(curves) == 2:
-            curves = {"the log": [entry["train_loss"] for entry in log["log"]], **curves}
-            for title, losses in curves.items():
-                shown = (f"{losses[epoch - 1]:.3f}" for epoch in SHOWN_EPOCHS)
-                table.add_row(name, title, *shown)
+        for title, losses in curves.items() if len(curves) == 3 else ():
+            table.add_row(name, title, *(f"{losses[epoch - 1]:.3f}" for epoch in SHOWN_EPOCHS))
     return markdown(table)
+
+
+def row_of(log: Mapping[str, Any]) -> str:
+    """The name of table 2's row that a network's log belongs to."""
+    filters = ",".join(map(str, log["filters"]))
+    return f"{log['pooling']} {filters} 3x3 {log['initializer']}"
 
 
 def loss_log_table() -> str:
@@ -139,57 +138,37 @@ def loss_log_table() -> str:
     table.add_row("the log", *(f"{PRINTED[epoch - 1]:.4f}" for epoch in LOSS_EPOCHS), "")
     row = "batch 100 softmax-twice"
     for title, experiment in (("48,000 images", lenet), ("60,000 images", all_images)):
-        runs = runs_of(experiment.EXPERIMENT, row)
-        for seed, run in runs.items():
-            losses = [
-                in_reports_scale(loss, BATCHES) for loss in figure(run, "history")["train_loss"]
-            ]
+        for seed, run in runs_of(experiment.EXPERIMENT, row).items():
+            means = figure(run, "history")["train_loss"]
+            losses = [in_reports_scale(loss, BATCHES) for loss in means]
             distance = max(abs(one - other) for one, other in zip(losses, PRINTED, strict=True))
             shown = (f"{losses[epoch - 1]:.4f}" for epoch in LOSS_EPOCHS)
             table.add_row(f"{title}, seed {seed}", *shown, f"{distance:.4f}")
     return markdown(table)
 
 
-def first_losses() -> Iterator[tuple[str, int, dict[str, float]]]:
-    """Each reading that was tried: its name, batch size, and mean first-epoch loss by pooling."""
-    stored = Store(initializers.EXPERIMENT, results_folder(quick=False), "").read()
-    for batch_size in initializers.BATCH_SIZES:
-        for reading in initializers.CHANGES:
-            names = {
-                pooling: initializers.row_name(reading, pooling, batch_size)
-                for pooling in initializers.POOLINGS
-            }
-            found = {
-                pooling: np.mean(
-                    [figure(run, "best_train_loss") for run in stored[name]["runs"].values()]
-                ).item()
-                for pooling, name in names.items()
-                if stored.get(name, {}).get("runs")
-            }
-            if found:
-                yield reading, batch_size, found
-
-
 def initializer_table() -> str:
     """Every reading's first-epoch losses, and their largest distance from each of the report's rows."""
-    labels = ("random", "he", "xavier")
-    table = Table("reading", "batch", *initializers.POOLINGS, *(f"from {name}" for name in labels))
+    labels, poolings = ("random", "he", "xavier"), initializers.POOLINGS
+    reported = initializers.FIRST_LOSSES
+    table = Table("reading", "batch", *poolings, *(f"from {name}" for name in labels))
     for label in labels:
-        losses = (initializers.FIRST_LOSSES[label, pooling] for pooling in initializers.POOLINGS)
-        table.add_row(f"the report's {label}", "", *(f"{loss:.3f}" for loss in losses), "", "", "")
-    for reading, batch_size, found in first_losses():
-        cells = (
-            f"{found[pooling]:.3f}" if pooling in found else "not run"
-            for pooling in initializers.POOLINGS
-        )
-        distances = (
-            max(
-                abs(loss - initializers.FIRST_LOSSES[label, pooling])
-                for pooling, loss in found.items()
+        losses = (f"{reported[label, pooling]:.3f}" for pooling in poolings)
+        table.add_row(f"the report's {label}", "", *losses, "", "", "")
+    stored = Store(initializers.EXPERIMENT, results_folder(quick=False), "").read()
+    for batch_size, reading in product(initializers.BATCH_SIZES, initializers.CHANGES):
+        found: dict[str, float] = {}
+        for pooling in poolings:
+            entry = stored.get(initializers.row_name(reading, pooling, batch_size), {})
+            if runs := entry.get("runs", {}).values():
+                found[pooling] = fmean(figure(run, "best_train_loss") for run in runs)
+        if found:
+            cells = (f"{found[one]:.3f}" if one in found else "not run" for one in poolings)
+            distances = (
+                max(abs(loss - reported[label, pooling]) for pooling, loss in found.items())
+                for label in labels
             )
-            for label in labels
-        )
-        table.add_row(reading, str(batch_size), *cells, *(f"{one:.3f}" for one in distances))
+            table.add_row(reading, str(batch_size), *cells, *(f"{one:.3f}" for one in distances))
     return markdown(table)
 
 

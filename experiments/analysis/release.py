@@ -5,19 +5,15 @@ Welch's test where re-splits are compared with official files.
 """
 
 import statistics
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 from rich.table import Table
 
-from experiments.analysis.intervals import (
-    Estimate,
-    interval,
-    paired,
-    standard_error,
-    unpaired,
-)
+from experiments.analysis.intervals import Estimate, estimate, interval, standard_error
 from experiments.engine.figures import Measured, figure
 from experiments.engine.store import RESULTS, Store
 from experiments.engine.tables import markdown, number
@@ -82,87 +78,69 @@ def networks_of(stored: Mapping[str, Mapping[str, Any]]) -> Networks:
     return Networks(*(_by_network(stored, kind) for kind in ("re-split ", "split seed ")))
 
 
-def _by_network(stored: Mapping[str, Mapping[str, Any]], kind: str) -> dict[str, BySplit]:
+def _by_network(stored: Mapping[str, Mapping[str, Any]], kind: str) -> Mapping[str, BySplit]:
     found: dict[str, dict[int, Measured]] = {network: {} for network in release.NETWORKS}
     for row, entry in stored.items():
         network, _, split = row.rpartition(", ")
         if split.startswith(kind):
             for measured in entry["runs"].values():
                 found[network][int(split.removeprefix(kind))] = measured
-    return dict(found)
+    return found
 
 
-def gaps(runs: BySplit, stage: str) -> dict[int, float]:
-    """Test less validation accuracy, by split."""
-    return {
-        split: figure(run, f"{stage}.test_accuracy") - figure(run, f"{stage}.validation_accuracy")
-        for split, run in runs.items()
-    }
+def gap(run: Measured, stage: str) -> float:
+    """Test less validation accuracy."""
+    return figure(run, f"{stage}.test_accuracy") - figure(run, f"{stage}.validation_accuracy")
 
 
-def test_accuracies(runs: BySplit, stage: str) -> dict[int, float]:
-    """Test accuracy, by split."""
-    return {split: figure(run, f"{stage}.test_accuracy") for split, run in runs.items()}
+def test_accuracy(run: Measured, stage: str) -> float:
+    """Test accuracy."""
+    return figure(run, f"{stage}.test_accuracy")
 
 
-def by_file(runs: BySplit, stage: str) -> dict[int, float]:
+def by_file(run: Measured, stage: str) -> float:
     """Of the images that a re-split holds back: accuracy of those from the test file less the others'."""
-    return {
-        split: _held_back(run, stage, "test") - _held_back(run, stage, "training")
-        for split, run in runs.items()
-    }
+    return _held_back(run, stage, "test") - _held_back(run, stage, "training")
 
 
 def _held_back(run: Measured, stage: str, file: str) -> float:
     """Accuracy over the test and the validation images that come from a file."""
-    parts = [
-        tuple(
-            figure(run, f"{stage}.{split}_{what}_of_{file}_file") for what in ("images", "accuracy")
-        )
-        for split in ("test", "validation")
-    ]
-    return sum(count * accuracy for count, accuracy in parts) / sum(count for count, _ in parts)
+    counts, accuracies = (
+        [figure(run, f"{stage}.{split}_{what}_of_{file}_file") for split in ("test", "validation")]
+        for what in ("images", "accuracy")
+    )
+    return float(np.average(accuracies, weights=counts))
 
 
-Quantity = Callable[[BySplit, str], dict[int, float]]
+Quantity = Callable[[Measured, str], float]
 
 
-def over_splits(networks: Mapping[str, BySplit], quantity: Quantity) -> list[Difference]:
-    """A quantity of each figure, and its mean over figures, over the splits."""
-    by_figure = [quantity(networks[one.network], one.stage) for one in FIGURES]
-    found = [
-        Difference(one.title, _mean(list(values.values())))
-        for one, values in zip(FIGURES, by_figure, strict=True)
-    ]
-    return [*found, Difference(ALL, _mean(_means(by_figure)))]
+def values(networks: Mapping[str, BySplit], quantity: Quantity, one: Figure) -> dict[int, float]:
+    """A quantity of one figure's stage, by split."""
+    return {split: quantity(run, one.stage) for split, run in networks[one.network].items()}
 
 
-def shifts(networks: Networks) -> list[Difference]:
-    """Test accuracy on re-splits less test accuracy on the official files."""
-    found, samples = [], ([], [])
+def differences(quantity: Quantity, *kinds: Mapping[str, BySplit]) -> list[Difference]:
+    """Of each figure and of their mean: a quantity over splits, or over one kind of split less another."""
+    found, several = [], [[] for _ in kinds]
     for one in FIGURES:
-        both = [test_accuracies(runs[one.network], one.stage) for runs in networks]
-        found.append(Difference(one.title, _unpaired([list(values.values()) for values in both])))
-        if all(len(values) > 1 for values in both):
-            for sample, values in zip(samples, both, strict=True):
-                sample.append(values)
-    return [*found, Difference(ALL, _unpaired([_means(sample) for sample in samples]))]
+        samples = [values(networks, quantity, one) for networks in kinds]
+        found.append(Difference(one.title, _estimate(list(one.values()) for one in samples)))
+        if all(len(sample) > 1 for sample in samples):
+            for its, sample in zip(several, samples, strict=True):
+                its.append(sample)
+    return [*found, Difference(ALL, _estimate(map(_means, several)))]
 
 
 def _means(by_figure: Sequence[Mapping[int, float]]) -> list[float]:
-    """The mean over figures of each split; figures of a single split are left out."""
-    several = [values for values in by_figure if len(values) > 1]
-    common = sorted(set.intersection(*map(set, several))) if several else []
-    return [statistics.fmean(values[split] for values in several) for split in common]
+    """The mean over figures, of each split that all have."""
+    common = sorted(set.intersection(*map(set, by_figure))) if by_figure else []
+    return [statistics.fmean(its[split] for its in by_figure) for split in common]
 
 
-def _unpaired(samples: Sequence[Sequence[float]]) -> Estimate | None:
-    more, less = samples
-    return unpaired(more, less) if more and less else None
-
-
-def _mean(values: Sequence[float]) -> Estimate | None:
-    return paired(values) if values else None
+def _estimate(samples: Iterable[list[float]]) -> Estimate | None:
+    samples = list(samples)
+    return estimate(*samples) if all(samples) else None
 
 
 def reported_gaps() -> dict[str, list[float]]:
@@ -191,12 +169,12 @@ def _log_row(entry: Mapping[str, Any]) -> str:
 
 def group_gaps(networks: Mapping[str, BySplit], group: str) -> list[float]:
     """Test less validation accuracy by split, the mean over the group's networks that were run on it."""
-    by_split: dict[int, list[float]] = {}
+    by_split: dict[int, list[float]] = defaultdict(list)
     for one in FIGURES:
         if one.kind == group:
-            for split, gap in gaps(networks[one.network], one.stage).items():
-                by_split.setdefault(split, []).append(gap)
-    return [statistics.fmean(values) for values in by_split.values()]
+            for split, found in values(networks, gap, one).items():
+                by_split[split].append(found)
+    return list(map(statistics.fmean, by_split.values()))
 
 
 class Share(NamedTuple):
@@ -215,31 +193,30 @@ def shares(networks: Networks) -> dict[str, Share]:
     """
     found: dict[str, Share] = {}
     for kind in (MLP, CONVNETS, FEATURES):
-        shifts_, gaps_, errors = [], [], []
+        shifts, gaps, errors = [], [], []
         for one in FIGURES:
-            resplits, official = (
-                list(test_accuracies(runs[one.network], one.stage).values()) for runs in networks
-            )
-            if one.kind != kind or not resplits or not official:
+            samples = [list(values(its, test_accuracy, one).values()) for its in networks]
+            if one.kind != kind or not all(samples):
                 continue
-            shifts_.append(statistics.fmean(resplits) - statistics.fmean(official))
-            of_split = gaps(networks.official[one.network], one.stage)
-            gaps_.append(-statistics.fmean(of_split.values()))
-            if min(len(resplits), len(official)) > 1:
-                errors.append(standard_error(unpaired(resplits, official)))
-        if errors and statistics.fmean(gaps_) >= LEAST_GAP:
-            gap = statistics.fmean(gaps_)
-            found[kind] = Share(statistics.fmean(shifts_) / gap, statistics.fmean(errors) / gap)
+            shift = estimate(*samples)
+            shifts.append(shift.mean)
+            gaps.append(-statistics.fmean(values(networks.official, gap, one).values()))
+            if shift.deviations:
+                errors.append(standard_error(shift))
+        if errors and (mean_gap := statistics.fmean(gaps)) >= LEAST_GAP:
+            found[kind] = Share(
+                statistics.fmean(shifts) / mean_gap, statistics.fmean(errors) / mean_gap
+            )
     return found
 
 
 def table(networks: Networks) -> str:
     """All differences as Markdown: mean, 95 % interval and number of splits."""
     columns = {
-        "test - validation, re-splits": over_splits(networks.resplits, gaps),
-        "test - validation, official": over_splits(networks.official, gaps),
-        "re-split test - official test": shifts(networks),
-        "held back: test file - training file": over_splits(networks.resplits, by_file),
+        "test - validation, re-splits": differences(gap, networks.resplits),
+        "test - validation, official": differences(gap, networks.official),
+        "re-split test - official test": differences(test_accuracy, *networks),
+        "held back: test file - training file": differences(by_file, networks.resplits),
     }
     lines = Table("", *columns)
     for cells in zip(*columns.values(), strict=True):
@@ -267,15 +244,8 @@ def chart_records(networks: Networks) -> Iterator[dict[str, Any]]:
             "here, re-splits": group_gaps(networks.resplits, group),
             "here, official files": group_gaps(networks.official, group),
         }
-        for name, values in series.items():
-            if values:
-                estimate = paired(values)
-                found = interval(estimate)
-                yield {
-                    "row": group,
-                    "series": name,
-                    "value": estimate.mean,
-                    "low": found and found.low,
-                    "high": found and found.high,
-                    "n": str(len(values)),
-                }
+        for name, sample in series.items():
+            if sample:
+                low, high = interval(estimate(sample)) or (None, None)
+                point = {"row": group, "series": name, "value": statistics.fmean(sample)}
+                yield point | {"low": low, "high": high, "n": str(len(sample))}

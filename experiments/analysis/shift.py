@@ -5,7 +5,6 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from experiments.analysis.intervals import Interval
 from experiments.analysis.release import CONVNETS, FEATURES, MLP, Share
 from experiments.engine.figures import Measured, figure, has_figures
 from experiments.engine.spec import Row
@@ -26,11 +25,6 @@ class Shift(NamedTuple):
     def margin(self) -> float:
         """Half the width of the 95 % interval."""
         return NORMAL_95 * self.error
-
-    @property
-    def interval(self) -> Interval:
-        """The 95 % interval."""
-        return Interval(self.mean - self.margin, self.mean + self.margin)
 
 
 def kind_of(row: Row, column: str) -> str:

@@ -1,9 +1,5 @@
-"""Statistics of a row's runs: mean, spread, 95 % interval, and how they compare with the reported figure.
+"""Statistics of a row's runs: mean, spread, intervals, and how they compare with the reported figure."""
 
-`all_statistics(results)` has every row of every experiment; the page and all tables are built from it.
-"""
-
-import math
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -41,21 +37,42 @@ class ColumnStatistics:
 
     values: tuple[float, ...]
     """One for each run, in the order of the seeds."""
-    mean: float | None
-    deviation: float | None
-    """Standard deviation of a sample (n - 1); None of one run."""
-    interval: Interval | None
-    """95 % interval of the mean, Student's t; None of one run."""
-    prediction: Interval | None
-    """Where a further run lies with 95 %: mean ± t s sqrt(1 + 1/n); None of one run."""
     reported: float | None
-    difference: float | None
-    """Mean less reported."""
     verdict: Verdict
     reason: str
     """The grounds of the verdict in one line; empty where nothing is judged."""
     shift: Shift | None = None
     """What the release of the images explains, where the report used another one."""
+
+    @property
+    def n(self) -> int:
+        """Number of runs."""
+        return len(self.values)
+
+    @property
+    def mean(self) -> float | None:
+        """Over the runs."""
+        return statistics.fmean(self.values) if self.values else None
+
+    @property
+    def deviation(self) -> float | None:
+        """Standard deviation of a sample (n - 1)."""
+        return statistics.stdev(self.values) if self.n > 1 else None
+
+    @property
+    def interval(self) -> Interval | None:
+        """95 % interval of the mean, Student's t: mean ± t s sqrt(1/n)."""
+        return _around(self.values, 0)
+
+    @property
+    def prediction(self) -> Interval | None:
+        """Where a further run lies with 95 %: mean ± t s sqrt(1 + 1/n)."""
+        return _around(self.values, 1)
+
+    @property
+    def difference(self) -> float | None:
+        """Mean less reported."""
+        return None if self.mean is None or self.reported is None else self.mean - self.reported
 
     @property
     def remains(self) -> float | None:
@@ -64,28 +81,16 @@ class ColumnStatistics:
             return None
         return self.difference + self.shift.mean
 
-    @property
-    def n(self) -> int:
-        """Number of runs."""
-        return len(self.values)
-
 
 @frozen
 class RowStatistics:
     """A row of a table over its runs."""
 
     name: str
-    seeds: tuple[int, ...]
-    """Of the finished runs, in order."""
     failed: Mapping[int, str]
-    """Why the others failed, by seed."""
-    seconds: tuple[float, ...]
-    """Of each run."""
+    """Why runs failed, by seed."""
     columns: Mapping[str, ColumnStatistics]
     """The experiment's columns, and every other reported figure."""
-    verdict: Verdict
-    """Of the reported `HEADLINES`: "worse" if one is, else "better" if one is, else "reproduced"."""
-    reason: str
 
 
 @frozen
@@ -98,8 +103,7 @@ class ExperimentStatistics:
 
 
 HEADLINES = ("test_accuracy", "validation_accuracy")
-"""Figures that a row is judged by, of each of its stages. Training figures are never judged: a network that
-memorises its training images is not better."""
+"""The figures that a table is about, of each of its stages."""
 
 
 def column_statistics(
@@ -109,7 +113,7 @@ def column_statistics(
     better: Literal["higher", "lower"] | None = "higher",
     shift: Shift | None = None,
 ) -> ColumnStatistics:
-    """Mean, standard deviation, intervals and verdict of one figure over the runs of a row.
+    """Intervals and verdict of one figure over the runs of a row.
 
     The reported figure is of one run, so it is compared with runs, not with the interval of their mean,
     which shrinks to a point with many seeds. It is "reproduced" where
@@ -127,37 +131,27 @@ def column_statistics(
     mean, and compared within its margin if that is larger than the tolerance.
     """
     values = tuple(map(float, values))
-    n = len(values)
-    mean = statistics.fmean(values) if n else None
-    deviation = statistics.stdev(values) if n > 1 else None
-    interval = prediction = None
-    if mean is not None and deviation is not None:
-        interval = _around(mean, deviation * math.sqrt(1 / n), n)
-        prediction = _around(mean, deviation * math.sqrt(1 + 1 / n), n)
-    difference = None if mean is None or reported is None else mean - reported
-    verdict, reason = _verdict(values, prediction, reported, tolerance, better)
+    verdict, reason = _verdict(values, reported, tolerance, better)
     if shift is not None and reason:
         moved = tuple(value + shift.mean for value in values)
-        further = prediction and Interval(*(end + shift.mean for end in prediction))
         margin = max(tolerance, round(shift.margin, 2))
-        verdict, reason = _verdict(moved, further, reported, margin, better)
+        verdict, reason = _verdict(moved, reported, margin, better)
         reason = f"with {shift.mean:+.2f} expected for the early release, {reason}"
-    return ColumnStatistics(
-        values, mean, deviation, interval, prediction, reported, difference, verdict, reason, shift
-    )
+    return ColumnStatistics(values, reported, verdict, reason, shift)
 
 
-def _around(mean: float, error: float, n: int) -> Interval:
+def _around(values: Sequence[float], further: int) -> Interval | None:
+    """95 % interval of the mean of `values` or, with `further` 1, of one further value."""
+    n = len(values)
+    if n < 2:
+        return None
+    mean, error = statistics.fmean(values), statistics.stdev(values) * (further + 1 / n) ** 0.5
     reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * error
     return Interval(mean - reach, mean + reach)
 
 
 def _verdict(
-    values: tuple[float, ...],
-    prediction: Interval | None,
-    reported: float | None,
-    tolerance: float,
-    better: str | None,
+    values: tuple[float, ...], reported: float | None, tolerance: float, better: str | None
 ) -> tuple[Verdict, str]:
     """The verdict on a figure, and its reason."""
     if reported is None:
@@ -166,34 +160,24 @@ def _verdict(
         return "not run", ""
     if better is None:
         return "not judged", ""
-    if prediction is None and not tolerance:
+    further, mean = _around(values, 1), statistics.fmean(values)
+    if further is None and not tolerance:
         return "one seed", "one seed has no interval"
-    difference = statistics.fmean(values) - reported
-    same, reason = _reproduces(values, prediction, reported, tolerance)
-    if same:
-        return "reproduced", reason
-    return "better" if (difference > 0) == (better == "higher") else "worse", reason
-
-
-def _reproduces(
-    values: tuple[float, ...], prediction: Interval | None, reported: float, tolerance: float
-) -> tuple[bool, str]:
-    """Whether the runs reproduce a reported figure, and the reason."""
-    like = statistics.fmean(values)
-    difference = like - reported
+    difference = mean - reported
     side = "above" if difference > 0 else "below"
-    runs = "the one seed" if prediction is None else f"the mean of {len(values)} seeds"
-    reason = f"{runs} is {number(abs(difference), like=like)} {side} the reported figure"
+    beyond = "better" if (difference > 0) == (better == "higher") else "worse"
+    runs = "the one seed" if further is None else f"the mean of {len(values)} seeds"
+    reason = f"{runs} is {number(abs(difference), like=mean)} {side} the reported figure"
     if tolerance and round(abs(difference), 9) <= tolerance:  # 91.79 - 91.29 isn't quite 0.5
-        return True, f"{reason}, within the tolerance of {tolerance:g}"
-    if prediction is None:
-        return False, reason
-    if not prediction.contains(reported):
-        return False, f"{reason}; prediction interval {shown(prediction, like)}"
-    if min(values) - tolerance <= reported <= max(values) + tolerance:
-        return True, f"{reason}; prediction interval {shown(prediction, like)}"
-    margin = f" by more than {tolerance:g}" if tolerance else ""
-    return False, f"{reason}; every run is {side} it{margin}"
+        return "reproduced", f"{reason}, within the tolerance of {tolerance:g}"
+    if further is None:
+        return beyond, reason
+    if further.contains(reported):
+        if not min(values) - tolerance <= reported <= max(values) + tolerance:
+            margin = f" by more than {tolerance:g}" if tolerance else ""
+            return beyond, f"{reason}; every run is {side} it{margin}"
+        beyond = "reproduced"
+    return beyond, f"{reason}; prediction interval {shown(further, mean)}"
 
 
 def direction(column: str) -> Literal["higher", "lower"] | None:
@@ -222,10 +206,7 @@ def row_statistics(
     stored: Mapping[str, Any],
     shares: Mapping[str, Share] = MappingProxyType({}),
 ) -> RowStatistics:
-    """Statistics of these columns and of all reported figures; `stored` is the row from `Store.read`.
-
-    `shares`, by kind of network, are needed where the report used the early release.
-    """
+    """Statistics of these columns and of all reported figures; `stored` is the row from `Store.read`."""
     runs = stored.get("runs", {})
     figures = {
         column: column_statistics(
@@ -237,34 +218,7 @@ def row_statistics(
         )
         for column in dict.fromkeys((*columns, *row.reported))
     }
-    verdict, reason = _row_verdict(figures)
-    return RowStatistics(
-        row.name,
-        tuple(runs),
-        stored.get("failed", {}),
-        tuple(run["seconds"] for run in runs.values()),
-        figures,
-        verdict,
-        reason,
-    )
-
-
-def _row_verdict(figures: Mapping[str, ColumnStatistics]) -> tuple[Verdict, str]:
-    judged = {
-        name: one
-        for name, one in figures.items()
-        if one.reported is not None and name.endswith(HEADLINES)
-    }
-    order: tuple[Verdict, ...] = ("not run", "worse", "better", "one seed", "reproduced")
-    for verdict in order:
-        because = [
-            f"{column_title(name)}: {one.reason}" if one.reason else ""
-            for name, one in judged.items()
-            if one.verdict == verdict
-        ]
-        if because:
-            return verdict, "; ".join(filter(None, because))
-    return "not reported", ""
+    return RowStatistics(row.name, stored.get("failed", {}), figures)
 
 
 def experiment_statistics(experiment: Experiment, results: Path = RESULTS) -> ExperimentStatistics:
@@ -272,14 +226,11 @@ def experiment_statistics(experiment: Experiment, results: Path = RESULTS) -> Ex
     stored = Store(experiment, results, "").read()
     on_early = experiment.reported_on == "early"
     shares = release.shares(release.read(results)) if on_early else {}
-    return ExperimentStatistics(
-        experiment.name,
-        experiment.title,
-        tuple(
-            row_statistics(row, experiment.columns, stored.get(row.name, {}), shares)
-            for row in experiment.rows
-        ),
+    rows = (
+        row_statistics(row, experiment.columns, stored.get(row.name, {}), shares)
+        for row in experiment.rows
     )
+    return ExperimentStatistics(experiment.name, experiment.title, tuple(rows))
 
 
 def all_statistics(results: Path = RESULTS) -> tuple[ExperimentStatistics, ...]:

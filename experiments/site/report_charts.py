@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from experiments.analysis import release
+from experiments.analysis.logs import row_of
 from experiments.analysis.statistics import ExperimentStatistics
 from experiments.reports.report3.loss_log import REPORTED_LOSSES
 from experiments.reports.reported import LOGS
@@ -219,12 +220,6 @@ def _classes(experiment: ExperimentStatistics, stored: Stored) -> Iterator[Chart
             wide=True,
         )
         yield Charts((chart,), identifier(experiment.name, "batch"), "Batch size", tuple(sizes))
-
-
-def row_of(log: Mapping[str, Any]) -> str:
-    """The name of table 2's row that a network's log belongs to."""
-    filters = ",".join(map(str, log["filters"]))
-    return f"{log['pooling']} {filters} 3x3 {log['initializer']}"
 
 
 def logged_networks(experiment: ExperimentStatistics, stored: Stored) -> Iterator[Charts]:

@@ -48,7 +48,7 @@ def test_runs_are_found_by_network_and_split():
 
 def test_gaps_are_test_less_validation_over_splits():
     resplits = {
-        one.title: one.estimate for one in release.over_splits(NETWORKS.resplits, release.gaps)
+        one.title: one.estimate for one in release.differences(release.gap, NETWORKS.resplits)
     }
     mlp = resplits["784,128,10"]
     assert mlp is not None
@@ -65,14 +65,16 @@ def test_the_mean_takes_the_splits_that_all_figures_have():
         for split in (1, 2)
     }
     networks = {"784,128,10": mlp, "max/random": pipeline, "max/he": {}}
-    *_, every = release.over_splits(networks, release.gaps)
+    *_, every = release.differences(release.gap, networks)
     assert every.estimate is not None
     assert every.estimate.mean == pytest.approx(fmean([fmean([1, -1, 0]), fmean([2, -1, 0])]))
     assert every.estimate.sizes == (2,)
 
 
 def test_shifts_compare_re_splits_with_official_files():
-    shifts = {one.title: one.estimate for one in release.shifts(NETWORKS)}
+    shifts = {
+        one.title: one.estimate for one in release.differences(release.test_accuracy, *NETWORKS)
+    }
     mlp = shifts["784,128,10"]
     assert mlp is not None
     assert (mlp.mean, mlp.sizes) == (pytest.approx(1.1), (2, 2))
@@ -82,10 +84,10 @@ def test_shifts_compare_re_splits_with_official_files():
 
 
 def test_held_back_images_are_weighted_by_their_number():
-    found = release.by_file(NETWORKS.resplits["784,128,10"], "mlp")
+    found = release.values(NETWORKS.resplits, release.by_file, release.FIGURES[0])
     assert found == {0: pytest.approx(-1.0), 1: pytest.approx(-0.5)}
     uneven = stage(0, 0, -1.0) | {"test_accuracy_of_test_file": 95.0}
-    (difference,) = release.by_file({0: {"stages": {"mlp": uneven}}}, "mlp").values()
+    difference = release.by_file({"stages": {"mlp": uneven}}, "mlp")
     assert difference == pytest.approx((1000 * 95 + 3000 * 89) / 4000 - 90.25)
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from experiments.analysis.logs import row_of
 from experiments.analysis.statistics import ExperimentStatistics
 from experiments.reports.report1 import table2
 from experiments.reports.report3 import lenet
@@ -16,7 +17,7 @@ def statistics_of(experiment) -> ExperimentStatistics:
 
 def test_every_logged_network_is_a_row_of_table_2():
     rows = {row.name for row in table2.EXPERIMENT.rows}
-    names = [report_charts.row_of(log) for log in LOGS["report_1_cnn"]]
+    names = [row_of(log) for log in LOGS["report_1_cnn"]]
     assert len(set(names)) == 12
     assert set(names) <= rows
 
