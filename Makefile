@@ -6,6 +6,8 @@ PYTHON ?= python3
 VENV ?= .venv
 CONSTRAINTS ?=
 BIN := $(VENV)/bin
+# Python keeps what it compiles, whatever the environment says: else each process compiles JAX again.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: run study test check clean
 .NOTPARALLEL:
