@@ -13,7 +13,6 @@
 
 import sys
 from collections.abc import Callable, Sequence
-from functools import partial
 
 from attrs import field, frozen
 from rich.console import Console
@@ -52,11 +51,9 @@ class ClaimsOptions(ShowOptions):
 
 
 @frozen
-class PageOptions:
+class PageOptions(ShowOptions):
     """Build the results page from what is stored."""
 
-    quick: bool = False
-    """The results of `--quick`."""
     data: DataConfig = field(factory=DataConfig)
     """The images that the page shows."""
 
@@ -66,40 +63,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     named = bool(words) and not words[0].startswith("-")
     command, *rest = words if named else ("list", *words)
-    return exit_code(words, partial(COMMANDS.get(command, partial(run_one, command)), rest))
-
-
-def run_one(name: str, words: Sequence[str]) -> None:
-    """Run an experiment or a report's program."""
-    find_command(name, COMMANDS)(words)
+    return exit_code(
+        words, lambda: (COMMANDS.get(command) or find_command(command, COMMANDS))(rest)
+    )
 
 
 def show_list(words: Sequence[str]) -> None:
     """Print every experiment with what it reproduces, its runs and its cost."""
     options = parse(ShowOptions, PROGRAM, words, {})
     table = Table("experiment", "runs", "seconds a run", "all", "missing", "reproduces", box=None)
-    all_seconds, missing = 0.0, 0.0
-    for experiment in experiments():
-        rows = plan(experiment, options.quick)
-        cost = sum(row.all_seconds for row in rows)
+    plans = [(experiment, plan(experiment, options.quick)) for experiment in experiments()]
+    for experiment, rows in plans:
         rest = study.missing_seconds(rows)
-        all_seconds, missing = all_seconds + cost, missing + rest
         seconds = [row.seconds for row in rows]
         estimated = "" if all(row.measured for row in rows) else " *"
         table.add_row(
             experiment.name,
             f"{sum(row.stored for row in rows)} of {sum(row.wanted for row in rows)}",
             f"{min(seconds):.0f} to {max(seconds):.0f}{estimated}",
-            duration(cost),
+            duration(sum(row.all_seconds for row in rows)),
             duration(rest) if rest else "",
             experiment.reproduces,
         )
     console = Console(highlight=False, soft_wrap=True, markup=False)
     console.width = max(console.width, WIDTH)
     console.print(table)
+    every = [row for _, rows in plans for row in rows]
     console.print(
-        f"\nAll: {duration(all_seconds)}, still to run: {duration(missing)}, by the fastest stored run "
-        "of each row (* some by estimate).\n"
+        f"\nAll: {duration(sum(row.all_seconds for row in every))}, still to run: "
+        f"{duration(study.missing_seconds(every))}, by the fastest stored run of each row (* some by "
+        "estimate).\n"
     )
     for program in programs():
         console.print(f"{PROGRAM} {program.name}: {program.does}")
@@ -117,9 +110,7 @@ def run_study(words: Sequence[str]) -> int:
         with listening(console.print, sys.stdout.flush) as interruption:
             failed = study.run(options, experiments(), console, interruption)
     if failed:
-        console.print("\nFailed:")
-        for line in failed:
-            console.print(f"  {line}")
+        console.print("\n  ".join(["\nFailed:", *failed]))
         return 1
     left = study.unfinished(experiments(), options)
     console.print(
@@ -136,8 +127,8 @@ def show_claims(words: Sequence[str]) -> None:
     options = parse(ClaimsOptions, f"{PROGRAM} claims", words, {})
     from experiments.analysis import judgement  # SciPy takes long to import
 
-    text = judgement.claims_json if options.json else judgement.claims_text
-    print(text(results_folder(options.quick)))
+    folder = results_folder(options.quick)
+    print(judgement.claims_json(folder) if options.json else judgement.claims_text(folder))
 
 
 def show_verdicts(words: Sequence[str]) -> None:

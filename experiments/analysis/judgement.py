@@ -35,8 +35,8 @@ class Judgement:
     @property
     def p(self) -> float | None:
         """The largest of the comparisons' p values; None where a comparison has no test."""
-        ps = [effect.p for effect in self.effects]
-        return None if None in ps else max(p for p in ps if p is not None)
+        ps = [effect.p for effect in self.effects if effect.p is not None]
+        return max(ps) if len(ps) == len(self.effects) else None
 
     @property
     def verdict(self) -> Verdict:
@@ -95,11 +95,8 @@ def seeds_text(judgement: Judgement) -> str:
         return "seeds needed: unknown, a row with one seed has no spread"
     needed = judgement.seeds_needed
     holds = all(effect.verdict == "holds" for effect in judgement.effects)
-    return (
-        ("not significant after the correction; " if holds else "")
-        + "seeds needed: "
-        + (f"more than {MOST_SEEDS}" if needed is None else f"about {needed}")
-    )
+    seeds = f"more than {MOST_SEEDS}" if needed is None else f"about {needed}"
+    return "not significant after the correction; " * holds + f"seeds needed: {seeds}"
 
 
 def tests_text(judgements: Sequence[Judgement]) -> str:
@@ -119,22 +116,19 @@ def claims_text(results: Path = RESULTS) -> str:
 
 def claims_json(results: Path = RESULTS) -> str:
     """All claims as a JSON array, in the order of the reports."""
-    values = [as_json(number, one) for number, one in enumerate(all_claims(results), 1)]
-    return json.dumps(values, indent=1)
+    return json.dumps([as_json(*one) for one in enumerate(all_claims(results), 1)], indent=1)
 
 
 def as_json(number: int, judgement: Judgement) -> dict[str, Any]:
     """A claim with its verdict, and its comparisons with effect, interval, p and n, as JSON has it."""
-    claim = judgement.claim
+    of_claim = {one: getattr(judgement.claim, one) for one in ("report", "statement", "conditions")}
+    judged = {
+        one: getattr(judgement, one) for one in ("verdict", "p", "corrected_p", "seeds_needed")
+    }
     return {
         "number": number,
-        "report": claim.report,
-        "statement": claim.statement,
-        "conditions": claim.conditions,
-        "verdict": judgement.verdict,
-        "p": judgement.p,
-        "corrected_p": judgement.corrected_p,
-        "seeds_needed": judgement.seeds_needed,
+        **of_claim,
+        **judged,
         "comparisons": [
             {
                 "name": effect.name,
@@ -163,12 +157,10 @@ def table(judgements: Sequence[Judgement]) -> str:
         "report", "claim or comparison", "effect [90 %]", "n", "test", "p", "corrected p", "verdict"
     )
     for one in judgements:
-        claim = one.claim
-        lines.add_row(
-            str(claim.report), f"**{claim.statement}** ({claim.conditions})", "", "", "",
-            p_text(one.p), p_text(one.corrected_p),
-            "; ".join(filter(None, (f"**{one.verdict}**", seeds_text(one)))),
-        )  # fmt: skip
+        title = f"**{one.claim.statement}** ({one.claim.conditions})"
+        ps = (p_text(one.p), p_text(one.corrected_p))
+        verdict = "; ".join(filter(None, (f"**{one.verdict}**", seeds_text(one))))
+        lines.add_row(str(one.claim.report), title, "", "", "", *ps, verdict)
         for effect in one.effects:
             lines.add_row(
                 "", effect.name, effect.shown(), effect.n, effect.test, p_text(effect.p), "",

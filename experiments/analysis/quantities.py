@@ -2,6 +2,7 @@
 
 import statistics
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -18,29 +19,18 @@ own comparisons turn on differences of that size."""
 class Quantity(NamedTuple):
     """A figure of a run."""
 
-    name: str
     unit: str
     read: Callable[[Measured], float]
 
 
-def of_column(name: str, unit: str, column: str) -> Quantity:
-    """The figure of one column."""
-    return Quantity(name, unit, lambda run: figure(run, column))
+def _column(unit: str, column: str) -> Quantity:
+    return Quantity(unit, partial(figure, column=column))
 
 
-def best_epoch(name: str, sign: int) -> Quantity:
+def _best_epoch(run: Measured, name: str, sign: int) -> float:
     """The epoch of the lowest (sign 1) or highest (-1) value in the history, counted from 1."""
-
-    def read(run: Measured) -> float:
-        values = [sign * value for value in figure(run, "history")[name]]
-        return 1.0 + values.index(min(values))
-
-    return Quantity(f"epoch of the best {name.replace('_', ' ')}", EPOCHS, read)
-
-
-def generalisation_gap(run: Measured) -> float:
-    """Validation loss less training loss."""
-    return figure(run, "validation_loss") - figure(run, "train_loss")
+    values = [sign * value for value in figure(run, "history")[name]]
+    return 1.0 + values.index(min(values))
 
 
 def mean_rise(run: Measured) -> float:
@@ -50,15 +40,15 @@ def mean_rise(run: Measured) -> float:
     return statistics.fmean(rises or [0.0])
 
 
-TEST = of_column("test accuracy", POINTS, "test_accuracy")
-TRAIN = of_column("training accuracy", POINTS, "train_accuracy")
-CONVNET_TEST = of_column("test accuracy of the convnet's own head", POINTS, "convnet.test_accuracy")
-MLP_TEST = of_column("test accuracy of the MLP on its features", POINTS, "mlp.test_accuracy")
-GAP = Quantity("validation less training loss", LOSS, generalisation_gap)
-RISE = Quantity("mean rise of the validation loss", LOSS, mean_rise)
-EPOCH = of_column("best epoch", EPOCHS, "best_epoch")
-OF_LOSS = best_epoch("validation_loss", 1)
-OF_ACCURACY = best_epoch("validation_accuracy", -1)
+TEST = _column(POINTS, "test_accuracy")
+TRAIN = _column(POINTS, "train_accuracy")
+CONVNET_TEST = _column(POINTS, "convnet.test_accuracy")
+MLP_TEST = _column(POINTS, "mlp.test_accuracy")
+GAP = Quantity(LOSS, lambda run: figure(run, "validation_loss") - figure(run, "train_loss"))
+RISE = Quantity(LOSS, mean_rise)
+EPOCH = _column(EPOCHS, "best_epoch")
+OF_LOSS = Quantity(EPOCHS, partial(_best_epoch, name="validation_loss", sign=1))
+OF_ACCURACY = Quantity(EPOCHS, partial(_best_epoch, name="validation_accuracy", sign=-1))
 
 
 def epochs_differ(run: Measured) -> bool:

@@ -1,9 +1,11 @@
 """What the re-splits show of the official test file: differences of accuracies, in points, over splits.
 
 Intervals cover the splits, with one training each; they are Student's t intervals of the mean, and of
-Welch's test where re-splits are compared with official files.
+Welch's test where re-splits are compared with official files. From this follows the shift that is expected
+between report 1's test images and today's.
 """
 
+import math
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -14,11 +16,13 @@ import numpy as np
 from rich.table import Table
 
 from experiments.analysis.intervals import Estimate, estimate, interval, standard_error
-from experiments.engine.figures import Measured, figure
+from experiments.engine.figures import Measured, figure, has_figures
+from experiments.engine.spec import Row
 from experiments.engine.store import RESULTS, Store
-from experiments.engine.tables import markdown, number
+from experiments.engine.tables import markdown
 from experiments.reports.report1 import release
 from experiments.reports.reported import LOGS, REPORTED
+from fmnist_jax.config.model import ModelConfig
 
 MLP, CONVNETS, FEATURES = "MLP on pixels", "convnets", "MLP on features"
 """Kinds of networks; report 1's logs have the first two."""
@@ -59,13 +63,6 @@ FIGURES = (
         for stage, kind in (("convnet", CONVNETS), ("mlp", FEATURES))
     ),
 )
-
-
-class Difference(NamedTuple):
-    """A difference of accuracies in points; `estimate` is None where nothing was run."""
-
-    title: str
-    estimate: Estimate | None
 
 
 def read(results: Path = RESULTS) -> Networks:
@@ -120,16 +117,17 @@ def values(networks: Mapping[str, BySplit], quantity: Quantity, one: Figure) -> 
     return {split: quantity(run, one.stage) for split, run in networks[one.network].items()}
 
 
-def differences(quantity: Quantity, *kinds: Mapping[str, BySplit]) -> list[Difference]:
+def differences(quantity: Quantity, *kinds: Mapping[str, BySplit]) -> dict[str, Estimate | None]:
     """Of each figure and of their mean: a quantity over splits, or over one kind of split less another."""
-    found, several = [], [[] for _ in kinds]
+    found: dict[str, Estimate | None] = {}
+    several = [[] for _ in kinds]
     for one in FIGURES:
         samples = [values(networks, quantity, one) for networks in kinds]
-        found.append(Difference(one.title, _estimate(list(one.values()) for one in samples)))
+        found[one.title] = _estimate(list(sample.values()) for sample in samples)
         if all(len(sample) > 1 for sample in samples):
             for its, sample in zip(several, samples, strict=True):
                 its.append(sample)
-    return [*found, Difference(ALL, _estimate(map(_means, several)))]
+    return found | {ALL: _estimate(map(_means, several))}
 
 
 def _means(by_figure: Sequence[Mapping[int, float]]) -> list[float]:
@@ -188,8 +186,7 @@ class Share(NamedTuple):
 def shares(networks: Networks) -> dict[str, Share]:
     """For each kind: test accuracy on re-splits less that on the official files, over the official gap.
 
-    Means over the kind's networks. Their standard errors are averaged, since networks share their splits. A
-    kind without two splits of both is missing, and so is one with an official gap of less than `LEAST_GAP`.
+    Standard errors of the kind's networks are averaged, since networks share their splits.
     """
     found: dict[str, Share] = {}
     for kind in (MLP, CONVNETS, FEATURES):
@@ -219,8 +216,8 @@ def table(networks: Networks) -> str:
         "held back: test file - training file": differences(by_file, networks.resplits),
     }
     lines = Table("", *columns)
-    for cells in zip(*columns.values(), strict=True):
-        lines.add_row(cells[0].title, *(_cell(one.estimate) for one in cells))
+    for title in (*(one.title for one in FIGURES), ALL):
+        lines.add_row(title, *(_cell(its[title]) for its in columns.values()))
     return markdown(lines)
 
 
@@ -229,10 +226,8 @@ def _cell(estimate: Estimate | None) -> str:
         return "not run"
     sizes = " and ".join(map(str, dict.fromkeys(estimate.sizes)))
     found = interval(estimate)
-    if found is None:
-        return f"{number(estimate.mean, sign=True, like=2)} (n = {sizes})"
-    low, high = (number(one, sign=True, like=2) for one in found)
-    return f"{number(estimate.mean, sign=True, like=2)}, {low} to {high} (n = {sizes})"
+    ends = f", {found.low:+.2f} to {found.high:+.2f}" if found else ""
+    return f"{estimate.mean:+.2f}{ends} (n = {sizes})"
 
 
 def chart_records(networks: Networks) -> Iterator[dict[str, Any]]:
@@ -249,3 +244,54 @@ def chart_records(networks: Networks) -> Iterator[dict[str, Any]]:
                 low, high = interval(estimate(sample)) or (None, None)
                 point = {"row": group, "series": name, "value": statistics.fmean(sample)}
                 yield point | {"low": low, "high": high, "n": str(len(sample))}
+
+
+NORMAL_95 = 1.96
+"""Standard deviations on either side of the mean that hold 95 % of a normal distribution."""
+
+
+class Shift(NamedTuple):
+    """An accuracy expected on the images that a report used, less the one measured here, in points."""
+
+    mean: float
+    error: float
+    """Standard deviation by the choice of the images and by the splits."""
+
+    @property
+    def margin(self) -> float:
+        """Half the width of the 95 % interval."""
+        return NORMAL_95 * self.error
+
+
+def kind_of(row: Row, column: str) -> str:
+    """Which kind of network a figure belongs to."""
+    name = column.rpartition(".")[0] or row.run.stages[-1].name
+    if name != row.run.stages[0].name:
+        return FEATURES
+    return MLP if takes_flattened_images(row.run.stages[0].model) else CONVNETS
+
+
+def takes_flattened_images(model: ModelConfig) -> bool:
+    """Whether a first stage's model is an MLP on pixels, by the shape of its inputs."""
+    return len(model.input_shape) == 1
+
+
+def expected_shift(
+    row: Row, column: str, runs: Sequence[Measured], shares: Mapping[str, Share]
+) -> Shift | None:
+    """The shift of a reported test accuracy, by `shares` of the early release's experiment, else None.
+
+    Mean s g: the share s of the row's own gap g (validation less test accuracy) that re-splits remove.
+    Error sqrt(t (1 - t) / n + (se(s) g)^2), with the test accuracy t of n images.
+    """
+    validation = column.replace("test_", "validation_")
+    needed = (column, validation, f"{column.removesuffix('accuracy')}confusion")
+    share = shares.get(kind_of(row, column))
+    if share is None or not column.endswith("test_accuracy") or not runs:
+        return None
+    if not all(has_figures(run, needed) for run in runs):
+        return None
+    test, valid = (statistics.fmean(figure(run, name) for run in runs) for name in needed[:2])
+    t, gap = test / 100, valid - test
+    binomial = 100 * math.sqrt(t * (1 - t) / sum(map(sum, figure(runs[0], needed[2]))))
+    return Shift(share.mean * gap, math.hypot(binomial, share.error * gap))

@@ -86,15 +86,8 @@ def corrected(verdict: Verdict, p: float | None) -> Verdict:
 
 
 def holm(ps: Sequence[float]) -> list[float]:
-    """Correct p values for their number: Holm's step-down method.
-
-    The k-th smallest of m (k from 1) becomes the largest of p_(j) (m - j + 1) over j <= k, at most 1.
-    The probability of one or more false rejections is then at most the level at which the corrected
-    values are compared, whatever the tests' dependence (Holm 1979).
-    """
-    order = sorted(range(len(ps)), key=ps.__getitem__)
-    corrected, largest = [0.0] * len(ps), 0.0
-    for rank, index in enumerate(order):
-        largest = max(largest, min(1.0, ps[index] * (len(ps) - rank)))
-        corrected[index] = largest
-    return corrected
+    """Correct p values for their number (Holm 1979): the largest p_(j) (m - j + 1), j <= k, at most 1."""
+    corrected, largest = dict.fromkeys(range(len(ps)), 0.0), 0.0
+    for rank, index in enumerate(sorted(corrected, key=ps.__getitem__)):
+        corrected[index] = largest = max(largest, min(1.0, ps[index] * (len(ps) - rank)))
+    return list(corrected.values())

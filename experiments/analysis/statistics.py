@@ -12,8 +12,7 @@ from scipy import stats
 
 from experiments.analysis import release
 from experiments.analysis.intervals import CONFIDENCE, Interval
-from experiments.analysis.release import Share
-from experiments.analysis.shift import Shift, expected_shift, takes_flattened_images
+from experiments.analysis.release import Share, Shift, expected_shift, takes_flattened_images
 from experiments.engine.figures import column_title, figure
 from experiments.engine.spec import Experiment, Row
 from experiments.engine.store import RESULTS, Store
@@ -113,22 +112,12 @@ def column_statistics(
     better: Literal["higher", "lower"] | None = "higher",
     shift: Shift | None = None,
 ) -> ColumnStatistics:
-    """Intervals and verdict of one figure over the runs of a row.
+    """One figure over the runs of a row, with its verdict; the page says how it is judged.
 
-    The reported figure is of one run, so it is compared with runs, not with the interval of their mean,
-    which shrinks to a point with many seeds. It is "reproduced" where
-
-    - the mean is at most `tolerance` from it, or
-    - it lies in the prediction interval of one further run (Patil, Peng and Leek 2016) and is at most
-      `tolerance` below the lowest or above the highest run. The second condition is needed because
-      with few or scattered runs the prediction interval is too wide to exclude anything.
-
-    Otherwise the verdict is "better" or "worse"; `better` is the direction of improvement. One run has
-    no interval: it is compared within the tolerance alone, and without a tolerance the verdict is
-    "one seed". A figure without a direction, such as an epoch, is "not judged".
-
-    With a `shift` the runs are judged as they are expected on the report's images: all of them moved by its
-    mean, and compared within its margin if that is larger than the tolerance.
+    The reported figure is of one run, so it is compared with the prediction interval of one further run
+    (Patil, Peng and Leek 2016): the interval of the mean shrinks to a point with many seeds. With few or
+    scattered runs the prediction interval excludes nothing, so the range of the runs counts too.
+    With a `shift`, all runs are moved by its mean, and compared within its margin if that is larger.
     """
     values = tuple(map(float, values))
     verdict, reason = _verdict(values, reported, tolerance, better)
@@ -245,22 +234,18 @@ def table(experiment: ExperimentStatistics) -> str:
         "seeds", "verdict",
     )  # fmt: skip
     for row in experiment.rows:
+        failed = f", {len(row.failed)} failed" if row.failed else ""
         for name, one in row.columns.items():
-            if one.reported is None:
-                continue
-            lines.add_row(
-                row.name,
-                column_title(name),
-                f"{one.reported:g}",
-                number(one.mean),
-                number(one.deviation, like=one.mean),
-                shown(one.interval, one.mean),
-                number(one.difference, sign=True, like=one.mean),
-                "" if one.shift is None else f"{one.shift.mean:+.2f} ± {one.shift.margin:.2f}",
-                number(one.remains, sign=True, like=one.mean),
-                str(one.n) + (f", {len(row.failed)} failed" if row.failed else ""),
-                one.verdict,
-            )
+            if one.reported is not None:
+                beyond = (
+                    number(each, sign=True, like=one.mean) for each in (one.difference, one.remains)
+                )
+                lines.add_row(
+                    row.name, column_title(name), f"{one.reported:g}", number(one.mean),
+                    number(one.deviation, like=one.mean), shown(one.interval, one.mean), next(beyond),
+                    "" if one.shift is None else f"{one.shift.mean:+.2f} ± {one.shift.margin:.2f}",
+                    next(beyond), f"{one.n}{failed}", one.verdict,
+                )  # fmt: skip
     return markdown(lines)
 
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from experiments.analysis.shift import takes_flattened_images
+from experiments.analysis.release import takes_flattened_images
 from experiments.engine.spec import Experiment
 from fmnist_jax.gradcheck.check import check
 from fmnist_jax.gradcheck.report import DTYPES

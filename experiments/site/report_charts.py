@@ -112,10 +112,10 @@ def _compared(
     id: str, title: str, alternatives: Mapping[str, Runs], column: str
 ) -> Iterator[Chart]:
     """A column of the history by epoch, a curve for each alternative; no chart where none has run."""
-    with_runs = {series: runs for series, runs in alternatives.items() if runs}
     records = [
         record
-        for series, runs in with_runs.items()
+        for series, runs in alternatives.items()
+        if runs
         for record in curves.curve(runs, column, series)
     ]
     if records:
@@ -133,50 +133,40 @@ POOLINGS, INITIALIZERS = ("max", "avg", "global"), ("random", "he", "xavier")
 SAME, DOUBLED = "16,16,16,16,16", "16,32,64,128,256"
 
 
-def _runs(stored: Stored, row: str) -> Runs:
-    return stored.get(row, {}).get("runs", {})
-
-
 def _pooling(experiment: ExperimentStatistics, stored: Stored) -> Iterator[Charts]:
     """Report 1's charts: the poolings with each initialiser; the same filters and doubled ones."""
-    shown: dict[tuple[str, str, str], dict[str, str]] = {}
-    for initializer in INITIALIZERS:
-        key = "pooling", initializer, f"Pooling, initialiser {initializer}"
-        shown[key] = {pooling: f"{pooling} {DOUBLED} 3x3 {initializer}" for pooling in POOLINGS}
-    for pooling in POOLINGS:
-        both = {f"same: {SAME}": SAME, f"doubled: {DOUBLED}": DOUBLED}
-        shown["filters", pooling, f"Same and doubled filters, {pooling}"] = {
-            series: f"{pooling} {filters} 3x3 random" for series, filters in both.items()
+    by_title = {
+        ("pooling", initializer, f"Pooling, initialiser {initializer}"): {
+            pooling: f"{pooling} {DOUBLED} 3x3 {initializer}" for pooling in POOLINGS
         }
-    yield Charts(
-        tuple(
-            chart
-            for (kind, which, title), its in shown.items()
-            for chart in _compared(
-                identifier(experiment.name, kind, which),
-                title,
-                {series: _runs(stored, row) for series, row in its.items()},
-                "convnet.validation_accuracy",
-            )
-        )
-    )
+        for initializer in INITIALIZERS
+    } | {
+        ("filters", pooling, f"Same and doubled filters, {pooling}"): {
+            f"same: {SAME}": f"{pooling} {SAME} 3x3 random",
+            f"doubled: {DOUBLED}": f"{pooling} {DOUBLED} 3x3 random",
+        }
+        for pooling in POOLINGS
+    }
+    shown: list[Chart] = []
+    for (kind, which, title), its in by_title.items():
+        alternatives = {series: _runs(stored, row) for series, row in its.items()}
+        id = identifier(experiment.name, kind, which)
+        shown += _compared(id, title, alternatives, "convnet.validation_accuracy")
+    yield Charts(tuple(shown))
 
 
 def _together(experiment: ExperimentStatistics, stored: Stored) -> Iterator[Charts]:
     """Report 4's curves: the rows of 100 epochs in one chart."""
     its = {name: entry["runs"] for name, entry in stored.items() if "decay" in name}
-    yield Charts(
-        tuple(
-            chart
-            for column in ("validation_loss", "validation_accuracy", "train_loss")
-            for chart in _compared(
-                identifier(experiment.name, "together", column),
-                f"Decay, dropout and L2: {column.replace('_', ' ')}",
-                its,
-                column,
-            )
-        )
-    )
+    shown: list[Chart] = []
+    for column in ("validation_loss", "validation_accuracy", "train_loss"):
+        title = f"Decay, dropout and L2: {column.replace('_', ' ')}"
+        shown += _compared(identifier(experiment.name, "together", column), title, its, column)
+    yield Charts(tuple(shown))
+
+
+def _runs(stored: Stored, row: str) -> Runs:
+    return stored.get(row, {}).get("runs", {})
 
 
 def _release(experiment: ExperimentStatistics, stored: Stored) -> Iterator[Charts]:

@@ -1,5 +1,7 @@
 """The order of the page: a section for each report, in it a part for each experiment."""
 
+import math
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -71,16 +73,15 @@ def sections(parts: Sequence[Part]) -> list[Section]:
     """The sections: reports by number, then everything else."""
     by_number: dict[float, list[Part]] = {}
     for part in parts:
-        number = part.experiment.group.removeprefix("report")
-        is_report = number.isdigit() and number != part.experiment.group
-        by_number.setdefault(float(number) if is_report else float("inf"), []).append(part)
+        report = re.fullmatch(r"report(\d+)", part.experiment.group)
+        by_number.setdefault(int(report[1]) if report else math.inf, []).append(part)
     return [_section(number, its) for number, its in sorted(by_number.items())]
 
 
 def _section(number: float, its: Sequence[Part]) -> Section:
-    group, title = BEYOND, "Beyond the reports"
-    if number < float("inf"):
-        group, title = f"report{number:.0f}", f"Report {number:.0f}"
+    group, title = f"report{number}", f"Report {number}"
+    if number == math.inf:
+        group, title = BEYOND, "Beyond the reports"
     own = {part.experiment.name: part for part in its}
     return Section(
         f"section-{group}",

@@ -18,7 +18,7 @@ TITLES = {"mlp": "The scratch MLP", "convnets": "The convnets"}
 
 
 class Speed(NamedTuple):
-    """One candidate compared with ours, on one network."""
+    """Our speed divided by a candidate's, on one network: the median over rounds, and its extremes."""
 
     file: str
     version: str
@@ -27,7 +27,6 @@ class Speed(NamedTuple):
     ours: str
     theirs: str
     ratio: float
-    """Our speed divided by theirs: the median over rounds; `low` and `high` are its extremes."""
     low: float
     high: float
     machine: str

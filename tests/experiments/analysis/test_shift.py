@@ -5,8 +5,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiments.analysis.release import CONVNETS, FEATURES, MLP, Share
-from experiments.analysis.shift import Shift, expected_shift, kind_of
+from experiments.analysis.release import (
+    CONVNETS,
+    FEATURES,
+    MLP,
+    Share,
+    Shift,
+    expected_shift,
+    kind_of,
+)
 from experiments.analysis.statistics import (
     ExperimentStatistics,
     column_statistics,
