@@ -13,10 +13,22 @@ from fmnist_jax.checkpoint.checkpoint import save_checkpoint
 from fmnist_jax.data import sources
 from tests import once
 from tests.checkpoints import checkpoint
+from tests.compiling import QUICK, compile_quickly, run_compiled_for_users
 from tests.once import MakeOnce
 
+compile_quickly()
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """A test marked `compiled_for_users` is called in a separate process; True: it was."""
+    marked = pyfuncitem.get_closest_marker("compiled_for_users")
+    if marked is None or os.environ["XLA_FLAGS"] != QUICK:
+        return None
+    run_compiled_for_users(pyfuncitem.path)
+    return True
 
 
 @pytest.fixture(scope="session")

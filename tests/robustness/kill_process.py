@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.blank_pictures import draw_blank
+from tests.compiling import QUICK
 from tests.robustness.kill_jobs import JOBS, outcome
 
 
@@ -155,7 +156,7 @@ def _share_programs(cache: Path) -> None:
     import jax
 
     os.environ["NPROC"] = "1"  # XLA's threads
-    os.environ["XLA_FLAGS"] = "--xla_backend_optimization_level=0"  # LLVM needn't try hard
+    os.environ["XLA_FLAGS"] = QUICK
     first = not cache.exists()
     jax.config.update("jax_compilation_cache_dir", str(cache))
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)

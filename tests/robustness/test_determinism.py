@@ -76,6 +76,7 @@ def without_seconds(values: Any) -> Any:
     return {k: without_seconds(v) for k, v in values.items() if not k.endswith("seconds")}
 
 
+@pytest.mark.compiled_for_users
 @pytest.mark.usefixtures("few_pictures", "blank_pictures")
 @pytest.mark.parametrize(("run", "words"), [(MLP, MLP_WORDS), (PIPELINE, PIPELINE_WORDS)])
 def test_the_same_seed_gives_the_same_bits(

@@ -25,6 +25,7 @@ from fmnist_jax.training.loop import fit, make_task, start
 from fmnist_jax.training.optimizers import momentum
 from fmnist_jax.training.step import TrainingData, put_on_device
 from tests.checkpoints import checkpoint, leaves, with_stages
+from tests.compiling import QUICK
 
 ROOT = Path(__file__).parents[2]
 COUNTS = (1, 2, 4, 8)
@@ -93,9 +94,7 @@ def on_devices(counts: tuple[int, ...], function: Callable[[Path], None], folder
             env={
                 **os.environ,
                 "JAX_PLATFORMS": "cpu",
-                # LLVM needn't try hard: compiling is most of the time here.
-                "XLA_FLAGS": f"--xla_force_host_platform_device_count={count} "
-                "--xla_backend_optimization_level=0",
+                "XLA_FLAGS": f"--xla_force_host_platform_device_count={count} {QUICK}",
             },
             stderr=subprocess.PIPE,
             text=True,

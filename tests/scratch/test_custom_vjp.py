@@ -14,9 +14,10 @@ from fmnist_jax.scratch.activations import GELU, RELU
 from fmnist_jax.scratch.losses import one_hot
 from fmnist_jax.scratch.mlp import Dense, MLPConfig
 from tests.compiling import quick_jit
+from tests.scratch.gradients import draw
 
 CONFIG = MLPConfig((6, 5, 4, 3), (RELU, GELU), dropout=0.3)
-X = jax.random.normal(jax.random.key(1), (8, 6))
+X = draw((8, 6), "float32")
 LABELS = jnp.array([0, 2, 1, 1, 0, 2, 2, 0], jnp.int32)
 KEY = jax.random.key(7)
 

@@ -5,9 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from fmnist_jax.scratch.l2 import l2_penalty, l2_penalty_backward
+from tests.scratch.gradients import draw
 
-W = jax.random.normal(jax.random.key(0), (3, 4))
-KERNEL = jax.random.normal(jax.random.key(1), (2, 2, 3, 4))
+W = draw((3, 4), "float32")
+KERNEL = draw((2, 2, 3, 4), "float32")
 
 
 def test_penalty_is_half_c_times_the_sum_of_all_squares() -> None:
