@@ -1,6 +1,7 @@
 """A block in inference and in training: equal values, and the gradient of a plain implementation."""
 
 import itertools
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +23,13 @@ from tests.ops.test_conv import (
     draw,
     lowered,
 )
+
+
+@partial(quick_jit, static_argnums=0)
+def vjp(function, x, kernel, bias, dy):
+    """The function's value and the backward of all its arguments."""
+    y, backward = jax.vjp(function, x, kernel, bias)
+    return y, *backward(dy)
 
 
 @pytest.mark.parametrize(
@@ -54,17 +62,15 @@ def test_inference_training_and_gradient(
         rng = np.random.default_rng(0)
         shapes = (channels, 7, 7, 2), (taps, taps, channels, 4), (4,)
         given = [jnp.asarray(rng.standard_normal(shape)) for shape in shapes]
-        expected, backward = jax.vjp(plain, *given)
-        dy = jnp.asarray(rng.standard_normal(expected.shape))
+        dy = jnp.asarray(rng.standard_normal(jax.eval_shape(plain, *given).shape))
+        expected, *dexpected = vjp(plain, *given, dy)
 
         for function in (conv_block, conv_block_train):
             found = quick_jit(function, static_argnums=3)(*given, block)
             np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-11)
-        found, found_backward = quick_jit(lambda *given: jax.vjp(
-            lambda *given: conv_block(*given, block), *given
-        ))(*given)  # fmt: skip
+        found, *dfound = vjp(lambda *given: conv_block(*given, block), *given, dy)
         np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-11)
-        for a, b in zip(quick_jit(found_backward)(dy), backward(dy), strict=True):
+        for a, b in zip(dfound, dexpected, strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-10)
 
 
@@ -82,11 +88,14 @@ def test_inference_by_every_algorithm(
         x, kernel, _ = draw(case, channels=channels)
         kernel = jnp.tile(kernel, filters // kernel.shape[-1])
         bias = jnp.linspace(-1, 1, filters)
-        expected = by_lax(x, kernel, case.geometry) + bias[:, None, None, None]
-        expected = pooling.forward(expected)
-
         block = ConvBlock(case.geometry, IDENTITY.forward, pooling)
-        found = quick_jit(conv_block, static_argnums=3)(x, kernel, bias, block)
+
+        @quick_jit
+        def both(x, kernel, bias):
+            Z = by_lax(x, kernel, case.geometry) + bias[:, None, None, None]
+            return conv_block(x, kernel, bias, block), pooling.forward(Z)
+
+        found, expected = both(x, kernel, bias)
     assert (found.shape, found.dtype) == (expected.shape, expected.dtype)
     np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-11)
 

@@ -70,7 +70,9 @@ def test_forward_is_xla_s_convolution(size, stride, padding) -> None:
         x = draw((2, 7, 6, 3), "float64")
         layer = Conv(draw((*size, 2, 4), "float64"), draw((4,), "float64"))
 
-        found, expected = (f(x, layer, stride, padding) for f in (conv, xla_conv))
+        found, expected = quick_jit(
+            lambda x, layer: tuple(f(x, layer, stride, padding) for f in (conv, xla_conv))
+        )(x, layer)
 
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
 
@@ -174,7 +176,10 @@ def test_batches_of_none_and_of_one(batch: int) -> None:
 @pytest.mark.parametrize("stride", [1, 2, 3])
 def test_windows_and_their_backward(size: tuple[int, int], stride: int) -> None:
     x = draw((2, 5, 6, 3), "float32")
-    covered, maps = np.asarray(windows(x, size, stride)), np.asarray(x)
+    covered, maps = (
+        np.asarray(quick_jit(windows, static_argnums=(1, 2))(x, size, stride)),
+        np.asarray(x),
+    )
 
     for t, (u, v) in enumerate(np.ndindex(size)):
         for i, j in np.ndindex(covered.shape[2:4]):

@@ -87,7 +87,7 @@ def both(config: ConvNetConfig, parameters, images, targets, network: ConvNet | 
 
 
 def initial(config: ConvNetConfig, dtype: str = "float32"):
-    parameters = config.build().init(jax.random.key(1)).parameters
+    parameters = quick_jit(config.build().init)(jax.random.key(1)).parameters
     with jax.enable_x64(True):
         return jax.tree.map(lambda leaf: leaf.astype(dtype), parameters)
 
