@@ -96,6 +96,13 @@ def _make_converter(names: Names) -> cattrs.Converter:
             lambda hint: hint is kind, read_typed if typed else read
         )
 
+        def read_many(values: Any, _: Any) -> Any:
+            given = [values] if isinstance(values, str) else values
+            return tuple(converter.structure(value, kind) for value in given)
+
+        # Where a field holds several behaviours, a single name stands for one.
+        converter.register_structure_hook_func(lambda hint: hint == tuple[kind, ...], read_many)
+
     for kind, table in names.items():
         register(kind, table)
     return converter

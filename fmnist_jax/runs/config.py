@@ -18,7 +18,6 @@ from fmnist_jax.data.scaling import Scaling
 from fmnist_jax.errors import UserError
 from fmnist_jax.models.names import NAMES as MODEL_NAMES
 from fmnist_jax.training import NAMES as TRAINING_NAMES
-from fmnist_jax.training.augmentation import no_augmentation
 from fmnist_jax.training.config import TrainingConfig, check_without_validation
 
 NAMES: Names = {**MODEL_NAMES, **TRAINING_NAMES}
@@ -120,7 +119,7 @@ def _check_follows(stage: Stage, before: Stage) -> None:
             f"stage {stage.name}: its model must have the {before.model.classes} classes of stage "
             f"{before.name}, found {stage.model.classes}"
         )
-    if stage.training.augmentation is not no_augmentation:
+    if stage.training.augmentation:
         raise UserError(
             f"stage {stage.name}: augmentation must be none, since features are not images; augment the "
             "images of the first stage"

@@ -1,15 +1,29 @@
 """How a model is trained: one configuration, for hand-written and autodiff gradients alike."""
 
 import functools
-from typing import Literal
+from typing import Any, Literal
 
 import optax
 from attrs import evolve, field, frozen
 from attrs.validators import optional
 
-from fmnist_jax.config.fields import as_float, as_int, function, number, one_of, whole
+from fmnist_jax.config.fields import (
+    as_float,
+    as_int,
+    as_tuple,
+    each,
+    function,
+    number,
+    one_of,
+    whole,
+)
 from fmnist_jax.errors import UserError
-from fmnist_jax.training.augmentation import Augmentation, no_augmentation
+from fmnist_jax.training.augmentation import (
+    AUGMENTATIONS,
+    MIRRORING,
+    Augmentation,
+    no_augmentation,
+)
 from fmnist_jax.training.optimizers import (
     Optimizer,
     Plan,
@@ -23,6 +37,13 @@ from fmnist_jax.training.optimizers import (
 
 MAX_RATE = 1e30
 """With a higher rate float32 overflows before a weight has moved."""
+
+
+def _augmentations(value: Any) -> Any:
+    """A sequence as a tuple, a single augmentation as a tuple of one; `no_augmentation` is left out."""
+    values = as_tuple(value)
+    values = values if isinstance(values, tuple) else (values,)
+    return tuple(one for one in values if one is not no_augmentation)
 
 
 @frozen
@@ -57,14 +78,20 @@ class TrainingConfig:
     """Stop after this many epochs without a new best; without it all epochs are run."""
     seed: int = field(default=0, converter=as_int, validator=whole(0, 2**32 - 1))
     """Draws the first weights, the order of the images, their augmentation and the dropout masks."""
-    augmentation: Augmentation = field(
-        default=no_augmentation, validator=function("training.augmentation.flip")
+    augmentation: tuple[Augmentation, ...] = field(
+        default=(), converter=_augmentations, validator=each(function("training.augmentation.flip"))
     )
-    """How training images are changed in every step; validation and test images never are."""
+    """How training images are changed in every step, in order; validation and test images never are."""
     min_delta: float = field(default=0.0, converter=as_float, validator=number(0, MAX_RATE))
     """The least improvement of the monitored figure that makes a new best epoch."""
     keep: Literal["best", "last"] = field(default="best", validator=one_of("best", "last"))
     """The epoch whose weights are kept; without a validation split it must be the last."""
+    label_smoothing: float = field(default=0.0, converter=as_float, validator=number(0, below=1))
+    """Targets are (1 - e) of the label's class and e / K of each of the K classes, for this e."""
+    mixup: float = field(default=0.0, converter=as_float, validator=number(0, MAX_RATE))
+    """The alpha of mixup: inputs and targets of two images are mixed by Beta(alpha, alpha); 0: never."""
+    weight_average: float = field(default=0.0, converter=as_float, validator=number(0, below=1))
+    """Decay of a moving average of the weights, which is evaluated and kept in their place; 0: none."""
     warmup: float = field(default=0.0, converter=as_float, validator=number(0, below=1))
     """The share of all steps in which the learning rate rises, step by step, to the schedule's."""
     weight_decay: float | None = field(
@@ -75,6 +102,16 @@ class TrainingConfig:
         default=None, converter=as_float, validator=optional(number(0, MAX_RATE))
     )
     """Gradients whose norm, over all weights, is larger are scaled to it; by default none are."""
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse two augmentations that mirror."""
+        names = [name for name, one in AUGMENTATIONS.items() if one in MIRRORING]
+        mirroring = [one for one in self.augmentation if one in MIRRORING]
+        if len(mirroring) > 1:
+            raise UserError(
+                f"augmentation must mirror images once, by one of {', '.join(names)}, found "
+                f"{len(mirroring)} of them"
+            )
 
 
 def check_without_validation(config: TrainingConfig, where: str = "") -> None:

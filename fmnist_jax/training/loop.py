@@ -24,6 +24,7 @@ from fmnist_jax.training.step import (
     TrainingData,
     TrainState,
     evaluate,
+    first_state,
     train_epoch,
 )
 
@@ -34,7 +35,7 @@ class EpochRecord(NamedTuple):
     epoch: int
     """Counted from 1."""
     train_loss: float
-    """Mean over the epoch's images, each before the step that learned from it."""
+    """Mean over the epoch's images and their targets, each before the step that learned from it."""
     train_accuracy: float
     """Of the same images; a fraction."""
     validation_loss: float | None
@@ -71,7 +72,16 @@ class EpochOutcome(NamedTuple):
 def make_task(model: Model, scaling: Scaling, config: TrainingConfig, train_count: int) -> Task:
     """Build the task of training `model` on `train_count` images; the same for the same settings."""
     optimizer = build_optimizer(config, steps_per_epoch(train_count, config))
-    return Task(model, scaling, optimizer, config.batch_size, config.augmentation)
+    return Task(
+        model,
+        scaling,
+        optimizer,
+        config.batch_size,
+        config.augmentation,
+        config.label_smoothing,
+        config.mixup,
+        config.weight_average,
+    )
 
 
 def steps_per_epoch(train_count: int, config: TrainingConfig) -> int:
@@ -87,8 +97,7 @@ def epoch_key(config: TrainingConfig, epoch: int) -> Key[Array, ""]:
 def start(task: Task, config: TrainingConfig) -> FitState:
     """Return the state before the first epoch."""
     variables = task.model.init(epoch_key(config, 0))
-    optimizer_state = task.optimizer.init(variables.parameters)
-    return FitState(TrainState(variables, optimizer_state), variables, EarlyStopping(), 0)
+    return FitState(first_state(task, variables), variables, EarlyStopping(), 0)
 
 
 def fit(
@@ -111,7 +120,7 @@ def fit(
         trained, metrics = train_epoch(copy, key, data.train, data.statistics, task)
         validation = None
         if data.validation is not None:
-            validation = evaluate(trained.variables, data.validation, data.statistics, task)
+            validation = evaluate(trained.evaluated, data.validation, data.statistics, task)
         problem = find_nonfinite(
             metrics.loss_sum, trained.variables, None if validation is None else validation[0]
         )
@@ -146,7 +155,7 @@ def advance(
         monitored = loss if config.monitor == "loss" else -accuracy
         stopping = update(stopping, epoch, monitored, config.min_delta)
     is_kept = config.keep == "last" or stopping.best_epoch == epoch
-    best = outcome.train.variables if is_kept else state.best
+    best = outcome.train.evaluated if is_kept else state.best
     count = len(data.train.labels)
     steps = steps_per_epoch(count, config)
     record = EpochRecord(

@@ -17,6 +17,7 @@ from jaxtyping import Array, Float, Key
 from fmnist_jax.config.model import Parameters, Variables
 from fmnist_jax.data.scaling import Statistics
 from fmnist_jax.errors import DivergedError
+from fmnist_jax.training.augmentation import Draw
 from fmnist_jax.training.config import TrainingConfig
 from fmnist_jax.training.step import (
     EVALUATION_BATCH,
@@ -24,8 +25,9 @@ from fmnist_jax.training.step import (
     Task,
     TrainingData,
     TrainState,
+    draw_batch,
     draw_epoch,
-    draw_inputs,
+    epoch_of,
     train_step,
 )
 
@@ -79,7 +81,7 @@ def nonfinite_error(
         assert data.validation is not None  # whose loss it is
         when = f"after epoch {failure.epoch}"
         layer = find_layer_of_inference(
-            failure.after.variables, data.validation, data.statistics, task
+            failure.after.evaluated, data.validation, data.statistics, task
         )
     else:
         steps = -(-len(data.train.labels) // task.batch_size)
@@ -116,8 +118,9 @@ def find_layer_of_training(
         first = number * task.batch_size
         indices = order[first : first + task.batch_size]
         if number >= step - 1:
-            inputs = draw_inputs(keys[number], data.images[indices], statistics, task)
-            layer = find_layer(learn, *state.variables, inputs, data.targets[indices], keys[number])
+            draw = Draw(keys[number], indices, epoch_of(state.step, data, task))
+            batch = draw_batch(draw, data, statistics, task)
+            layer = find_layer(learn, *state.variables, *batch, keys[number])
             if layer is not None:
                 return layer
         state, _ = run_step(state, indices, keys[number], data, statistics, task)

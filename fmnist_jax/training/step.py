@@ -14,13 +14,17 @@ from fmnist_jax.config.model import Features, Logits, Model, Variables
 from fmnist_jax.data.scaling import Scaling, Statistics
 from fmnist_jax.devices.mesh import device_count, put, replicate, split_batch
 from fmnist_jax.scratch.losses import one_hot
-from fmnist_jax.training.augmentation import Augmentation, no_augmentation
+from fmnist_jax.training.augmentation import Augmentation, Draw
+from fmnist_jax.training.targets import mix, smooth
 
 EVALUATION_BATCH = 80
 """Images a step of inference, a multiple of a CPU's vector width; `docs/benchmarks.md` has the choice."""
 
 AUGMENTATION_SALT = 2**31
 """Folded into a step's key for its augmentation; dropout folds in layer numbers, which are smaller."""
+
+MIXUP_SALT = AUGMENTATION_SALT + 1
+"""Folded into a step's key for the weight of mixup."""
 
 
 class DeviceSplit(NamedTuple):
@@ -56,6 +60,15 @@ class TrainState(NamedTuple):
 
     variables: Variables
     optimizer_state: Any
+    step: Int[Array, ""]
+    """Steps done."""
+    averaged: Variables | None
+    """The moving average of the variables; None if there is none."""
+
+    @property
+    def evaluated(self) -> Variables:
+        """The variables that are evaluated and kept."""
+        return self.variables if self.averaged is None else self.averaged
 
 
 class StepMetrics(NamedTuple):
@@ -74,7 +87,17 @@ class Task(NamedTuple):
     scaling: Scaling
     optimizer: optax.GradientTransformation
     batch_size: int
-    augmentation: Augmentation = no_augmentation
+    augmentation: tuple[Augmentation, ...] = ()
+    label_smoothing: float = 0.0
+    mixup: float = 0.0
+    weight_average: float = 0.0
+
+
+def first_state(task: Task, variables: Variables) -> TrainState:
+    """Return the state before the first step, which starts from `variables`."""
+    averaged = jax.tree.map(jnp.copy, variables) if task.weight_average else None
+    optimizer_state = task.optimizer.init(variables.parameters)
+    return TrainState(variables, optimizer_state, jnp.int32(0), averaged)
 
 
 @partial(jax.jit, static_argnames=("task",), donate_argnames=("state",))
@@ -124,26 +147,64 @@ def train_step(
     task: Task,
 ) -> tuple[TrainState, StepMetrics]:
     """Update the variables once, by the images of `indices`."""
-    drawn = jax.tree.map(lambda values: values[indices], data)
-    images, labels, targets = split_batch(drawn)
-    inputs = split_batch(draw_inputs(key, images, statistics, task))
+    draw = Draw(key, indices, epoch_of(state.step, data, task))
+    inputs, targets = draw_batch(draw, data, statistics, task)
     (_, (logits, network_state)), gradients = task.model.value_and_grad(
         state.variables, inputs, targets, key
     )
     parameters = state.variables.parameters
     updates, optimizer_state = task.optimizer.update(gradients, state.optimizer_state, parameters)
     variables = Variables(optax.apply_updates(parameters, updates), network_state)
-    correct = logits.argmax(axis=-1) == labels
+    correct = logits.argmax(axis=-1) == split_batch(data.labels[indices])
     metrics = StepMetrics(task.model.losses(logits, targets).sum(), correct.sum())
-    return replicate((TrainState(variables, optimizer_state), metrics))
+    step = state.step + 1
+    averaged = update_average(state.averaged, variables, step, task.weight_average)
+    return replicate((TrainState(variables, optimizer_state, step, averaged), metrics))
 
 
-def draw_inputs(
-    key: Key[Array, ""], images: Num[Array, "batch *shape"], statistics: Statistics, task: Task
-) -> Float[Array, "batch *shape"]:
-    """Augment and scale a step's images; `key` is the step's, of which dropout folds in other numbers."""
-    changed = task.augmentation(jax.random.fold_in(key, AUGMENTATION_SALT), images)
-    return task.scaling.apply(statistics, changed)
+def epoch_of(step: Int[Array, ""], data: DeviceSplit, task: Task) -> Int[Array, ""]:
+    """Return the epoch after `step` steps, counted from 0."""
+    return step // -(-data.labels.shape[0] // task.batch_size)
+
+
+def draw_batch(
+    draw: Draw, data: DeviceSplit, statistics: Statistics, task: Task
+) -> tuple[Float[Array, "batch *shape"], Float[Array, "batch classes"]]:
+    """Augment, scale and mix a step's images, and compute their targets.
+
+    `draw.key` is the step's, of which dropout folds in other numbers.
+    """
+    images, targets = split_batch((data.images[draw.indices], data.targets[draw.indices]))
+    key = draw.key
+    for augmentation in task.augmentation:
+        key = jax.random.fold_in(key, AUGMENTATION_SALT)
+        images = augmentation(draw._replace(key=key), images)
+    inputs = task.scaling.apply(statistics, images)
+    targets = smooth(targets, task.label_smoothing)
+    if task.mixup:
+        mix_key = jax.random.fold_in(draw.key, MIXUP_SALT)
+        inputs, targets = mix(mix_key, inputs, targets, task.mixup)
+    return split_batch((inputs, targets))
+
+
+def update_average(
+    averaged: Variables | None, variables: Variables, step: Int[Array, ""], decay: float
+) -> Variables | None:
+    """Return averaged + (1 - decay) * (variables - averaged); integers are the newest ones.
+
+    The decay is (1 + step) / (10 + step) while that is smaller, so that the first weights are forgotten.
+    """
+    if averaged is None:
+        return None
+    done = step.astype(jnp.float32)
+    share = 1 - jnp.minimum(decay, (1 + done) / (10 + done))
+
+    def update(new: Array, old: Array) -> Array:
+        if not jnp.issubdtype(new.dtype, jnp.floating):
+            return new
+        return old + share.astype(new.dtype) * (new - old)
+
+    return jax.tree.map(update, variables, averaged)
 
 
 @partial(jax.jit, static_argnames=("model", "scaling"))

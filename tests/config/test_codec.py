@@ -55,6 +55,11 @@ class Circle:
         return 3.0 * self.radius**2
 
 
+@frozen
+class Steps:
+    functions: tuple[Step, ...] = ()
+
+
 STEPS = {"double": Step(double), "halve": Step(halve)}
 TABLES = {Step: STEPS, Shape: {"square": Square, "circle": Circle}}
 
@@ -240,3 +245,11 @@ def test_complete_adds_the_defaults_of_newer_fields() -> None:
     assert found == encode(Outer("a", Inner(size=5)), TABLES)
     unknown = {"name": "a", "color": 1}
     assert complete(Outer, unknown, TABLES, "file.json") is unknown
+
+
+def test_one_name_stands_for_a_field_of_several():
+    both = Steps((STEPS["double"], STEPS["halve"]))
+    assert decode(Steps, encode(both, TABLES), TABLES, "file") == both
+    assert decode(Steps, {"functions": "halve"}, TABLES, "file") == Steps((STEPS["halve"],))
+    with pytest.raises(UserError, match=r"file: .*unknown step 'triple': known are double, halve"):
+        decode(Steps, {"functions": ["triple"]}, TABLES, "file")

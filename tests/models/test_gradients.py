@@ -22,7 +22,7 @@ from fmnist_jax.ops.pooling import AVERAGE, NONE
 from fmnist_jax.runs.presets import lenet, smallest
 from fmnist_jax.scratch.activations import GELU, TANH
 from fmnist_jax.scratch.losses import SOFTMAX_TWICE
-from fmnist_jax.training.step import Task, TrainState, put_on_device, train_epoch
+from fmnist_jax.training.step import Task, first_state, put_on_device, train_epoch
 from tests.compiling import quick_jit
 from tests.scratch.gradients import worst_error
 
@@ -114,8 +114,8 @@ def test_ten_steps_of_training_give_the_same_losses() -> None:
     def losses(gradients):
         model = evolve(config, gradients=gradients).build()
         variables = model.init(jax.random.key(0))
-        state = TrainState(variables, optimizer.init(variables.parameters))
         task = Task(model, UNIT, optimizer, batch_size=4)
+        state = first_state(task, variables)
         _, metrics = train_epoch(state, jax.random.key(1), data, UNIT.fit(data.images), task)
         return np.asarray(metrics.loss_sum)
 

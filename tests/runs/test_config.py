@@ -68,7 +68,7 @@ def test_stages_that_do_not_fit_are_refused(stages: Any, message: str):
 
 def test_the_images_of_the_first_stage_may_be_augmented():
     augmented = evolve(CONVNET, training=TrainingConfig(augmentation=flip))
-    assert Run((augmented, MLP)).stages[0].training.augmentation is flip
+    assert Run((augmented, MLP)).stages[0].training.augmentation == (flip,)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -143,7 +144,9 @@ def test_finishing_removes_what_the_run_would_have_resumed_from(tmp_path: Path):
 def test_lines_after_the_last_saved_epoch_are_written_again(tmp_path: Path):
     output = Output(tmp_path / "run", tensorboard=True)
     variables = Variables((np.ones(3, np.float32),), {})
-    state = FitState(TrainState(variables, ()), variables, EarlyStopping(0.6, 1, 1), 2)
+    state = FitState(
+        TrainState(variables, (), jnp.int32(0), None), variables, EarlyStopping(0.6, 1, 1), 2
+    )
     records = [RECORD._replace(epoch=epoch) for epoch in (1, 2, 3)]
     with open_run(RUN, ORIGIN, output) as handle:
         for record in records:
@@ -166,7 +169,9 @@ def test_lines_after_the_last_saved_epoch_are_written_again(tmp_path: Path):
 
 def test_a_training_checkpoint_of_another_stage_is_not_used(tmp_path: Path):
     variables = Variables((np.ones(3, np.float32),), {})
-    state = FitState(TrainState(variables, ()), variables, EarlyStopping(0.6, 1, 0), 1)
+    state = FitState(
+        TrainState(variables, (), jnp.int32(0), None), variables, EarlyStopping(0.6, 1, 0), 1
+    )
     lines: list[str] = []
     output = Output(tmp_path / "run", log=lines.append)
     with open_run(TWO_STAGES, ORIGIN, output) as handle:

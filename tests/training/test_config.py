@@ -5,6 +5,7 @@ import pytest
 from attrs import evolve
 
 from fmnist_jax.errors import UserError
+from fmnist_jax.training.augmentation import Shift, flip, flip_alternately, no_augmentation
 from fmnist_jax.training.config import TrainingConfig, build_optimizer
 from fmnist_jax.training.optimizers import SCHEDULES
 
@@ -72,6 +73,14 @@ def test_settings_of_the_update_rule_have_optimizers_of_their_own():
         ({"schedule": "cosine"}, "schedule must be a function, such as training.optimizers.cosine"),
         ({"augmentation": "mirror"}, "augmentation must be a function, .* found 'mirror'"),
         (
+            {"augmentation": (flip, Shift(1), flip_alternately)},
+            "augmentation must mirror images once, by one of mirror, mirror-alternate, mirror-move, "
+            "found 2 of them",
+        ),
+        ({"label_smoothing": 1.0}, "label_smoothing must be .* less than 1, found 1.0"),
+        ({"mixup": -1.0}, "mixup must be a finite number from 0 to .*, found -1.0"),
+        ({"weight_average": 1}, "weight_average must be .* less than 1, found 1"),
+        (
             {"warmup": 1.0},
             "warmup must be a finite number of at least 0 and less than 1, found 1.0",
         ),
@@ -85,6 +94,12 @@ def test_settings_of_the_update_rule_have_optimizers_of_their_own():
 def test_invalid_settings_are_refused_by_name(settings: dict, message: str):
     with pytest.raises(UserError, match=message):
         TrainingConfig(**settings)
+
+
+def test_one_augmentation_stands_for_a_tuple_of_one_and_none_is_left_out():
+    assert TrainingConfig(augmentation=flip).augmentation == (flip,)
+    assert TrainingConfig(augmentation=no_augmentation) == TrainingConfig()
+    assert TrainingConfig(augmentation=[Shift(2), flip]).augmentation == (Shift(2), flip)
 
 
 def test_numbers_of_numpy_become_pythons():

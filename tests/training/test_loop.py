@@ -14,6 +14,7 @@ from fmnist_jax.data.scaling import UNIT
 from fmnist_jax.errors import DivergedError, UserError
 from fmnist_jax.scratch import mlp
 from fmnist_jax.scratch.mlp import MLPConfig
+from fmnist_jax.training.augmentation import Shift, erase, flip_alternately
 from fmnist_jax.training.config import TrainingConfig
 from fmnist_jax.training.early_stopping import EarlyStopping
 from fmnist_jax.training.loop import (
@@ -21,14 +22,22 @@ from fmnist_jax.training.loop import (
     EpochRecord,
     FitState,
     advance,
+    epoch_key,
     fit,
     is_finished,
     kept_epoch,
     make_task,
     start,
 )
-from fmnist_jax.training.optimizers import momentum
-from fmnist_jax.training.step import StepMetrics, TrainingData, TrainState
+from fmnist_jax.training.optimizers import cosine_by_step, momentum, nesterov
+from fmnist_jax.training.step import (
+    StepMetrics,
+    TrainingData,
+    TrainState,
+    draw_epoch,
+    evaluate,
+    train_step,
+)
 from tests.patterns import noisy_patterns
 from tests.stateful import RunningMean
 
@@ -83,6 +92,62 @@ def test_resuming_from_a_state_gives_the_bits_of_an_uninterrupted_training(model
     resumed, rest = trained(model=model, state=kept)
     assert rest == records[2:]
     chex.assert_trees_all_equal(resumed, whole)
+
+
+FRONTIER = evolve(
+    CONFIG,
+    optimizer=nesterov,
+    augmentation=(flip_alternately, Shift(1), erase),
+    label_smoothing=0.1,
+    mixup=0.2,
+    weight_average=0.9,
+    warmup=0.3,
+    schedule=cosine_by_step,
+    clip_norm=1.0,
+)
+
+
+def test_resuming_with_everything_that_is_drawn_and_averaged_gives_the_same_bits():
+    model = RunningMean().build()
+    whole, records = trained(FRONTIER, model)
+    task = make_task(model, UNIT, FRONTIER, len(DATA.train.labels))
+    halfway = next(itertools.islice(fit(task, FRONTIER, DATA), 1, None))[0]
+    train, best = jax.tree.map(np.array, (halfway.train, halfway.best))
+    resumed, rest = trained(FRONTIER, model, halfway._replace(train=train, best=best))
+    assert rest == records[2:]
+    chex.assert_trees_all_equal(resumed, whole)
+
+
+def test_the_moving_average_is_what_is_evaluated_and_kept():
+    config = evolve(CONFIG, epochs=1, batch_size=100, weight_average=0.6)
+    task = make_task(MODEL, UNIT, config, 300)
+    state, (record,) = trained(config)
+    # The same three steps without an average, one a call: their variables, averaged here.
+    plain = make_task(MODEL, UNIT, evolve(config, weight_average=0.0), 300)
+    order, keys = draw_epoch(epoch_key(config, 1), 300, 100)
+    step_state = start(plain, config).train
+    average = step_state.variables.parameters
+    for number in range(3):
+        indices = order[100 * number : 100 * (number + 1)]
+        step_state, _ = train_step(step_state, indices, keys[number], DATA.train, {}, plain)
+        decay = min(0.6, (2 + number) / (11 + number))
+        average = jax.tree.map(
+            lambda old, new, decay=decay: decay * old + (1 - decay) * new,
+            average,
+            step_state.variables.parameters,
+        )
+    chex.assert_trees_all_close(state.best.parameters, average, rtol=1e-5, atol=1e-6)
+    chex.assert_trees_all_close(
+        state.train.variables.parameters, step_state.variables.parameters, rtol=1e-5, atol=1e-6
+    )
+    loss, _ = evaluate(state.best, VALIDATION, {}, task)
+    assert loss_of(record) == float(loss)
+
+
+def test_the_average_of_a_network_s_state_keeps_its_integers():
+    state, _ = trained(evolve(CONFIG, weight_average=0.9), RunningMean().build())
+    assert state.best.state["steps"].item() % 19 == 0
+    assert (state.train.evaluated.state["mean"] != state.train.variables.state["mean"]).any()
 
 
 def test_the_state_of_the_network_is_carried_and_kept_with_the_best_epoch():
@@ -194,7 +259,10 @@ def test_without_a_validation_split_nothing_may_need_one(change: dict[str, Any])
 
 def test_training_ends_with_the_last_epoch_or_with_patience():
     state = FitState(
-        TrainState(Variables((), {}), ()), Variables((), {}), EarlyStopping(0, 1, 5), 3
+        TrainState(Variables((), {}), (), jnp.int32(0), None),
+        Variables((), {}),
+        EarlyStopping(0, 1, 5),
+        3,
     )
     assert is_finished(state, evolve(CONFIG, patience=5))
     assert not is_finished(state, evolve(CONFIG, patience=6))

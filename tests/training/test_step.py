@@ -34,7 +34,7 @@ def random_split(count: int, seed: int = 0) -> DeviceSplit:
 
 def first_state(model: Model = MODEL) -> TrainState:
     variables = model.init(jax.random.key(0))
-    return TrainState(variables, OPTIMIZER.init(variables.parameters))
+    return TrainState(variables, OPTIMIZER.init(variables.parameters), jnp.int32(0), None)
 
 
 def trained(

@@ -18,8 +18,8 @@ from fmnist_jax.training.optimizers import OPTIMIZERS
 from fmnist_jax.training.step import (
     DeviceSplit,
     Task,
-    TrainState,
     evaluate,
+    first_state,
     predict_features,
     put_on_device,
     train_epoch,
@@ -58,7 +58,7 @@ def train_with(job: Job, model: Model, count: int) -> Callable[[], Training]:
     optimizer = build_optimizer(training, -(-count // job.batch_size))
     task = Task(model, SCALINGS[job.scaling], optimizer, job.batch_size)
     variables, statistics = variables_of(job), statistics_of(job)
-    state = TrainState(variables, optimizer.init(variables.parameters))
+    state = first_state(task, variables)
     key = jax.random.key(job.seed)
     start = time.perf_counter()
     compiled = train_epoch.lower(state, key, split_of(job, count), statistics, task).compile()

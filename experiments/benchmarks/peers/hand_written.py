@@ -11,7 +11,7 @@ from fmnist_jax.data.scaling import Z_SCORE
 from fmnist_jax.scratch.dense import Dense
 from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.config import TrainingConfig, build_optimizer
-from fmnist_jax.training.step import Task, TrainState, put_on_device, train_epoch
+from fmnist_jax.training.step import Task, first_state, put_on_device, train_epoch
 
 
 def start(job: Job) -> Callable[[], Epoch]:
@@ -35,7 +35,7 @@ def start_with(job: Job, model: Model) -> Callable[[], Epoch]:
     )
     optimizer = build_optimizer(config, -(-len(data.labels) // job.batch_size))
     task = Task(model, Z_SCORE, optimizer, job.batch_size)
-    state = TrainState(Variables(parameters, {}), optimizer.init(parameters))
+    state = first_state(task, Variables(parameters, {}))
     key = jax.random.key(job.seed)
     epochs = 0
 

@@ -188,7 +188,7 @@ def test_a_run_counts_that_was_stored_before_a_field_was_added(older: Store):
     older.add(ROW, SMALL.with_training(seed=1), measured(test_accuracy=60.0))
     stored = older.read()["a row"]
     assert list(stored["runs"]) == [0, 1]
-    assert stored["configuration"]["stages"][0]["training"]["augmentation"] == "none"
+    assert stored["configuration"]["stages"][0]["training"]["augmentation"] == []
 
 
 def test_a_run_of_another_value_or_other_stages_does_not(older: Store):
