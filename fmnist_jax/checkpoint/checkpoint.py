@@ -213,6 +213,7 @@ def _fitted(records: Sequence[StageRecord], tree: dict[str, Any]) -> tuple[Fitte
             Variables(tree[record.name]["parameters"], tree[record.name]["state"]),
             tree[record.name]["statistics"],
             record.features_of,
+            record.views,
         )
         for record in records
     )

@@ -17,6 +17,7 @@ from fmnist_jax.data.scaling import Scaling
 from fmnist_jax.errors import UserError
 from fmnist_jax.models.names import NAMES
 from fmnist_jax.models.stages import FittedStage
+from fmnist_jax.models.views import Views, one_view
 from fmnist_jax.storage.manifest import parse_json
 
 FORMAT_VERSION = 3
@@ -34,6 +35,7 @@ class StageRecord:
     model: ModelConfig
     scaling: Scaling
     features_of: str | None
+    views: Views = one_view
 
 
 @frozen
@@ -53,7 +55,8 @@ class Metadata:
 def stage_records(stages: Sequence[FittedStage]) -> tuple[StageRecord, ...]:
     """Describe the stages."""
     return tuple(
-        StageRecord(stage.name, stage.model, stage.scaling, stage.features_of) for stage in stages
+        StageRecord(stage.name, stage.model, stage.scaling, stage.features_of, stage.views)
+        for stage in stages
     )
 
 

@@ -7,6 +7,7 @@ from fmnist_jax.data.scaling import SCALINGS, Scaling
 from fmnist_jax.models.config import ConvNetConfig
 from fmnist_jax.models.five_conv import POOLING_PLANS, PoolingPlan
 from fmnist_jax.models.gradients import GRADIENTS, Gradients
+from fmnist_jax.models.views import VIEWS, Views
 from fmnist_jax.ops.pooling import POOLINGS, Pooling
 from fmnist_jax.scratch.mlp import MLPConfig
 
@@ -16,5 +17,6 @@ NAMES: Names = {
     Pooling: POOLINGS,
     PoolingPlan: POOLING_PLANS,
     Scaling: SCALINGS,
+    Views: VIEWS,
     ModelConfig: {"mlp": MLPConfig, "convnet": ConvNetConfig},
 }

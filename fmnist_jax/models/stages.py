@@ -12,6 +12,7 @@ from jaxtyping import Num
 
 from fmnist_jax.config.model import Logits, Model, ModelConfig, Variables
 from fmnist_jax.data.scaling import Scaling, Statistics
+from fmnist_jax.models.views import Views, one_view
 
 
 @frozen(eq=False)
@@ -27,6 +28,7 @@ class FittedStage:
         statistics: What `scaling.fit` computed from the training split.
         features_of: `fingerprint_stages` of the stages that computed the features which this one was
             trained on; None in the first stage.
+        views: The views of an input that the stage's logits are averaged over.
     """
 
     name: str
@@ -35,6 +37,7 @@ class FittedStage:
     variables: Variables
     statistics: Statistics
     features_of: str | None = None
+    views: Views = one_view
 
 
 class StageArrays(NamedTuple):
@@ -49,6 +52,7 @@ class StageProgram(NamedTuple):
 
     model: Model
     scaling: Scaling
+    views: Views = one_view
 
 
 def logits(stages: Sequence[FittedStage], images: Num[Any, "n *shape"]) -> Logits:
@@ -77,7 +81,9 @@ def split_stages(
     stages: Sequence[FittedStage],
 ) -> tuple[tuple[StageProgram, ...], tuple[StageArrays, ...]]:
     """Split stages into what a jitted program is compiled for and the arrays that it is called with."""
-    programs = tuple(StageProgram(stage.model.build(), stage.scaling) for stage in stages)
+    programs = tuple(
+        StageProgram(stage.model.build(), stage.scaling, stage.views) for stage in stages
+    )
     return programs, tuple(StageArrays(stage.variables, stage.statistics) for stage in stages)
 
 
@@ -91,8 +97,11 @@ def compute_logits(
     for program, stage in zip(programs[:-1], arrays[:-1], strict=True):
         scaled = program.scaling.apply(stage.statistics, inputs)
         inputs = program.model.features(stage.variables, scaled)
-    scaled = programs[-1].scaling.apply(arrays[-1].statistics, inputs)
-    return programs[-1].model.apply(arrays[-1].variables, scaled)
+    last, stage = programs[-1], arrays[-1]
+    return last.views(
+        lambda view: last.model.apply(stage.variables, last.scaling.apply(stage.statistics, view)),
+        inputs,
+    )
 
 
 def fingerprint(tree: Any) -> str:

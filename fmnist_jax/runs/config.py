@@ -11,12 +11,13 @@ import attrs
 from attrs import evolve, field, frozen
 
 from fmnist_jax.config.codec import Names
-from fmnist_jax.config.fields import as_tuple, each, must, of_type
+from fmnist_jax.config.fields import as_tuple, each, function, must, of_type
 from fmnist_jax.config.model import ModelConfig
 from fmnist_jax.data.loading import DataConfig
 from fmnist_jax.data.scaling import Scaling
 from fmnist_jax.errors import UserError
 from fmnist_jax.models.names import NAMES as MODEL_NAMES
+from fmnist_jax.models.views import Views, one_view
 from fmnist_jax.training import NAMES as TRAINING_NAMES
 from fmnist_jax.training.config import TrainingConfig, check_without_validation
 
@@ -58,6 +59,8 @@ class Stage:
     training: TrainingConfig = field(validator=of_type(TrainingConfig, "TrainingConfig(epochs=10)"))
     scaling: Scaling = field(validator=of_type(Scaling, "data.scaling.Z_SCORE"))
     """How grey levels, or features, become the model's inputs."""
+    views: Views = field(default=one_view, validator=function("models.views.mirrored_views"))
+    """The views of an image that validation, test and predictions average logits over."""
 
 
 @frozen
@@ -124,6 +127,8 @@ def _check_follows(stage: Stage, before: Stage) -> None:
             f"stage {stage.name}: augmentation must be none, since features are not images; augment the "
             "images of the first stage"
         )
+    if stage.views is not one_view:
+        raise UserError(f"stage {stage.name}: views must be one, since features are not images")
 
 
 TEST_FIELDS = ("resplit_seed",)

@@ -154,7 +154,8 @@ def _train_stage(
     started = time.perf_counter()
     statistics = put(stage.scaling.fit(np.asarray(splits["train"].images)))
     data = TrainingData(splits["train"], splits.get("validation"), statistics)
-    task = make_task(stage.model.build(), stage.scaling, stage.training, len(data.train.labels))
+    count = len(data.train.labels)
+    task = make_task(stage.model.build(), stage.scaling, stage.training, count, stage.views)
     checkpoints = hooks.checkpoints.get(stage.name)
     history: list[EpochRecord] = []
     first = state = None
@@ -177,7 +178,15 @@ def _train_stage(
     variables, statistics = put_local((Variables(*state.best), statistics))
     return TrainedStage(
         stage,
-        FittedStage(stage.name, stage.model, stage.scaling, variables, statistics, features_of),
+        FittedStage(
+            stage.name,
+            stage.model,
+            stage.scaling,
+            variables,
+            statistics,
+            features_of,
+            stage.views,
+        ),
         splits,
         tuple(history),
         kept_epoch(state, stage.training),
@@ -222,7 +231,7 @@ def assess(
     model = fitted.model.build()
     labels = np.concatenate([np.asarray(split.labels) for split in splits.values()])
     arrays = put((fitted.variables, _concatenated(splits), fitted.statistics))
-    logits = predict_logits(*arrays, model, fitted.scaling)
+    logits = predict_logits(*arrays, model, fitted.scaling, fitted.views)
     targets = put(one_hot(labels, len(class_names)))
     losses = np.asarray(model.losses(logits, targets), np.float64)
     probabilities = np.asarray(jax.nn.softmax(logits, axis=-1))

@@ -8,6 +8,8 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Int, Key, Num
 
+from fmnist_jax.models.views import mirror
+
 Images = Num[Array, "batch height width"]
 
 
@@ -49,11 +51,6 @@ def flip_alternately(draw: Draw, images: Images) -> Images:
     """
     flipped = (draw.indices + draw.epoch) % 2 == 1
     return jnp.where(flipped[:, None, None], mirror(images), images)
-
-
-def mirror(images: Num[Array, "batch height width"]) -> Num[Array, "batch height width"]:
-    """Flip every image left to right."""
-    return images[:, :, ::-1]
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, Int, Key
 
 from fmnist_jax.config.model import Model, Variables
 from fmnist_jax.data.scaling import Scaling
+from fmnist_jax.models.views import Views, one_view
 from fmnist_jax.training.config import (
     TrainingConfig,
     build_optimizer,
@@ -69,7 +70,13 @@ class EpochOutcome(NamedTuple):
     """(mean loss, right answers); None without a validation split."""
 
 
-def make_task(model: Model, scaling: Scaling, config: TrainingConfig, train_count: int) -> Task:
+def make_task(
+    model: Model,
+    scaling: Scaling,
+    config: TrainingConfig,
+    train_count: int,
+    views: Views = one_view,
+) -> Task:
     """Build the task of training `model` on `train_count` images; the same for the same settings."""
     optimizer = build_optimizer(config, steps_per_epoch(train_count, config))
     return Task(
@@ -81,6 +88,7 @@ def make_task(model: Model, scaling: Scaling, config: TrainingConfig, train_coun
         config.label_smoothing,
         config.mixup,
         config.weight_average,
+        views,
     )
 
 

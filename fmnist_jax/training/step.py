@@ -13,6 +13,7 @@ from jaxtyping import Array, Float, Int, Key, Num
 from fmnist_jax.config.model import Features, Logits, Model, Variables
 from fmnist_jax.data.scaling import Scaling, Statistics
 from fmnist_jax.devices.mesh import device_count, put, replicate, split_batch
+from fmnist_jax.models.views import Views, one_view
 from fmnist_jax.scratch.losses import one_hot
 from fmnist_jax.training.augmentation import Augmentation, Draw
 from fmnist_jax.training.targets import mix, smooth
@@ -91,6 +92,8 @@ class Task(NamedTuple):
     label_smoothing: float = 0.0
     mixup: float = 0.0
     weight_average: float = 0.0
+    views: Views = one_view
+    """Of inference alone: training learns from one view."""
 
 
 def first_state(task: Task, variables: Variables) -> TrainState:
@@ -207,16 +210,21 @@ def update_average(
     return jax.tree.map(update, variables, averaged)
 
 
-@partial(jax.jit, static_argnames=("model", "scaling"))
+@partial(jax.jit, static_argnames=("model", "scaling", "views"))
 def predict_logits(
     variables: Variables,
     images: Num[Array, "n *shape"],
     statistics: Statistics,
     model: Model,
     scaling: Scaling,
+    views: Views = one_view,
 ) -> Logits:
     """Compute the logits of every image, in order."""
-    return in_batches(lambda part: model.apply(variables, scaling.apply(statistics, part)), images)
+
+    def logits(part: Num[Array, "batch *shape"]) -> Logits:
+        return model.apply(variables, scaling.apply(statistics, part))
+
+    return in_batches(lambda part: views(logits, part), images)
 
 
 @partial(jax.jit, static_argnames=("model", "scaling"))
@@ -252,6 +260,8 @@ def evaluate(
     variables: Variables, data: DeviceSplit, statistics: Statistics, task: Task
 ) -> tuple[Float[Array, ""], Int[Array, ""]]:
     """Return (mean loss, number of right answers) over every image of `data`."""
-    logits = predict_logits(variables, data.images, statistics, task.model, task.scaling)
+    logits = predict_logits(
+        variables, data.images, statistics, task.model, task.scaling, task.views
+    )
     correct = logits.argmax(axis=-1) == data.labels
     return task.model.losses(logits, data.targets).mean(), correct.sum()

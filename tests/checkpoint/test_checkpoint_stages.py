@@ -11,6 +11,7 @@ from fmnist_jax.checkpoint.format import METADATA
 from fmnist_jax.data.scaling import UNIT
 from fmnist_jax.errors import UserError
 from fmnist_jax.models.five_conv import FiveConv
+from fmnist_jax.models.views import mirrored_views, one_view
 from fmnist_jax.scratch.mlp import MLPConfig
 from tests.checkpoints import (
     Models,
@@ -38,6 +39,16 @@ def test_networks_and_pipelines_are_restored_to_the_bit(tmp_path: Path, models: 
     saved = checkpoint(models, UNIT)
     save_checkpoint(tmp_path / "checkpoint", saved)
     assert_same(restore_checkpoint(tmp_path / "checkpoint"), saved)
+
+
+def test_views_are_restored_and_older_checkpoints_have_one(tmp_path: Path) -> None:
+    saved = checkpoint(MLPConfig((784, 10)), UNIT)
+    viewed = with_stages(saved, evolve(saved.stages[0], views=mirrored_views))
+    save_checkpoint(tmp_path / "checkpoint", viewed)
+    assert restore_checkpoint(tmp_path / "checkpoint").stages[0].views is mirrored_views
+    older = stages_json(tmp_path / "checkpoint", {"views": ...})
+    change_metadata(tmp_path / "checkpoint", {"stages": older})
+    assert restore_checkpoint(tmp_path / "checkpoint").stages[0].views is one_view
 
 
 def test_a_stage_after_other_stages_of_equal_shapes_is_not_saved(

@@ -20,6 +20,7 @@ from fmnist_jax.models.stages import (
     logits,
     split_stages,
 )
+from fmnist_jax.models.views import mirrored_views
 from fmnist_jax.scratch.mlp import MLPConfig
 from tests.compiling import quick_jit
 
@@ -67,9 +68,21 @@ def test_each_stage_takes_the_scaled_features_of_the_one_before(stages: tuple[Fi
     np.testing.assert_allclose(logits(stages, IMAGES), expected, rtol=1e-4, atol=1e-5)
 
 
+def test_logits_are_averaged_over_the_views_of_the_last_stage():
+    config = MLPConfig((784, 10))
+    variables = config.build().init(jax.random.key(0))
+    one = FittedStage("mlp", config, UNIT, variables, {})
+    both = evolve(one, views=mirrored_views)
+    expected = 0.5 * (logits([one], IMAGES) + logits([one], IMAGES[:, :, ::-1]))
+    np.testing.assert_allclose(logits([both], IMAGES), expected, rtol=1e-5, atol=1e-6)
+    assert not np.allclose(logits([one], IMAGES), expected, rtol=1e-3)
+
+
 def test_stages_are_split_into_a_static_part_and_arrays(stages: tuple[FittedStage, ...]):
     programs, arrays = split_stages(stages)
-    assert programs == tuple(StageProgram(stage.model.build(), stage.scaling) for stage in stages)
+    assert programs == tuple(
+        StageProgram(stage.model.build(), stage.scaling, stage.views) for stage in stages
+    )
     assert hash(programs) == hash(split_stages(stages)[0])
     assert arrays == tuple(StageArrays(stage.variables, stage.statistics) for stage in stages)
     compiled = quick_jit(compute_logits, static_argnames="programs")

@@ -13,6 +13,7 @@ from fmnist_jax.data.scaling import UNIT, Z_SCORE
 from fmnist_jax.errors import UserError
 from fmnist_jax.models.config import Block, ConvNetConfig
 from fmnist_jax.models.five_conv import FiveConv
+from fmnist_jax.models.views import mirrored_views
 from fmnist_jax.runs.config import NAMES, Run, Stage
 from fmnist_jax.runs.presets import PRESETS
 from fmnist_jax.runs.presets.base import default_run
@@ -57,6 +58,10 @@ def test_each_stage_takes_the_features_of_the_one_before():
         (
             (CONVNET, evolve(MLP, training=TrainingConfig(augmentation=flip))),
             "stage mlp: augmentation must be none, since features are not images",
+        ),
+        (
+            (CONVNET, evolve(MLP, views=mirrored_views)),
+            "stage mlp: views must be one, since features are not images",
         ),
     ],
 )

@@ -7,6 +7,7 @@ import pytest
 
 from fmnist_jax.config.model import Model, Variables
 from fmnist_jax.data.scaling import UNIT, Z_SCORE
+from fmnist_jax.models.views import mirrored_views
 from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.step import (
     EVALUATION_BATCH,
@@ -111,6 +112,18 @@ def test_inference_covers_every_image_whatever_the_batch(count: int):
     loss, correct = evaluate(variables, data, statistics, task)
     np.testing.assert_allclose(loss, MODEL.losses(expected, data.targets).mean(), rtol=1e-5)
     assert int(correct) == int((expected.argmax(-1) == data.labels).sum())
+
+
+def test_evaluation_averages_logits_over_the_views():
+    data, variables = random_split(11), first_state().variables
+    flipped = data.images[:, :, ::-1]
+    one, other = (
+        predict_logits(variables, images, {}, MODEL, UNIT) for images in (data.images, flipped)
+    )
+    expected = MODEL.losses(0.5 * (one + other), data.targets).mean()
+    task = Task(MODEL, UNIT, OPTIMIZER, 5, views=mirrored_views)
+    loss, _ = evaluate(variables, data, {}, task)
+    np.testing.assert_allclose(loss, expected, rtol=1e-5)
 
 
 def test_no_images_give_no_rows():

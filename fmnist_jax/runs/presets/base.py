@@ -10,6 +10,7 @@ from fmnist_jax.data.scaling import Scaling
 from fmnist_jax.models.config import ConvNetConfig
 from fmnist_jax.models.gradients import AUTODIFF, Gradients
 from fmnist_jax.models.stages import FittedStage
+from fmnist_jax.models.views import Views, one_view
 from fmnist_jax.runs.config import Run, Stage
 from fmnist_jax.scratch.activations import Activation
 from fmnist_jax.scratch.initializers import Initializer
@@ -63,9 +64,10 @@ def fixed_blocks(
         network: Head = default,
         training: TrainingConfig = defaults[0],
         scaling: Scaling = defaults[1],
+        views: Views = one_view,
     ) -> Plan:
         chosen = evolve(model, **asdict(network, recurse=False))
-        return Plan(Run((Stage("convnet", chosen, training, scaling),), data))
+        return Plan(Run((Stage("convnet", chosen, training, scaling, views),), data))
 
     options.__doc__ = f"""{description}
 
@@ -74,6 +76,7 @@ def fixed_blocks(
         network: What is trained.
         training: How it is trained.
         scaling: How grey levels become inputs.
+        views: The views of an image that logits are averaged over; training learns from one.
     """
     return Preset(options)
 

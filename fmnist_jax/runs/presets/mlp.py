@@ -2,6 +2,7 @@
 
 from fmnist_jax.data.loading import DataConfig
 from fmnist_jax.data.scaling import Z_SCORE, Scaling
+from fmnist_jax.models.views import Views, one_view
 from fmnist_jax.runs.config import Run, Stage
 from fmnist_jax.runs.presets.base import Plan, Preset
 from fmnist_jax.scratch.activations import GELU
@@ -17,6 +18,7 @@ def options(
     model: MLPConfig = MODEL,
     training: TrainingConfig = TrainingConfig(),  # noqa: B008 - frozen
     scaling: Scaling = Z_SCORE,
+    views: Views = one_view,
 ) -> Plan:
     """Train the scratch MLP, whose gradients are hand-written.
 
@@ -25,8 +27,9 @@ def options(
         model: The network.
         training: How it is trained.
         scaling: How grey levels become inputs.
+        views: The views of an image that logits are averaged over; training learns from one.
     """
-    return Plan(Run((Stage("mlp", model, training, scaling),), data))
+    return Plan(Run((Stage("mlp", model, training, scaling, views),), data))
 
 
 PRESET = Preset(options)
