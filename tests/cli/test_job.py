@@ -1,4 +1,4 @@
-import jax.numpy as jnp
+import numpy as np
 import pytest
 from attrs import evolve
 
@@ -11,7 +11,7 @@ from fmnist_jax.runs.train import TrainedStage
 from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.config import TrainingConfig
 from fmnist_jax.training.loop import EpochRecord
-from fmnist_jax.training.step import DeviceSplit
+from fmnist_jax.training.step import put_on_device
 
 STAGE = Stage("mlp", MLPConfig(), TrainingConfig(), Z_SCORE)
 RECORD = EpochRecord(130, 0.30261, 0.89, 0.32874, 0.8811, 0.001, 0)
@@ -63,7 +63,7 @@ def test_the_last_line_is_report_1s(training: TrainingConfig, line: str):
 def test_the_features_line_has_every_shape():
     counts = {"train": 48, "validation": 12, "test": 10}
     splits = {
-        name: DeviceSplit(jnp.zeros((count, 12)), jnp.zeros(count, jnp.int32))
+        name: put_on_device(np.zeros((count, 12)), np.zeros(count, int), 10)
         for name, count in counts.items()
     }
     assert features_line(splits) == "Features: train (48, 12), validation (12, 12), test (10, 12)"
