@@ -18,6 +18,7 @@ from fmnist_jax.data.scaling import Scaling
 from fmnist_jax.errors import UserError
 from fmnist_jax.models.names import NAMES as MODEL_NAMES
 from fmnist_jax.models.views import Views, one_view
+from fmnist_jax.scratch.losses import SOFTMAX_TWICE
 from fmnist_jax.training import NAMES as TRAINING_NAMES
 from fmnist_jax.training.config import TrainingConfig, check_without_validation
 
@@ -98,6 +99,12 @@ class Run:
         if self.data.validation_fraction == 0:
             for stage in self.stages:
                 check_without_validation(stage.training, f"stage {stage.name}: ")
+        for stage in self.stages:
+            if stage.training.teacher and getattr(stage.model, "loss", None) is SOFTMAX_TWICE:
+                raise UserError(
+                    f"stage {stage.name}: loss must not be {SOFTMAX_TWICE.name} with a teacher, whose "
+                    "probabilities it cannot reach; use softmax-cross-entropy"
+                )
         for before, stage in pairwise(self.stages):
             _check_follows(stage, before)
 

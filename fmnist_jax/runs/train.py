@@ -17,6 +17,7 @@ from fmnist_jax.evaluation.metrics import Metrics, classification_metrics
 from fmnist_jax.models.stages import FittedStage, fingerprint_stages
 from fmnist_jax.runs.checks import check_dataset, check_fitted, check_shared_batches
 from fmnist_jax.runs.config import Run, Stage
+from fmnist_jax.runs.distillation import distil, restore_teachers
 from fmnist_jax.scratch.losses import one_hot
 from fmnist_jax.training.checkpointing import TrainingCheckpoints
 from fmnist_jax.training.loop import EpochRecord, fit, is_finished, kept_epoch, make_task, start
@@ -125,6 +126,7 @@ def train(
     hooks = hooks or Hooks()
     check_dataset(run, dataset)
     check_fitted(run, fitted)
+    teachers = restore_teachers(run, dataset)
     check_shared_batches(run.stages[len(fitted) :])
     splits: Splits = {
         name: put_on_device(*split, len(dataset.class_names))
@@ -142,7 +144,11 @@ def train(
             trained = TrainedStage(stage, fitted[number], splits)
         else:
             features_of = fingerprint_stages([before.fitted for before in stages])
-            trained = _train_stage(stage, splits, features_of, hooks)
+            learned = dict(splits)
+            if stage.name in teachers:
+                teacher = teachers[stage.name]
+                learned["train"] = distil(splits["train"], teacher, dataset, stage.training)
+            trained = _train_stage(stage, learned, features_of, hooks)
             hooks.on_stage(trained)
         stages.append(trained._replace(extraction_seconds=extraction_seconds))
     return TrainedRun(run, tuple(stages))

@@ -14,6 +14,7 @@ from fmnist_jax.config.fields import (
     each,
     function,
     number,
+    of_type,
     one_of,
     whole,
 )
@@ -92,6 +93,12 @@ class TrainingConfig:
     """The alpha of mixup: inputs and targets of two images are mixed by Beta(alpha, alpha); 0: never."""
     weight_average: float = field(default=0.0, converter=as_float, validator=number(0, below=1))
     """Decay of a moving average of the weights, which is evaluated and kept in their place; 0: none."""
+    teacher: str | None = field(default=None, validator=optional(of_type(str, "'runs/teacher'")))
+    """A checkpoint or run whose probabilities of the training images are mixed into the targets."""
+    teacher_weight: float = field(default=0.5, converter=as_float, validator=number(0, 1))
+    """The teacher's share w of the targets: (1 - w) of the label, w of the teacher's probabilities."""
+    temperature: float = field(default=1.0, converter=as_float, validator=number(0.01, 1000))
+    """The teacher's logits are divided by it; above 1 its probabilities are softer."""
     warmup: float = field(default=0.0, converter=as_float, validator=number(0, below=1))
     """The share of all steps in which the learning rate rises, step by step, to the schedule's."""
     weight_decay: float | None = field(
