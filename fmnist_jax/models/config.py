@@ -1,5 +1,6 @@
 """Descriptions of convolutional networks: blocks of convolution and pooling, then dense layers."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -9,7 +10,16 @@ from attrs import field, frozen
 from attrs.validators import optional
 from jaxtyping import Array, Float
 
-from fmnist_jax.config.fields import as_int, as_tuple, each, function, of_type, whole
+from fmnist_jax.config.fields import (
+    as_float,
+    as_int,
+    as_tuple,
+    each,
+    function,
+    number,
+    of_type,
+    whole,
+)
 from fmnist_jax.config.model import HandWritten, Layer, Model, Variables
 from fmnist_jax.data.dataset import IMAGE_SHAPE
 from fmnist_jax.errors import UserError
@@ -19,8 +29,10 @@ from fmnist_jax.ops.geometry import Geometry
 from fmnist_jax.ops.pooling import MAX, NONE, Pooling
 from fmnist_jax.scratch import convnet
 from fmnist_jax.scratch.activations import RELU, Activation
+from fmnist_jax.scratch.batch_norm import MIN_BATCH
 from fmnist_jax.scratch.initializers import Initializer, uniform_fan_in
 from fmnist_jax.scratch.losses import SOFTMAX_CROSS_ENTROPY, Loss
+from fmnist_jax.scratch.residual import shortcut_stride
 
 MAX_UNITS = 2**14
 """Filters or dense units of a layer; more would need more memory than there is."""
@@ -56,6 +68,10 @@ class Block:
     """Zeros on each of the four sides; by default as many as keep the map's size at stride 1
     ((kernel - 1) // 2 before, kernel // 2 after)."""
     pooling: Pooling = field(default=MAX, validator=of_type(Pooling, "ops.pooling.MAX"))
+    shortcut: int = field(default=0, converter=as_int, validator=whole(0))
+    """Adds an earlier input before the activation: 1 the block's own, 2 that of the block before, as in
+    residual networks; 0 adds nothing. Where sizes differ, rows and columns are skipped and further
+    filters receive zeros."""
 
     @property
     def sides(self) -> tuple[int, int]:
@@ -117,6 +133,10 @@ class ConvNetConfig:
         default=AUTODIFF, validator=of_type(Gradients, "models.gradients.HAND_WRITTEN")
     )
     """How training computes gradients; parameters and inference are the same."""
+    batch_norm: bool = field(default=False, validator=of_type(bool, "True"))
+    """Whether each convolution is normalised over the batch, before shortcut and activation."""
+    dropout: float = field(default=0.0, converter=as_float, validator=number(0, below=1))
+    """Probability that training drops an input of a dense layer."""
 
     def __attrs_post_init__(self) -> None:
         """Refuse kernels and poolings that don't fit their maps."""
@@ -131,11 +151,11 @@ class ConvNetConfig:
     def map_sizes(self) -> tuple[MapSizes, ...]:
         """The heights of each block's maps. Raises UserError where a kernel or pooling doesn't fit."""
         size, sizes = IMAGE_SHAPE[0], []
-        for number, block in enumerate(self.blocks, 1):
+        for ordinal, block in enumerate(self.blocks, 1):
             padded = size + sum(block.sides)
             if padded < block.kernel:
                 raise UserError(
-                    f"block {number}: a {block.kernel}x{block.kernel} kernel is too large for its "
+                    f"block {ordinal}: a {block.kernel}x{block.kernel} kernel is too large for its "
                     f"{size}x{size} map padded to {padded}x{padded}; use a smaller kernel, more "
                     "padding, or less stride and pooling before it"
                 )
@@ -143,13 +163,38 @@ class ConvNetConfig:
             used = block.pooling.used(convolved)
             if not used:
                 raise UserError(
-                    f"block {number}: a {convolved}x{convolved} map is too small for "
+                    f"block {ordinal}: a {convolved}x{convolved} map is too small for "
                     f"{block.pooling.name} pooling; leave it out, or use less stride and pooling "
                     "before it"
                 )
             sizes.append(MapSizes(size, convolved, used, block.pooling.size(convolved)))
+            self._check_shortcut(ordinal, sizes)
             size = sizes[-1].pooled
         return tuple(sizes)
+
+    def _check_shortcut(self, number: int, sizes: Sequence[MapSizes]) -> None:
+        """Raise UserError if the shortcut that ends in block `number` can't be added there."""
+        block = self.blocks[number - 1]
+        if block.shortcut > number:
+            raise UserError(
+                f"block {number}: shortcut must be at most {number}, which is the image, found "
+                f"{block.shortcut}"
+            )
+        if block.shortcut:
+            source = number - block.shortcut
+            height, channels = sizes[source].inputs, self.channels[source]
+            used = sizes[-1].used
+            if channels > block.filters or not shortcut_stride(height, used):
+                raise UserError(
+                    f"block {number}: its shortcut has {channels} maps of {height}x{height}, which can't "
+                    f"become {block.filters} of {used}x{used}: use as many filters or more, and strides "
+                    "and padding that keep or divide the size"
+                )
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """Channels of each block's inputs."""
+        return 1, *(block.filters for block in self.blocks[:-1])
 
     @property
     def features(self) -> int:
@@ -164,7 +209,7 @@ class ConvNetConfig:
     @property
     def min_batch(self) -> int:
         """Fewest examples of a training step."""
-        return 1
+        return MIN_BATCH if self.batch_norm else 1
 
     def build(self) -> Model:
         """Build the network from its Flax module; Flax is imported when the first one is built."""
@@ -181,17 +226,19 @@ class ConvNetConfig:
     @property
     def scratch_network(self) -> convnet.ConvNet:
         """The same network for `scratch.convnet`, with the fast convolutions of `ops`."""
-        inputs = (1, *(block.filters for block in self.blocks))
         blocks = tuple(
             fast_block(
                 channels,
                 block.kernel,
                 Geometry(block.stride, block.sides[0], sizes.used),
                 block.pooling,
+                block.shortcut,
             )
-            for channels, block, sizes in zip(inputs, self.blocks, self.map_sizes, strict=False)
+            for channels, block, sizes in zip(
+                self.channels, self.blocks, self.map_sizes, strict=True
+            )
         )
-        return convnet.ConvNet(blocks, self.activation, self.loss)
+        return convnet.ConvNet(blocks, self.activation, self.loss, self.dropout)
 
     def first_layer(self, variables: Variables) -> Float[np.ndarray, "units height width"]:
         """Return the first convolution's filters, a picture a filter."""
@@ -220,20 +267,20 @@ class ConvNetConfig:
 
     def feature_layers(self) -> tuple[Layer, ...]:
         """List the blocks."""
-        layers, inputs = [], 1
-        for number, (block, sizes) in enumerate(zip(self.blocks, self.map_sizes, strict=True), 1):
+        layers = []
+        for ordinal, (block, sizes) in enumerate(zip(self.blocks, self.map_sizes, strict=True), 1):
+            inputs = self.channels[ordinal - 1]
             weights = block.kernel**2 * inputs * block.filters
             layers.append(
                 Layer(
-                    f"block {number}: convolution {block.kernel}x{block.kernel}",
+                    f"block {ordinal}: convolution {block.kernel}x{block.kernel}",
                     (block.filters, sizes.used, sizes.used),
-                    weights + block.filters,
+                    weights + block.filters * (2 if self.batch_norm else 1),
                     weights * sizes.used**2,
-                    first=number == 1,
+                    first=ordinal == 1,
                 )
             )
             if block.pooling is not NONE:
                 pooled = (block.filters, sizes.pooled, sizes.pooled)
-                layers.append(Layer(f"block {number}: {block.pooling.name} pooling", pooled, 0, 0))
-            inputs = block.filters
+                layers.append(Layer(f"block {ordinal}: {block.pooling.name} pooling", pooled, 0, 0))
         return tuple(layers)

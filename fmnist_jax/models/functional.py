@@ -20,9 +20,8 @@ from fmnist_jax.config.model import (
 from fmnist_jax.models.config import ConvNetConfig
 from fmnist_jax.models.convnet import ConvNet
 from fmnist_jax.scratch import convnet
-
-Parameters = Any
-"""{"blocks": {0: {"kernel", "bias"}, ...}, "dense": {0: ..., ...}}."""
+from fmnist_jax.scratch.batch_norm import Moments
+from fmnist_jax.scratch.convnet import Parameters
 
 
 @functools.cache
@@ -30,7 +29,9 @@ def build(config: ConvNetConfig) -> Model:
     """Build the network; its gradient is computed as `config.gradients` says."""
 
     def init(key: Key[Array, ""]) -> Variables:
-        return Variables(nnx.to_pure_dict(nnx.state(ConvNet(config, key), nnx.Param)), {})
+        network = ConvNet(config, key)
+        parameters, moments = nnx.state(network, nnx.Param), nnx.state(network, nnx.BatchStat)
+        return Variables(nnx.to_pure_dict(parameters), nnx.to_pure_dict(moments))
 
     def apply(variables: Variables, inputs: Inputs) -> Logits:
         return merge(variables, config)(inputs)
@@ -38,7 +39,12 @@ def build(config: ConvNetConfig) -> Model:
     def features(variables: Variables, inputs: Inputs) -> Features:
         return merge(variables, config).features(inputs)
 
-    value_and_grad = config.gradients.make(apply, config.scratch_network)
+    def train(
+        variables: Variables, inputs: Inputs, key: Key[Array, ""]
+    ) -> tuple[Logits, tuple[Moments, ...]]:
+        return merge(variables, config).train_logits(inputs, key)
+
+    value_and_grad = config.gradients.make(train, config.scratch_network)
     return Model(init, apply, features, config.loss.forward, value_and_grad)
 
 
@@ -50,17 +56,17 @@ def hand_written(config: ConvNetConfig) -> HandWritten:
     def objective(
         parameters: Parameters, inputs: Inputs, targets: Targets, key: Key[Array, ""] | None
     ) -> tuple[Float[Array, ""], Logits]:
-        return convnet.objective(parameters, inputs, targets, network)
+        return convnet.objective(parameters, inputs, targets, network, key)
 
     def value_and_grad(
         parameters: Parameters, inputs: Inputs, targets: Targets, key: Key[Array, ""] | None
     ) -> tuple[tuple[Float[Array, ""], Logits], Parameters]:
-        return convnet.value_and_grad(parameters, inputs, targets, network)
+        return convnet.value_and_grad(parameters, inputs, targets, network, key)
 
     def piecewise(
         parameters: Parameters, inputs: Inputs, key: Key[Array, ""] | None
     ) -> tuple[Piecewise, ...]:
-        return convnet.piecewise(parameters, inputs, network)
+        return convnet.piecewise(parameters, inputs, network, key)
 
     return HandWritten(
         lambda key: build(config).init(key).parameters,
@@ -84,7 +90,8 @@ def merge(variables: Variables, config: ConvNetConfig) -> ConvNet:
     """Build the module with these variables in it."""
     graph, state = _split(config)
     state = jax.tree.map(lambda leaf: leaf, state)
-    nnx.replace_by_pure_dict(state, variables.parameters)
+    for arrays in variables:
+        nnx.replace_by_pure_dict(state, arrays)
     return nnx.merge(graph, state)
 
 

@@ -1,4 +1,4 @@
-"""Blocks of `scratch.convnet` with fast convolutions: the same chain rule as `scratch.convnet.Block`.
+"""Blocks of `scratch.convnet` with fast convolutions: the same chain rule as `scratch.blocks.Block`.
 
 A block with Winograd's algorithm keeps its outputs by their position in each 2x2 window, which is how that
 algorithm computes them.
@@ -12,7 +12,7 @@ from fmnist_jax.ops.conv import conv, conv_backward, conv_windows, conv_windows_
 from fmnist_jax.ops.dispatch import use_winograd_in_training
 from fmnist_jax.ops.geometry import Geometry, Maps, OpaqueOne, Outputs, opaque_one
 from fmnist_jax.ops.pooling import Pooled, Pooling, Windows
-from fmnist_jax.scratch import convnet
+from fmnist_jax.scratch.blocks import ConvBlock
 from fmnist_jax.scratch.conv import Conv
 
 Residuals = tuple[Maps, OpaqueOne]
@@ -25,6 +25,8 @@ class FastBlock:
 
     geometry: Geometry
     pooling: Pooling
+    shortcut: int = 0
+    """As in `scratch.blocks.Block`."""
 
     def convolve(self, x: Maps, layer: Conv) -> tuple[Outputs, Residuals]:
         """Z = kernel * x + bias."""
@@ -56,6 +58,11 @@ class FastWindowsBlock:
     geometry: Geometry
     pooling: Pooling
 
+    @property
+    def shortcut(self) -> int:
+        """No shortcut: it would have to be split into windows, too."""
+        return 0
+
     def convolve(self, x: Maps, layer: Conv) -> tuple[Windows, Residuals]:
         """Z = kernel * x + bias."""
         one = opaque_one(x)
@@ -83,12 +90,14 @@ class FastWindowsBlock:
         return self.pooling.backward_windows(dy, *A)
 
 
-def fast_block(channels: int, taps: int, geometry: Geometry, pooling: Pooling) -> convnet.ConvBlock:
+def fast_block(
+    channels: int, taps: int, geometry: Geometry, pooling: Pooling, shortcut: int = 0
+) -> ConvBlock:
     """Choose the block by its sizes, as `ops.conv_block` does for training."""
     pools_windows = geometry.stride == 1 and pooling.forward_windows is not None
-    if pools_windows and use_winograd_in_training(channels, taps, geometry):
+    if pools_windows and not shortcut and use_winograd_in_training(channels, taps, geometry):
         return FastWindowsBlock(geometry, pooling)
-    return FastBlock(geometry, pooling)
+    return FastBlock(geometry, pooling, shortcut)
 
 
 def _per_filter(layer: Conv) -> Float[Array, "filters 1 1 1"]:

@@ -1,79 +1,47 @@
 """A convolutional network from scratch: blocks of convolution, activation and pooling, then dense layers.
 
+A block may normalise its convolution over the batch and add a shortcut before the activation.
+
 The parameters are those of the Flax modules in `fmnist_jax.models`, so that either gradient can train them.
 Nothing here uses autodiff: `backward` is the chain rule written out. All functions are pure; `network` must
 be static under `jax.jit`.
 """
 
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple
 
 import jax
-from jaxtyping import Array, Float
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Key
 
 from fmnist_jax.config.model import Piecewise, Targets
 from fmnist_jax.scratch.activations import RELU, Activation
-from fmnist_jax.scratch.conv import Conv, Filtered, conv, conv_backward
+from fmnist_jax.scratch.batch_norm import Moments
+from fmnist_jax.scratch.blocks import Block as Block
+from fmnist_jax.scratch.blocks import (
+    ConvBlock,
+    Layer,
+    Outputs,
+    conv_of,
+    normalise,
+    normalise_backward,
+)
 from fmnist_jax.scratch.dense import Dense, dense, dense_backward
+from fmnist_jax.scratch.dropout import dropout, dropout_backward, dropout_mask
 from fmnist_jax.scratch.losses import SOFTMAX_CROSS_ENTROPY, Loss
-from fmnist_jax.scratch.pooling import POOLINGS, Pooled, Pooling
-from fmnist_jax.scratch.windows import Maps, Padding
+from fmnist_jax.scratch.residual import (
+    residual_add,
+    residual_add_backward,
+    shortcut,
+    shortcut_backward,
+)
+from fmnist_jax.scratch.windows import Maps
 
 Images = Float[Array, "batch height width"]
 Units = Float[Array, "batch units"]
 Logits = Float[Array, "batch classes"]
 
-Parameters = dict[str, Any]
-"""{"blocks": {0: {"kernel", "bias"}, ...}, "dense": {0: {"kernel", "bias"}, ...}}."""
-
-
-Outputs = Any
-"""Of a block's convolution: maps, or a tuple of maps, one for each position in a pooling's windows."""
-
-
-@runtime_checkable
-class ConvBlock(Protocol):
-    """The linear parts of a block, each with its backward: plain in `Block`, fast in `ops.fast_block`."""
-
-    def convolve(self, x: Maps, layer: Conv) -> tuple[Outputs, Any]:
-        """Z = kernel * x + bias, and what `convolve_backward` needs."""
-        ...
-
-    def convolve_backward(self, dZ: Outputs, residuals: Any, layer: Conv) -> tuple[Conv, Maps]:
-        """(dkernel and dbias, dx)."""
-        ...
-
-    def pool(self, A: Outputs) -> Maps:
-        """The pooled maps."""
-        ...
-
-    def pool_backward(self, dy: Maps, A: Outputs) -> Outputs:
-        """dA."""
-        ...
-
-
-class Block(NamedTuple):
-    """A convolution, the activation of the network, and a pooling; sizes are those of the parameters."""
-
-    stride: int = 1
-    padding: Padding = (0, 0)
-    """Zeros before and after each row and column."""
-    pooling: Pooling = POOLINGS["max"]
-
-    def convolve(self, x: Maps, layer: Conv) -> tuple[Filtered, Maps]:
-        """(Z = kernel * x + bias, x)."""
-        return conv(x, layer, self.stride, self.padding), x
-
-    def convolve_backward(self, dZ: Filtered, residuals: Maps, layer: Conv) -> tuple[Conv, Maps]:
-        """(dkernel and dbias, dx)."""
-        return conv_backward(dZ, residuals, layer, self.stride, self.padding)
-
-    def pool(self, A: Maps) -> Pooled:
-        """The pooled maps."""
-        return self.pooling.forward(A)
-
-    def pool_backward(self, dy: Pooled, A: Maps) -> Maps:
-        """dA."""
-        return self.pooling.backward(dy, A)
+Parameters = dict[str, dict[int, Layer]]
+"""{"blocks": {0: ..., 1: ...}, "dense": {0: ..., ...}}, a `Layer` each."""
 
 
 class ConvNet(NamedTuple):
@@ -83,17 +51,25 @@ class ConvNet(NamedTuple):
     activation: Activation = RELU
     """After every convolution and every hidden dense layer."""
     loss: Loss = SOFTMAX_CROSS_ENTROPY
+    dropout: float = 0.0
+    """Probability that training drops an input of a dense layer."""
 
 
 class BlockCache(NamedTuple):
     """Values of one block that `backward` needs."""
 
+    x: Maps
+    """The block's inputs."""
     residuals: Any
-    """What the convolution's backward needs: its inputs x."""
+    """What the convolution's backward needs."""
     Z: Outputs
     """Of its convolution."""
+    Y: Outputs
+    """What the activation receives: Z, after batch normalisation and shortcut if there are any."""
     A: Outputs
-    """A = g(Z), before the pooling."""
+    """A = g(Y), before the pooling."""
+    moments: tuple[Moments, ...]
+    """The batch's moments of Z; empty without batch normalisation."""
 
 
 class Cache(NamedTuple):
@@ -106,19 +82,25 @@ class Cache(NamedTuple):
     """The inputs of each dense layer: the features, then the activations of each hidden layer."""
     Z: tuple[Units, ...]
     """Z of each hidden dense layer; Z of the last layer are the logits."""
+    masks: tuple[Units, ...]
+    """The mask of each dense layer's inputs; empty without dropout."""
 
 
-def forward(parameters: Parameters, images: Images, network: ConvNet) -> tuple[Logits, Cache]:
-    """Run the forward pass.
+def forward(
+    parameters: Parameters, images: Images, network: ConvNet, key: Key[Array, ""] | None = None
+) -> tuple[Logits, Cache]:
+    """Run the forward pass of training.
 
-    Each block computes Z = kernel * x + bias, A = g(Z), and pools A. The last maps of each image are its
-    features; each hidden dense layer computes A = g(A W + b), the last one the logits.
+    Each block computes Z = kernel * x + bias, A = g(Z), and pools A. With batch normalisation
+    Z = kernel * x and A = g(gamma xhat(Z) + beta); a shortcut is added to what g receives. The last maps
+    of each image are its features; each hidden dense layer computes A = g(A W + b), the last the logits.
 
     Args:
         parameters: {"blocks": ..., "dense": ...}; kernels are (height, width, inputs, filters) in blocks
             and (inputs, units) in dense layers.
         images: Scaled images (batch, height, width).
-        network: Strides, paddings, poolings, activation.
+        network: Strides, paddings, poolings, shortcuts, activation, dropout.
+        key: Draws the dropout masks; None means no dropout.
 
     Returns:
         (logits (batch, classes), cache for `backward`).
@@ -134,19 +116,26 @@ def forward(parameters: Parameters, images: Images, network: ConvNet) -> tuple[L
         ((5, 10), (2, 2, 2, 5), (5, 2))
     """
     g = network.activation.forward
-    x, blocks = images.transpose(1, 2, 0)[None], []
+    x, inputs, blocks = images.transpose(1, 2, 0)[None], [], []
     for index, block in enumerate(network.blocks):
-        Z, residuals = block.convolve(x, _conv(parameters, index))
-        blocks.append(BlockCache(residuals, Z, jax.tree.map(g, Z)))
+        layer = parameters["blocks"][index]
+        inputs.append(x)
+        Z, residuals = block.convolve(x, conv_of(layer))
+        Y, moments = normalise(Z, layer)
+        if block.shortcut:
+            Y = residual_add(Y, shortcut(inputs[-block.shortcut], *Y.shape[:2]))
+        blocks.append(BlockCache(x, residuals, Z, Y, jax.tree.map(g, Y), moments))
         x = block.pool(blocks[-1].A)
-    A = _flatten(x)
-    As, Zs = [A], []
-    for index in range(len(parameters["dense"]) - 1):
+    A, As, Zs, masks = _flatten(x), [], [], []
+    for index in range(len(parameters["dense"])):
+        if key is not None and network.dropout:
+            masks.append(dropout_mask(jax.random.fold_in(key, index), network.dropout, A))
+            A = dropout(A, masks[-1])
+        As.append(A)
         Zs.append(dense(A, _dense(parameters, index)))
         A = g(Zs[-1])
-        As.append(A)
-    logits = dense(A, _dense(parameters, len(Zs)))
-    return logits, Cache(tuple(blocks), x, tuple(As), tuple(Zs))
+    *Zs, logits = Zs
+    return logits, Cache(tuple(blocks), x, tuple(As), tuple(Zs), tuple(masks))
 
 
 def backward(
@@ -168,35 +157,54 @@ def backward(
     References:
         Y. LeCun et al., Gradient-based learning applied to document recognition, Proc. IEEE 86, 1998.
     """
-    dense_gradients: dict[int, Any] = {}
-    last = len(cache.Z)
-    gradient, dA = dense_backward(dlogits, cache.A[last], _dense(parameters, last))
-    dense_gradients[last] = {"kernel": gradient.W, "bias": gradient.b}
-    for index in reversed(range(last)):
-        dZ = network.activation.backward(dA, cache.Z[index])
+    dense_gradients: dict[int, Layer] = {}
+    last, dA = len(cache.Z), dlogits
+    for index in reversed(range(last + 1)):
+        dZ = dA if index == last else network.activation.backward(dA, cache.Z[index])
         gradient, dA = dense_backward(dZ, cache.A[index], _dense(parameters, index))
         dense_gradients[index] = {"kernel": gradient.W, "bias": gradient.b}
+        if cache.masks:
+            dA = dropout_backward(dA, cache.masks[index])
     dx = _flatten_backward(dA, cache.last)
-    block_gradients: dict[int, Any] = {}
+    block_gradients: dict[int, Layer] = {}
+    through_shortcuts: dict[int, Maps] = {}  # by the block whose input it is
     for index, block in reversed(list(enumerate(network.blocks))):
-        residuals, Z, A = cache.blocks[index]
+        layer, (_, residuals, Z, Y, A, _) = parameters["blocks"][index], cache.blocks[index]
         dA = block.pool_backward(dx, A)
-        dZ = jax.tree.map(network.activation.backward, dA, Z)
-        gradient, dx = block.convolve_backward(dZ, residuals, _conv(parameters, index))
-        block_gradients[index] = {"kernel": gradient.kernel, "bias": gradient.bias}
+        dY = jax.tree.map(network.activation.backward, dA, Y)
+        if block.shortcut:
+            dY, dshortcut = residual_add_backward(dY)
+            source = index + 1 - block.shortcut
+            dsource = shortcut_backward(dshortcut, cache.blocks[source].x)
+            through_shortcuts[source] = (
+                through_shortcuts.get(source, jnp.zeros_like(dsource)) + dsource
+            )
+        norm, dZ = normalise_backward(dY, Z, layer)
+        gradient, dx = block.convolve_backward(dZ, residuals, conv_of(layer))
+        block_gradients[index] = {"kernel": gradient.kernel, **(norm or {"bias": gradient.bias})}
+        if index in through_shortcuts:
+            dx = dx + through_shortcuts[index]
     return {"blocks": block_gradients, "dense": dense_gradients}, dx[0].transpose(2, 0, 1)
 
 
 def objective(
-    parameters: Parameters, images: Images, targets: Targets, network: ConvNet
+    parameters: Parameters,
+    images: Images,
+    targets: Targets,
+    network: ConvNet,
+    key: Key[Array, ""] | None = None,
 ) -> tuple[Float[Array, ""], Logits]:
     """Return (the mean loss over the batch, the logits); arguments as for `value_and_grad`."""
-    logits, _ = forward(parameters, images, network)
+    logits, _ = forward(parameters, images, network, key)
     return network.loss.forward(logits, targets).mean(), logits
 
 
 def value_and_grad(
-    parameters: Parameters, images: Images, targets: Targets, network: ConvNet
+    parameters: Parameters,
+    images: Images,
+    targets: Targets,
+    network: ConvNet,
+    key: Key[Array, ""] | None = None,
 ) -> tuple[tuple[Float[Array, ""], Logits], Parameters]:
     """Return the mean loss and its hand-written gradient.
 
@@ -206,34 +214,44 @@ def value_and_grad(
         parameters: As in `forward`.
         images: Scaled images (batch, height, width).
         targets: One distribution over the classes a row (batch, classes).
-        network: Strides, paddings, poolings, activation and loss.
+        network: Strides, paddings, poolings, shortcuts, activation, dropout and loss.
+        key: Draws the dropout masks; None means no dropout.
 
     Returns:
         ((loss, logits (batch, classes)), gradients in the structure of the parameters).
     """
-    logits, cache = forward(parameters, images, network)
-    loss = network.loss.forward(logits, targets).mean()
-    gradients, _ = backward(network.loss.backward(logits, targets), parameters, cache, network)
+    (loss, logits, _), gradients = forward_and_backward(parameters, images, targets, network, key)
     return (loss, logits), gradients
 
 
-def piecewise(parameters: Parameters, images: Images, network: ConvNet) -> tuple[Piecewise, ...]:
+def forward_and_backward(
+    parameters: Parameters,
+    images: Images,
+    targets: Targets,
+    network: ConvNet,
+    key: Key[Array, ""] | None = None,
+) -> tuple[tuple[Float[Array, ""], Logits, Cache], Parameters]:
+    """Return what `value_and_grad` does, with the cache, whose moments training needs."""
+    logits, cache = forward(parameters, images, network, key)
+    loss = network.loss.forward(logits, targets).mean()
+    gradients, _ = backward(network.loss.backward(logits, targets), parameters, cache, network)
+    return (loss, logits, cache), gradients
+
+
+def piecewise(
+    parameters: Parameters, images: Images, network: ConvNet, key: Key[Array, ""] | None = None
+) -> tuple[Piecewise, ...]:
     """Return all functions in which the objective may have a kink; arguments as for `forward`.
 
     A unit that its pooling ignores has no effect, so an activation stands together with its pooling.
     """
-    _, cache = forward(parameters, images, network)
+    _, cache = forward(parameters, images, network, key)
     g = network.activation.forward
     found = []
-    for block, (_, Z, A) in zip(network.blocks, cache.blocks, strict=True):
-        found.append(Piecewise(block.pool, A))
-        found.append(Piecewise(lambda Z, pool=block.pool: pool(jax.tree.map(g, Z)), Z))
+    for block, kept in zip(network.blocks, cache.blocks, strict=True):
+        found.append(Piecewise(block.pool, kept.A))
+        found.append(Piecewise(lambda Y, pool=block.pool: pool(jax.tree.map(g, Y)), kept.Y))
     return (*found, *(Piecewise(g, Z) for Z in cache.Z))
-
-
-def _conv(parameters: Parameters, index: int) -> Conv:
-    layer = parameters["blocks"][index]
-    return Conv(layer["kernel"], layer["bias"])
 
 
 def _dense(parameters: Parameters, index: int) -> Dense:

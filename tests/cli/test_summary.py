@@ -89,7 +89,7 @@ def test_a_checkpoint_or_its_run(cli: Callable, run_dir: Path):
         (("lenett",), "lenett: not found"),
         (
             ("lenett",),
-            "or a network: backbone, five-conv, lenet, mlp, pipeline, small-cnn, smallest",
+            "or a network: backbone, five-conv, lenet, mlp, pipeline, resnet, small-cnn, smallest",
         ),
         ((), "NETWORK|CHECKPOINT"),
         (("five-conv", "--filters", "16"), "filters must be five, one a convolution, found 1"),

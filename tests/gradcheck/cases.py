@@ -76,9 +76,8 @@ def missing_one_over_m(parameters, X, targets, config, key):
 
 def penalised_biases(parameters, X, targets, config, key):
     value, gradients = mlp.value_and_grad(parameters, X, targets, config, key)
-    return value, tuple(
-        gradient._replace(b=gradient.b + config.l2 * layer.b)
-        for gradient, layer in zip(gradients, parameters, strict=True)
+    return value, jax.tree.map(
+        lambda dp, p: dp + config.l2 * p if p.ndim == 1 else dp, gradients, parameters
     )
 
 

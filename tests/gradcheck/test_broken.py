@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import pytest
 
 from fmnist_jax.gradcheck.check import CheckConfig
-from fmnist_jax.scratch import activations, normalised_dense
+from fmnist_jax.scratch import activations, mlp, normalised_dense
 from fmnist_jax.scratch.activations import GELU, SIGMOID, TANH, Activation
 from fmnist_jax.scratch.batch_norm import (
     EPSILON,
@@ -74,8 +74,11 @@ def gamma_left_out(dy, x, layer, axis):
 
 @pytest.mark.parametrize("backward", [moments_constant, mean_constant, gamma_left_out])
 def test_fails_a_wrong_batch_normalisation_below_it(backward: Callable) -> None:
-    with mock.patch.object(normalised_dense, "batch_norm_train_backward", backward):
-        report = check(NORMALISED)
+    def broken(*arguments):
+        with mock.patch.object(normalised_dense, "batch_norm_train_backward", backward):
+            return mlp.value_and_grad(*arguments)
+
+    report = check(NORMALISED, value_and_grad=broken)
 
     first = {"layer 1 W", "layer 1 gamma", "layer 1 beta"}
     assert failed(report) == first | {"layer 2 W"}

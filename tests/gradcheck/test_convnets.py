@@ -1,5 +1,9 @@
 """The gradient check of convolutional networks: passes what is right, fails what is broken."""
 
+from collections.abc import Callable
+from types import ModuleType
+from unittest import mock
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,8 +15,9 @@ from fmnist_jax.gradcheck.gradients import Point
 from fmnist_jax.models.config import Block, ConvNetConfig
 from fmnist_jax.models.five_conv import POOLING_PLANS, FiveConv
 from fmnist_jax.ops import fast_block
-from fmnist_jax.ops.pooling import AVERAGE, MAX
-from fmnist_jax.scratch import convnet
+from fmnist_jax.ops.pooling import AVERAGE, MAX, NONE
+from fmnist_jax.scratch import blocks, convnet
+from fmnist_jax.scratch.batch_norm import EPSILON, batch_moments, batch_norm_train_backward
 from fmnist_jax.scratch.convnet import ConvNet
 from tests.compiling import quick_jit
 from tests.gradcheck.cases import failed, rendered, row
@@ -78,7 +83,7 @@ def broken(config: ConvNetConfig, second: type[fast_block.FastBlock]) -> HandWri
 def with_network(config: ConvNetConfig, wrong: ConvNet) -> HandWritten:
     return config.hand_written()._replace(
         value_and_grad=lambda parameters, images, targets, key: convnet.value_and_grad(
-            parameters, images, targets, wrong
+            parameters, images, targets, wrong, key
         )
     )
 
@@ -94,6 +99,59 @@ def test_fails_a_broken_backward_on_its_leaves(
     second: type[fast_block.FastBlock], leaves: set[str]
 ) -> None:
     assert failed(check(broken(SMALL, second), OPTIONS, jit=quick_jit)) == leaves
+
+
+NORMALISED = ConvNetConfig(
+    (
+        Block(2, 3, 4, pooling=NONE),
+        Block(3, 3, pooling=NONE),
+        Block(4, 2, pooling=NONE, shortcut=2),
+    ),
+    hidden=(3,),
+    batch_norm=True,
+    dropout=0.2,
+)
+MORE = CheckConfig(batch_size=4, entries=4)
+KERNEL = {f"block {number} kernel" for number in (1, 2, 3)}
+FIRST = {"block 1 beta", "block 1 gamma", "block 1 kernel"}
+SECOND = {"block 2 beta", "block 2 gamma", "block 2 kernel"}
+
+
+def test_passes_with_batch_normalisation_shortcut_and_dropout() -> None:
+    report = check(NORMALISED.hand_written(), MORE, jit=quick_jit)
+
+    assert report.passed, report
+    assert {row.path for row in report.rows} >= FIRST | SECOND
+    assert all(one.entries for row in report.rows for one in row.comparisons[:2])
+
+
+def mean_constant(dy, x, layer):
+    gradients, dx = batch_norm_train_backward(dy, x, layer)
+    scale = layer.gamma / jnp.sqrt(batch_moments(x).variance + EPSILON)
+    shift = scale * gradients.beta / (x.size // x.shape[0])
+    return gradients, dx + shift.reshape(-1, *[1] * (x.ndim - 1))
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "wrong", "leaves"),
+    [
+        (blocks, "batch_norm_train_backward", mean_constant, FIRST | SECOND | KERNEL),
+        (convnet, "shortcut_backward", lambda dy, x: jnp.zeros_like(x), FIRST),
+        (convnet, "dropout_backward", lambda dA, mask: dA, FIRST | SECOND),
+    ],
+    ids=["mean constant", "shortcut left out", "mask left out"],
+)
+def test_fails_what_is_broken_around_a_convolution(
+    module: ModuleType, name: str, wrong: Callable, leaves: set[str]
+) -> None:
+    with mock.patch.object(module, name, wrong):
+        network = with_network(
+            NORMALISED, NORMALISED.scratch_network
+        )  # one that isn't compiled yet
+        report = check(network, MORE, jit=quick_jit)
+
+    assert failed(report) >= leaves
+    assert row(report, "dense 2 kernel").passed
 
 
 def tied_point(network: HandWritten) -> Point:

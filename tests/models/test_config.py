@@ -1,7 +1,6 @@
 """Descriptions of convolutional networks: sizes and counts, checked manually and against XLA."""
 
 import re
-from math import prod
 from typing import Any
 
 import jax
@@ -13,6 +12,7 @@ from fmnist_jax.config.model import Layer
 from fmnist_jax.errors import UserError
 from fmnist_jax.models.config import MAX_UNITS, Block, ConvNetConfig, MapSizes
 from fmnist_jax.models.five_conv import GLOBAL_AT_END, FiveConv
+from fmnist_jax.models.resnet import ResNet
 from fmnist_jax.ops import pooling
 from fmnist_jax.runs.presets import backbone, lenet, small_cnn
 from fmnist_jax.scratch.mlp import MLPConfig
@@ -91,6 +91,7 @@ def test_lists_become_tuples_so_that_equal_descriptions_are_equal_keys() -> None
         ({"padding": True}, "found True"),
         ({"pooling": "max"}, "pooling must be of type Pooling, such as ops.pooling.MAX"),
         ({"pooling": None}, "found None"),
+        ({"shortcut": -1}, "shortcut must be a whole number of at least 0, found -1"),
     ],
 )
 def test_invalid_blocks_are_refused(fields: dict[str, Any], message: str) -> None:
@@ -131,6 +132,20 @@ def test_invalid_blocks_are_refused(fields: dict[str, Any], message: str) -> Non
             {"blocks": (Block(4, pooling=pooling.GLOBAL), Block(4, pooling=pooling.AVERAGE))},
             "block 2: a 1x1 map is too small for avg pooling",
         ),
+        (
+            {"blocks": (Block(4, shortcut=2),)},
+            "block 1: shortcut must be at most 1, which is the image, found 2",
+        ),
+        (
+            {"blocks": (Block(4), Block(2, shortcut=1))},
+            "block 2: its shortcut has 4 maps of 14x14, which can't become 2 of 14x14",
+        ),
+        (
+            {"blocks": (Block(4, 3, padding=0, shortcut=1),)},
+            "block 1: its shortcut has 1 maps of 28x28, which can't become 4 of 26x26",
+        ),
+        ({"batch_norm": 1}, "batch_norm must be of type bool, such as True, found 1"),
+        ({"dropout": 1.0}, "dropout must be a finite number of at least 0 and less than 1"),
     ],
 )
 def test_invalid_networks_are_refused(fields: dict[str, Any], message: str) -> None:
@@ -203,6 +218,7 @@ def test_what_the_pooling_drops_is_not_counted() -> None:
         lenet.MODEL,
         backbone.MODEL,
         ConvNetConfig((Block(3),), hidden=()),
+        ResNet(width=2, depth=1).network,
     ],
 )
 def test_layers_have_the_parameters_and_outputs_of_the_network(config: ConvNetConfig) -> None:
@@ -212,7 +228,7 @@ def test_layers_have_the_parameters_and_outputs_of_the_network(config: ConvNetCo
     found = [drawn["blocks"][index] for index in range(len(config.blocks))]
     found += [drawn["dense"][index] for index in range(len(config.dense_sizes))]
     assert [layer.parameters for layer in layers] == [
-        prod(parameters["kernel"].shape) + prod(parameters["bias"].shape) for parameters in found
+        sum(leaf.size for leaf in parameters.values()) for parameters in found
     ]
     images = jax.ShapeDtypeStruct((1, 28, 28), np.float32)
     maps = jax.eval_shape(config.feature_maps, variables, images)

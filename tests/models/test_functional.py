@@ -18,7 +18,7 @@ from fmnist_jax.config.model import Variables
 from fmnist_jax.models import functional
 from fmnist_jax.models.config import Block, ConvNetConfig
 from fmnist_jax.models.convnet import ConvNet
-from fmnist_jax.ops.pooling import AVERAGE
+from fmnist_jax.ops.pooling import AVERAGE, NONE
 from fmnist_jax.scratch.activations import TANH
 from fmnist_jax.scratch.losses import SOFTMAX_TWICE, one_hot
 from tests.compiling import quick_jit
@@ -184,3 +184,49 @@ def test_flax_is_imported_when_the_first_convolutional_network_is_built() -> Non
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == ["False", "True"]
+
+
+NORMALISED = ConvNetConfig(
+    (Block(2, 3, 2), Block(3, 3, pooling=NONE, shortcut=1)), (), batch_norm=True, dropout=0.5
+)
+
+
+def test_batch_normalisation_has_running_moments_which_inference_uses() -> None:
+    model, (images, targets) = functional.build(NORMALISED), batch()
+    variables = model.init(KEY)
+    assert jax.tree.map(jnp.shape, variables) == Variables(
+        {
+            "blocks": {
+                0: {"kernel": (3, 3, 1, 2), "gamma": (2,), "beta": (2,)},
+                1: {"kernel": (3, 3, 2, 3), "gamma": (3,), "beta": (3,)},
+            },
+            "dense": {0: {"kernel": (147, 10), "bias": (10,)}},
+        },
+        {"blocks": {0: {"mean": (2,), "variance": (2,)}, 1: {"mean": (3,), "variance": (3,)}}},
+    )
+    drawn = iter(jax.random.normal(KEY, (6, 3)))
+    for layer in variables.parameters["blocks"].values():
+        layer["gamma"] = layer["gamma"] + next(drawn)[: layer["gamma"].size]
+        layer["beta"] = next(drawn)[: layer["beta"].size]
+
+    @quick_jit
+    def steps(variables):
+        """The state before, and after one and two steps with the same images."""
+        states = [variables.state]
+        for _ in range(2):
+            _, (_, state) = model.value_and_grad(
+                variables._replace(state=states[-1]), images, targets, KEY
+            )[0]
+            states.append(state)
+        return states
+
+    zero, one, two = steps(variables)
+    batch_moments = jax.tree.map(lambda old, new: (new - 0.9 * old) / 0.1, zero, one)
+    chex.assert_trees_all_close(
+        two, jax.tree.map(lambda old, new: 0.9 * old + 0.1 * new, one, batch_moments), rtol=1e-4
+    )
+    # With the batch's moments, inference is training without dropout.
+    trained = functional.build(evolve(NORMALISED, dropout=0.0)).value_and_grad
+    _, (expected, _) = quick_jit(trained)(variables, images, targets, KEY)[0]
+    inferred = quick_jit(model.apply)(variables._replace(state=batch_moments), images)
+    np.testing.assert_allclose(inferred, expected, rtol=1e-3, atol=1e-4)

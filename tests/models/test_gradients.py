@@ -18,7 +18,7 @@ from fmnist_jax.models.five_conv import POOLING_PLANS, FiveConv
 from fmnist_jax.models.gradients import AUTODIFF, GRADIENTS, HAND_WRITTEN
 from fmnist_jax.models.names import NAMES
 from fmnist_jax.ops.fast_block import FastBlock, FastWindowsBlock
-from fmnist_jax.ops.pooling import AVERAGE, NONE
+from fmnist_jax.ops.pooling import AVERAGE, GLOBAL, NONE
 from fmnist_jax.runs.presets import lenet, smallest
 from fmnist_jax.scratch.activations import GELU, TANH
 from fmnist_jax.scratch.losses import SOFTMAX_TWICE
@@ -46,6 +46,23 @@ NETWORKS = {
     ),
     "LeNet": lenet.MODEL,
     "smallest": smallest.MODEL,
+    "Winograd, normalised": ConvNetConfig(
+        (Block(16, 1, 3), Block(2, 3)), hidden=(), batch_norm=True
+    ),
+    "residual, normalised, dropout": ConvNetConfig(
+        (
+            Block(2, 3, 3, pooling=NONE),
+            Block(3, 1, 2, pooling=NONE),
+            Block(4, 3, shortcut=2, pooling=NONE),
+        ),
+        hidden=(4,),
+        batch_norm=True,
+        dropout=0.3,
+    ),
+    "two shortcuts from one input": ConvNetConfig(
+        (Block(2, 3, 4, pooling=NONE, shortcut=1), Block(3, 1, pooling=GLOBAL, shortcut=2)),
+        hidden=(),
+    ),
 }
 
 
@@ -83,6 +100,15 @@ def test_hand_written_is_autodiff(name: str) -> None:
     assert worst_error(found, expected) <= 1e-12
 
 
+def test_hand_written_is_autodiff_in_float32() -> None:
+    config = network("residual, normalised, dropout")
+    images, targets = (array.astype(jnp.float32) for array in batch())
+    with jax.default_matmul_precision("highest"):
+        found, expected = both(config.build().init(jax.random.key(1)), images, targets, config)
+
+    assert worst_error(found, expected) <= 1e-5
+
+
 def test_wide_blocks_use_winograd_s_algorithm() -> None:
     for name in ("Winograd, max", "Winograd, mean"):
         first, second = network(name).scratch_network.blocks
@@ -104,11 +130,23 @@ def test_both_start_from_the_same_parameters_and_infer_the_same() -> None:
             )
 
 
-def test_ten_steps_of_training_give_the_same_losses() -> None:
+@pytest.mark.parametrize(
+    "config",
+    [
+        ConvNetConfig((Block(3, 3, 3), Block(4, 1)), hidden=(5,)),
+        ConvNetConfig(
+            (Block(3, 3, 3, pooling=NONE), Block(4, 1, pooling=GLOBAL, shortcut=1)),
+            hidden=(5,),
+            batch_norm=True,
+            dropout=0.2,
+        ),
+    ],
+    ids=["plain", "residual, normalised, dropout"],
+)
+def test_ten_steps_of_training_give_the_same_losses(config: ConvNetConfig) -> None:
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (40, 28, 28), dtype=np.uint8)
     data = put_on_device(images, rng.integers(10, size=40, dtype=np.int32), 10)
-    config = ConvNetConfig((Block(3, 3, 3), Block(4, 1)), hidden=(5,))
     optimizer = optax.sgd(0.05, momentum=0.9)
 
     def losses(gradients):
@@ -131,5 +169,8 @@ def test_encoded_configurations_return_and_older_ones_are_autodiff() -> None:
 
     assert encoded["gradients"] == "hand-written"
     assert decode(ConvNetConfig, encoded, NAMES, "made.json") == config
-    del encoded["gradients"]
+    for newer in ("gradients", "batch_norm", "dropout"):
+        del encoded[newer]
+    for block in encoded["blocks"]:
+        del block["shortcut"]
     assert decode(ConvNetConfig, encoded, NAMES, "made.json") == SMALL

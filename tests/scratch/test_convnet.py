@@ -14,6 +14,7 @@ from fmnist_jax.config.model import Variables
 from fmnist_jax.models import five_conv
 from fmnist_jax.models.config import Block, ConvNetConfig
 from fmnist_jax.models.five_conv import FiveConv, PoolingPlan
+from fmnist_jax.ops.pooling import GLOBAL, NONE
 from fmnist_jax.runs.presets import backbone, lenet, small_cnn
 from fmnist_jax.scratch import convnet
 from fmnist_jax.scratch.activations import GELU, LEAKY_RELU
@@ -46,6 +47,11 @@ NETWORKS = {
         ),
     ),
     "no hidden layer, GELU": ConvNetConfig((Block(3),), (), GELU),
+    "residual, normalised": ConvNetConfig(
+        (Block(3, 3, 2), Block(4, 3, 2, pooling=NONE), Block(5, 2, pooling=GLOBAL, shortcut=2)),
+        hidden=(4,),
+        batch_norm=True,
+    ),
     "two hidden layers, leaky ReLU, softmax twice": ConvNetConfig(
         (Block(3, 5, padding=0),), (9, 8), LEAKY_RELU, loss=SOFTMAX_TWICE
     ),
@@ -55,7 +61,7 @@ NETWORKS = {
 def scratch_network(config: ConvNetConfig) -> ConvNet:
     """The same network for the scratch package."""
     blocks = tuple(
-        convnet.Block(block.stride, block.sides, POOLINGS[block.pooling.name])
+        convnet.Block(block.stride, block.sides, POOLINGS[block.pooling.name], block.shortcut)
         for block in config.blocks
     )
     return ConvNet(blocks, config.activation, config.loss)

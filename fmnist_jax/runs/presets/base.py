@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from attrs import asdict, evolve, frozen
+from attrs import asdict, evolve, fields_dict, frozen
 
 from fmnist_jax.data.loading import DataConfig
 from fmnist_jax.data.scaling import Scaling
@@ -50,13 +50,17 @@ class Head:
     """What training minimises."""
     gradients: Gradients = AUTODIFF
     """How training computes gradients."""
+    batch_norm: bool = False
+    """Whether each convolution is normalised over the batch, before the activation."""
+    dropout: float = 0.0
+    """Probability that training drops an input of a dense layer."""
 
 
 def fixed_blocks(
     description: str, model: ConvNetConfig, training: TrainingConfig, scaling: Scaling
 ) -> Preset:
     """Make the preset of a convolutional network whose blocks are fixed; the rest are defaults."""
-    default = Head(model.hidden, model.activation, model.initializer, model.loss, model.gradients)
+    default = Head(**{name: getattr(model, name) for name in fields_dict(Head)})
     defaults = (training, scaling)
 
     def options(

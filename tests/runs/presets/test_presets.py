@@ -8,6 +8,7 @@ from fmnist_jax.data.loading import DataConfig
 from fmnist_jax.data.scaling import SYMMETRIC, UNIT, Z_SCORE
 from fmnist_jax.models.config import ConvNetConfig
 from fmnist_jax.models.five_conv import FiveConv
+from fmnist_jax.models.resnet import ResNet
 from fmnist_jax.runs.config import Run
 from fmnist_jax.runs.presets import PRESETS, backbone, lenet, small_cnn, smallest
 from fmnist_jax.runs.presets.base import Head, Plan, default_run
@@ -20,7 +21,7 @@ from tests.counting import count_parameters
 
 def test_the_names():
     assert PRESETS.keys() >= {
-        "pipeline", "mlp", "five-conv", "small-cnn", "lenet", "backbone", "smallest",
+        "pipeline", "mlp", "five-conv", "small-cnn", "lenet", "backbone", "smallest", "resnet",
     }  # fmt: skip
 
 
@@ -67,6 +68,11 @@ def test_the_backbones_convolutions_give_28_15_8_5_3():
         (backbone.MODEL, 1_736_410),
         # 80 + 1,168 + 3,480, then 250
         (smallest.MODEL, 4_978),
+        # 144 + 32, 6 of 2,304 + 32, 4,608 + 5 of 9,216 + 6 of 64, 18,432 + 5 of 36,864 + 6 of 128, 650
+        (ResNet().network, 269_434),
+        (ResNet(width=30).network, 943_660),
+        (ResNet(width=9).network, 85_789),
+        (ResNet(width=4, depth=1).network, 4_934),
     ],
 )
 def test_parameters(network: ConvNetConfig, count: int):
