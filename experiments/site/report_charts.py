@@ -1,6 +1,7 @@
 """The charts of an experiment: those that all have, and the reports' own."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from experiments.analysis import release
@@ -29,7 +30,7 @@ def of_experiment(experiment: ExperimentStatistics, stored: Stored) -> tuple[Cha
     own = (make(experiment, stored) for make in SPECIAL.get(experiment.name, ()))
     groups = [
         Charts(tuple(_measured_and_reported(experiment))),
-        *sorted((one for charts in own for one in charts), key=lambda one: bool(one.options)),
+        *chain.from_iterable(own),
         *_row_chooser(experiment.name, stored),
     ]
     return tuple(one for one in groups if one.charts)

@@ -115,27 +115,21 @@ class RunLine(NamedTuple):
 
     row: str
     seed: str
-    finished: str
-    seconds: str
-    device: str
-    software: str
     figures: str
+    finished: str = ""
+    seconds: str = ""
+    device: str = ""
+    software: str = ""
 
 
 def runs(stored: Mapping[str, Any], columns: Sequence[str]) -> Iterator[RunLine]:
     """Every stored run of an experiment, failed ones too."""
     for row, entry in stored.items():
         for seed, run in entry["runs"].items():
-            yield RunLine(
-                row,
-                str(seed),
-                run["finished"].replace("T", " ").removesuffix("Z"),
-                f"{run['seconds']:.0f}",
-                run["device"],
-                ", ".join(f"{name} {version}" for name, version in run["software"].items()),
-                ", ".join(
-                    number(figure(run, name)) for name in columns if has_figures(run, [name])
-                ),
-            )
+            shown = (number(figure(run, name)) for name in columns if has_figures(run, [name]))
+            finished = run["finished"].replace("T", " ").removesuffix("Z")
+            software = ", ".join(f"{name} {version}" for name, version in run["software"].items())
+            when = (finished, f"{run['seconds']:.0f}", run["device"], software)
+            yield RunLine(row, str(seed), ", ".join(shown), *when)
         for seed, why in entry.get("failed", {}).items():
-            yield RunLine(row, str(seed), "", "", "", "", f"failed: {why}")
+            yield RunLine(row, str(seed), f"failed: {why}")

@@ -11,63 +11,52 @@ SMALL_FIRST, SMALL_CONDITIONS = "max, doubled, 3x3, random", "half the filters, 
 NETWORKS = ((CONVNET_TEST, "own head"), (MLP_TEST, "MLP on features"))
 
 
-def pooling_parts(more: str, less: str) -> tuple[Comparison, ...]:
-    """One pooling over another, in table 2: of the sixteen filters, and of the doubled ones."""
+def over(name: str, *rows: tuple[str, str, str], paired: bool = True) -> tuple[Comparison, ...]:
+    """Rows over others (experiment, more, less), by the own head and by the MLP on the features."""
     return tuple(
-        greater(
-            f"{network}, {name}: {more} over {less}",
-            *(pair(quantity, TABLE_2, f"{more} {of}", f"{less} {of}") for of in rows),
-        )
+        greater(f"{network}{name}", *(pair(quantity, *these) for these in rows), paired=paired)
         for quantity, network in NETWORKS
-        for name, rows in (
-            ("sixteen filters", [f"{SAME} random"]),
-            ("doubled filters", [f"{DOUBLED} {first}" for first in INITIALIZERS]),
-        )
     )
 
 
-def small_parts(more: str, less: str, name: str, paired: bool = True) -> tuple[Comparison, ...]:
-    """One of the small networks over another, by its own head and by the MLP on its features."""
+def pooling_over(more: str, less: str) -> tuple[Comparison, ...]:
+    """One pooling over another, in table 2: of the sixteen filters, and of the doubled ones."""
+    doubled = [f"{DOUBLED} {first}" for first in INITIALIZERS]
     return tuple(
-        greater(f"{network}: {name}", pair(quantity, SMALL, more, less), paired=paired)
-        for quantity, network in NETWORKS
+        comparison
+        for name, rows in (("sixteen filters", [f"{SAME} random"]), ("doubled filters", doubled))
+        for comparison in over(
+            f", {name}: {more} over {less}",
+            *((TABLE_2, f"{more} {of}", f"{less} {of}") for of in rows),
+        )
     )
 
 
 # Poolings and initialisers are paired: kernels of the same shapes, so first weights from the same draws.
 # Other filters or kernels are unpaired. The MLP and the head it is compared with are parts of one run.
 REPORT_1_CONVNETS = (
-    Claim(1, "Max pooling is better than average pooling", "table 2", pooling_parts("max", "avg")),
+    Claim(1, "Max pooling is better than average pooling", "table 2", pooling_over("max", "avg")),
     Claim(1, "Max pooling is better than average pooling", SMALL_CONDITIONS,
-          small_parts(SMALL_FIRST, "avg", "max over avg")),
-    Claim(1, "Average pooling is better than global", "table 2", pooling_parts("avg", "global")),
+          over(": max over avg", (SMALL, SMALL_FIRST, "avg"))),
+    Claim(1, "Average pooling is better than global", "table 2", pooling_over("avg", "global")),
     Claim(1, "Average pooling is better than global", SMALL_CONDITIONS,
-          small_parts("avg", "global", "avg over global")),
+          over(": avg over global", (SMALL, "avg", "global"))),
     Claim(
         1, "Doubling the filters is better than the same in all layers",
         "table 2, over its three poolings; the dense layer grows too, from 32 to 512",
-        tuple(
-            greater(f"{network}: doubled over same",
-                    *(pair(quantity, TABLE_2, f"{pool} {DOUBLED} random", f"{pool} {SAME} random")
-                      for pool in POOLINGS), paired=False)
-            for quantity, network in NETWORKS
-        ),
+        over(": doubled over same", *((TABLE_2, f"{pool} {DOUBLED} random", f"{pool} {SAME} random")
+                                      for pool in POOLINGS), paired=False),
     ),
     Claim(1, "Doubling the filters is better than the same in all layers",
           f"{SMALL_CONDITIONS}, hidden 256 for both",
-          small_parts(SMALL_FIRST, "same filters", "doubled over same", paired=False)),
-    Claim(
-        1, "3x3 is the best kernel of 2x2, 3x3 and 5x5", "table 2's fourth row",
-        tuple(
-            greater(f"{network}: 3x3 over {other}", pair(quantity, KERNELS, "3x3", other),
-                    paired=False)
-            for quantity, network in NETWORKS
-            for other in ("2x2", "5x5")
-        ),
+          over(": doubled over same", (SMALL, SMALL_FIRST, "same filters"), paired=False)),
+    *(
+        Claim(1, "3x3 is the best kernel of 2x2, 3x3 and 5x5", conditions,
+              (*over(": 3x3 over 2x2", (experiment, row, "2x2"), paired=False),
+               *over(": 3x3 over 5x5", (experiment, row, "5x5"), paired=False)))
+        for conditions, experiment, row in (
+            ("table 2's fourth row", KERNELS, "3x3"), (SMALL_CONDITIONS, SMALL, SMALL_FIRST))
     ),
-    Claim(1, "3x3 is the best kernel of 2x2, 3x3 and 5x5", SMALL_CONDITIONS,
-          (*small_parts(SMALL_FIRST, "2x2", "3x3 over 2x2", paired=False),
-           *small_parts(SMALL_FIRST, "5x5", "3x3 over 5x5", paired=False))),
     Claim(
         1, "Random initialisation is no worse than He's or Xavier's", "table 2, doubled filters",
         tuple(

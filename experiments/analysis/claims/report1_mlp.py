@@ -18,13 +18,10 @@ def in_table_1(name: str, more: str, less: str, paired: bool = True) -> Comparis
 REPORT_1_MLP = (
     Claim(
         1, "Deeper is better", "table 1; the deeper networks are wider too",
-        (   # Unpaired: networks of other layer sizes, so no weights in common.
-            in_table_1(f"relu, dropout 0.2: {DEEP} over {SHALLOW}",
-                       f"{DEEP} relu dropout 0.2", FIRST_ROW[1], paired=False),
-            in_table_1(f"gelu, dropout 0.2: 784,256,128,10 over {SHALLOW}",
-                       "784,256,128,10 gelu dropout 0.2", f"{SHALLOW} gelu dropout 0.2", paired=False),
-            in_table_1(f"gelu, dropout 0.2: {DEEP} over {SHALLOW}",
-                       f"{DEEP} gelu dropout 0.2", f"{SHALLOW} gelu dropout 0.2", paired=False),
+        tuple(  # Unpaired: networks of other layer sizes, so no weights in common.
+            in_table_1(f"{g}, dropout 0.2: {deeper} over {SHALLOW}",
+                       f"{deeper} {g} dropout 0.2", f"{SHALLOW} {g} dropout 0.2", paired=False)
+            for g, deeper in (("relu", DEEP), ("gelu", "784,256,128,10"), ("gelu", DEEP))
         ),
     ),
     # All others paired: the same layer sizes, so the same first weights and order of images.
