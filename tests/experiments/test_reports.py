@@ -22,7 +22,7 @@ from fmnist_jax.data import checksums
 from fmnist_jax.scratch.initializers import INITIALIZERS
 from fmnist_jax.scratch.losses import SOFTMAX_CROSS_ENTROPY, SOFTMAX_TWICE
 
-UNFINISHED = {"report1/release"}
+UNFINISHED = {"report1/release", "beyond/best_mlp"}
 """Some of their rows are still to be run; `python -m experiments` lists what is missing."""
 
 ALL = pytest.mark.parametrize("experiment", experiments(), ids=lambda one: one.name)
