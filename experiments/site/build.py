@@ -98,6 +98,7 @@ def render(sources: Sources, log: Log) -> str:
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}  # 38 kB less
     environment.filters["label"] = tables.label
     environment.globals.update(zip=zip, p_text=p_text, seeds_text=seeds_text, tables=tables)
     return environment.get_template("page.html.jinja").render(
