@@ -18,6 +18,7 @@ from fmnist_jax.storage.arrays import (
     array_types,
     check_finite,
     check_layout,
+    first_process_alone,
     reserve_space,
     restoring,
 )
@@ -53,14 +54,17 @@ def write_files(directory: Path, arrays: Mapping[str, np.ndarray], metadata: Any
     """Write the arrays and the metadata, JSON values, as an Orbax checkpoint."""
     import orbax.checkpoint as ocp
 
+    alone = first_process_alone("checkpoint")
     handler = ocp.CompositeCheckpointHandler(
-        arrays=_handler(), metadata=ocp.JsonCheckpointHandler()
+        composite_options=ocp.CompositeOptions(multiprocessing_options=alone),
+        arrays=_handler(),
+        metadata=ocp.JsonCheckpointHandler(multiprocessing_options=alone),
     )
     items = ocp.args.Composite(
         arrays=ocp.args.PyTreeSave(dict(arrays)), metadata=ocp.args.JsonSave(metadata)
     )
     reserve_space(directory.with_name("space"), arrays)
-    with ocp.Checkpointer(handler) as checkpointer:
+    with ocp.Checkpointer(handler, multiprocessing_options=alone) as checkpointer:
         checkpointer.save(directory, items)
     # These contain the path at which they were written; Orbax restores without them.
     for file in list(directory.rglob("commit_success.txt")):
@@ -118,7 +122,12 @@ def zarr_header(leaf: Any) -> dict[str, Any]:
 def _handler() -> Any:
     import orbax.checkpoint as ocp
 
-    return ocp.PyTreeCheckpointHandler(use_ocdbt=False, use_zarr3=False, use_compression=False)
+    return ocp.PyTreeCheckpointHandler(
+        use_ocdbt=False,
+        use_zarr3=False,
+        use_compression=False,
+        multiprocessing_options=first_process_alone("checkpoint"),
+    )
 
 
 def _header(name: str) -> str:

@@ -12,6 +12,7 @@ from fmnist_jax.cli.arguments import call, json_text
 from fmnist_jax.cli.console import Console
 from fmnist_jax.config.codec import decode
 from fmnist_jax.data.loading import DataConfig, load_dataset
+from fmnist_jax.devices.mesh import use_devices
 from fmnist_jax.errors import UserError
 from fmnist_jax.evaluation.metrics import Metrics, classification_metrics
 from fmnist_jax.inference.classifier import Classifier
@@ -28,6 +29,7 @@ def evaluate(
     data: DataConfig,
     split: Literal["train", "validation", "test"] = "test",
     json: bool = False,
+    devices: int | Literal["all"] = 1,
 ) -> int:
     """Measure a checkpoint on a split of the data set.
 
@@ -36,6 +38,7 @@ def evaluate(
         data: Which images.
         split: Which part of them.
         json: Print the figures as JSON.
+        devices: Devices that share the images.
     """
     classifier = Classifier.from_checkpoint(checkpoint)
     stored = decode(Run, classifier.checkpoint.run, NAMES, checkpoint)
@@ -52,7 +55,8 @@ def evaluate(
             "split: there is no validation split (validation_fraction 0); use train or test"
         )
     images, labels = dataset.splits[split]
-    predictions = np.asarray(classifier.probabilities(images)).argmax(axis=-1)
+    with use_devices(devices):
+        predictions = np.asarray(classifier.probabilities(images)).argmax(axis=-1)
     metrics = classification_metrics(labels, predictions, dataset.class_names)
     if json:
         about = {"checkpoint": checkpoint, "images": dataset.title, "split": split}

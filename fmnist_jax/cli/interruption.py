@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
+from fmnist_jax.devices.processes import largest
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -25,14 +27,20 @@ class Interruption:
     number: int | None = None
 
     def stop_requested(self) -> Stopped | None:
-        """Return what to raise once everything is saved, or None."""
+        """Return what to raise once everything is saved, or None; the same in all processes."""
+        self.number = largest(self.number or 0) or None
         return None if self.number is None else Stopped(self.number)
 
     def check(self) -> None:
-        """Raise Stopped if a stop was requested."""
+        """Raise Stopped if a stop was requested in any process of a training."""
         stopped = self.stop_requested()
         if stopped is not None:
             raise stopped
+
+    def check_alone(self) -> None:
+        """Raise Stopped if a stop was requested in this process."""
+        if self.number is not None:
+            raise Stopped(self.number)
 
 
 @contextmanager

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from attrs import frozen
+import jax
+from attrs import field, frozen
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -14,18 +15,21 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from fmnist_jax.cli.arguments import json_text
+from fmnist_jax.checkpoint.metadata import library_versions
+from fmnist_jax.cli.arguments import Unprefixed, json_text
 from fmnist_jax.cli.console import Console
 from fmnist_jax.cli.interruption import Interruption, Stopped, listening
+from fmnist_jax.config.codec import encode
 from fmnist_jax.data.dataset import Dataset
 from fmnist_jax.data.loading import load_dataset
 from fmnist_jax.devices.mesh import use_devices
+from fmnist_jax.devices.processes import Processes, check_same, connect, is_first
 from fmnist_jax.errors import UserError
 from fmnist_jax.inference.classifier import Classifier
 from fmnist_jax.models.stages import fingerprint_stages
 from fmnist_jax.runs import directory, pictures
 from fmnist_jax.runs.checks import check_dataset
-from fmnist_jax.runs.config import Stage
+from fmnist_jax.runs.config import NAMES, Stage
 from fmnist_jax.runs.directory import Output, RunHandle, open_run, read_result
 from fmnist_jax.runs.lock import CHECKPOINT, Origin
 from fmnist_jax.runs.presets.base import Plan
@@ -52,8 +56,11 @@ class JobOptions:
     """Print the result as JSON to standard output and everything else to standard error."""
     tensorboard: bool = False
     """Write the history for TensorBoard too (needs the extra `tensorboard`)."""
-    devices: int | Literal["all"] = 1
-    """Devices that share each batch, which must be a multiple of their number."""
+    devices: int | Literal["all"] | None = None
+    """Devices that share each batch, which must be a multiple of their number; by default one, and all if
+    --distributed."""
+    processes: Unprefixed[Processes] = field(factory=Processes)
+    """The processes that share the training."""
 
 
 def perform(plan: Plan, options: JobOptions) -> int:
@@ -62,7 +69,9 @@ def perform(plan: Plan, options: JobOptions) -> int:
     Raises Stopped if SIGTERM or Ctrl-C requested a stop.
     """
     run = plan.run
-    console = Console(stderr=options.json, highlight=False, soft_wrap=True)
+    if options.processes.distributed:
+        connect(options.processes)
+    console = Console(stderr=options.json, highlight=False, soft_wrap=True, quiet=not is_first())
     dataset = load_dataset(run.data, console.print)
     check_dataset(run, dataset)
     if plan.data_checksum not in (None, dataset.checksum):
@@ -71,6 +80,16 @@ def perform(plan: Plan, options: JobOptions) -> int:
             f"{plan.data_checksum}, not {dataset.checksum}): use its own data, or train it again"
         )
     origin = Origin(dataset.checksum, fingerprint_stages(plan.fitted))
+    check_same(
+        {
+            "software": library_versions(),
+            "images": origin.data_checksum,
+            "extractor": origin.fitted,
+            "configuration": encode(run, NAMES),
+            "number of local devices": jax.local_device_count(),
+        }
+    )
+    devices = options.devices or ("all" if options.processes.distributed else 1)
     with listening(console.print, console.show_cursor) as interruption:
         output = Output(
             options.run_dir, options.tensorboard, console.print, interruption.stop_requested
@@ -81,7 +100,9 @@ def perform(plan: Plan, options: JobOptions) -> int:
                 if handle.finished:
                     console.print(f"Finished already, nothing is trained: {handle.path}")
                 else:
-                    _complete(plan, dataset, handle, interruption, console, options.devices)
+                    _complete(plan, dataset, handle, interruption, console, devices)
+                if not is_first():
+                    return 0
                 stages = read_result(handle.path)
         except Stopped:
             if handle is not None and handle.path.exists():
@@ -127,12 +148,14 @@ def _complete(
             for stage in trained.stages
         }
     interruption.check()
+    if not is_first():
+        return
     result = directory.make_result(trained, assessments, dataset)
     directory.write_checkpoint(handle.path, trained, result, dataset)
-    interruption.check()
+    interruption.check_alone()
     test = assessments[trained.stages[-1].fitted.name]["test"]
     pictures.write_pictures(handle.path, trained, test, dataset)
-    interruption.check()
+    interruption.check_alone()
     directory.finish(handle.path, result)
     console.print(f"Configuration, metrics, pictures and checkpoint: {handle.path}")
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
 from fmnist_jax.cli.arguments import call, json_text
+from fmnist_jax.devices.mesh import use_devices
 from fmnist_jax.errors import UserError
 from fmnist_jax.inference.classifier import Classifier
 from fmnist_jax.inference.images import read_images
@@ -23,6 +24,7 @@ def predict(
     invert: bool = False,
     top_k: int = 3,
     json: bool = False,
+    devices: int | Literal["all"] = 1,
 ) -> int:
     """Classify pictures.
 
@@ -32,12 +34,14 @@ def predict(
         invert: For dark garments on a light ground; the data set shows light ones on black.
         top_k: How many of the likeliest classes to name.
         json: Print the answers as JSON.
+        devices: Devices that share the images.
     """
     if not images:
         raise UserError("IMAGES: name at least one picture, file of images or folder of pictures")
     classifier = Classifier.from_checkpoint(checkpoint)
     names, pixels = read_images(images, invert=invert)
-    predictions = classifier.classify(pixels, top_k=top_k)
+    with use_devices(devices):
+        predictions = classifier.classify(pixels, top_k=top_k)
     if json:
         print(
             json_text(

@@ -1,6 +1,7 @@
 """`fmnist-jax train`: the main job, from the data to predictions of the restored checkpoint."""
 
 import inspect
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -8,6 +9,8 @@ from collections.abc import Sequence
 from fmnist_jax.cli.arguments import Unprefixed, call, with_parameter
 from fmnist_jax.cli.interruption import Stopped
 from fmnist_jax.cli.job import JobOptions, perform
+from fmnist_jax.cli.supervisor import supervise
+from fmnist_jax.devices.processes import WORKER
 from fmnist_jax.errors import unknown_name
 from fmnist_jax.runs.config import NAMES
 from fmnist_jax.runs.presets import PRESETS
@@ -27,6 +30,8 @@ def main(arguments: Sequence[str]) -> int:
     )
     preset = PRESETS[name]
     command = with_parameter(preset.options, perform, output, "Where the results go.")
+    if "--distributed" in words and WORKER not in os.environ:
+        return supervise("train", arguments)
     try:
         return call(command, f"train {name}", words, NAMES, preset.prefixes)
     except Stopped as stopped:

@@ -33,7 +33,7 @@ def use_devices(count: int | Literal["all"] = "all") -> Iterator[None]:
         count: Number of devices, those of all processes together.
 
     Raises:
-        UserError: If there are fewer devices.
+        UserError: If there are fewer devices, or a process has none of them.
 
     Examples:
         >>> with use_devices("all"):
@@ -46,6 +46,11 @@ def use_devices(count: int | Literal["all"] = "all") -> Iterator[None]:
         raise UserError(
             f"devices must be from 1 to {len(devices)}, the number of {devices[0].platform} devices "
             f"here, found {used}; use 'all' for all of them"
+        )
+    if {device.process_index for device in devices[:used]} != set(range(jax.process_count())):
+        raise UserError(
+            f"devices must be all {len(devices)} of the {jax.process_count()} processes, found {used}; use "
+            "'all'"
         )
     if used == 1:
         yield

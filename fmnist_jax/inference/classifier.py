@@ -12,6 +12,7 @@ from jaxtyping import Array, Float32, Num, UInt8
 from fmnist_jax.checkpoint.checkpoint import Checkpoint, find_checkpoint, restore_checkpoint
 from fmnist_jax.config.fields import as_int, format_value, is_whole
 from fmnist_jax.data.dataset import IMAGE_SHAPE
+from fmnist_jax.devices.mesh import put, replicate, split_batch
 from fmnist_jax.errors import UserError
 from fmnist_jax.models.stages import StageArrays, StageProgram, compute_logits, split_stages
 from fmnist_jax.scratch.losses import softmax
@@ -95,6 +96,7 @@ class Classifier:
                 f"{images.shape}; grey levels go from 0 (background) to 255, one image is images[None]"
             )
         programs, arrays = split_stages(self.checkpoint.stages)
+        arrays = put(arrays)
         chunks = [images[start : start + CHUNK] for start in range(0, len(images), CHUNK)]
         # All chunks are dispatched before the first result is read.
         results = [
@@ -139,7 +141,7 @@ def class_probabilities(
     images: Num[Any, "n 28 28"],
 ) -> Float32[Array, "n classes"]:
     """Compute softmax(logits) of the stages: one compiled program for each number of images."""
-    return softmax(compute_logits(programs, arrays, images))
+    return replicate(softmax(compute_logits(programs, arrays, split_batch(images))))
 
 
 def _padded(images: UInt8[np.ndarray, "n 28 28"]) -> UInt8[np.ndarray, "padded 28 28"]:

@@ -26,6 +26,7 @@ from attrs import frozen
 from fmnist_jax.checkpoint.checkpoint import Checkpoint, save_checkpoint
 from fmnist_jax.config.codec import encode
 from fmnist_jax.data.dataset import Dataset
+from fmnist_jax.devices.processes import is_first, share
 from fmnist_jax.errors import UserError
 from fmnist_jax.runs.config import NAMES, Run
 from fmnist_jax.runs.history import open_history
@@ -83,11 +84,14 @@ def open_run(run: Run, origin: Origin, output: Output, fitted: int = 0) -> Itera
     epoch is done, the directory is left as it was. Raises UserError if the directory can't be used, or if
     TensorBoard's extra is requested and not installed.
     """
+    if not is_first():
+        yield _follow(run, output, fitted)
+        return
     existed = output.directory is not None and output.directory.exists()
     with acquire(output.directory, run, origin, output.log) as (path, progress):
         if progress is Progress.FINISHED:
             _remove_unfinished(path)
-            yield RunHandle(path, {}, {}, finished=True)
+            yield RunHandle(path, {}, {}, finished=share(True))
             return
         try:
             with writing(path):
@@ -117,7 +121,7 @@ def open_run(run: Run, origin: Origin, output: Output, fitted: int = 0) -> Itera
                     )
                     for stage, saved in checkpoints.items()
                 }
-                yield RunHandle(path, write, checkpoints, finished=False)
+                yield RunHandle(path, write, checkpoints, finished=share(False))
         except BaseException:
             if progress is Progress.NEW and not _epochs_done(path):
                 shutil.rmtree(path, ignore_errors=True)
@@ -125,6 +129,17 @@ def open_run(run: Run, origin: Origin, output: Output, fitted: int = 0) -> Itera
                     with suppress(OSError):
                         path.mkdir(exist_ok=True)
             raise
+
+
+def _follow(run: Run, output: Output, fitted: int) -> RunHandle:
+    """The handle of a process that leaves all files to the first one."""
+    stages = [stage.name for stage in run.stages[fitted:]]
+    return RunHandle(
+        Path(),
+        {name: lambda record: None for name in stages},
+        {name: TrainingCheckpoints(Path(), "", None, output.stop_requested) for name in stages},
+        finished=share(None),
+    )
 
 
 def _key(configuration: Any, origin: Origin, stage: str) -> str:

@@ -19,7 +19,7 @@ from fmnist_jax.runs.checks import check_dataset, check_fitted, check_shared_bat
 from fmnist_jax.runs.config import Run, Stage
 from fmnist_jax.runs.distillation import distil, restore_teachers
 from fmnist_jax.scratch.losses import one_hot
-from fmnist_jax.training.checkpointing import TrainingCheckpoints
+from fmnist_jax.training.checkpointing import TrainingCheckpoints, share_state
 from fmnist_jax.training.loop import EpochRecord, fit, is_finished, kept_epoch, make_task, start
 from fmnist_jax.training.step import (
     DeviceSplit,
@@ -172,6 +172,7 @@ def _train_stage(
             first = state = checkpoints.restore(jax.eval_shape(lambda: start(task, stage.training)))
             history.extend(newest.history)
             started -= newest.seconds
+        first = state = share_state(first, lambda: start(task, stage.training))
     for state, record in fit(task, stage.training, data, first):
         history.append(record)
         hooks.on_epoch(stage, record)

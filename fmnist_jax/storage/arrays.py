@@ -68,6 +68,16 @@ def check_finite(arrays: Mapping[str, Any], where: Path | str) -> None:
             )
 
 
+def first_process_alone(name: str) -> Any:
+    """Return Orbax's option that only the first process of a training saves and restores.
+
+    `name` differs between Orbax's objects that are used at the same time.
+    """
+    import orbax.checkpoint as ocp
+
+    return ocp.options.MultiprocessingOptions(active_processes={0}, barrier_sync_key_prefix=name)
+
+
 @contextmanager
 def saving(path: Path) -> Iterator[None]:
     """Raise UserError, with the path and the reason in one line, in place of errors while saving."""

@@ -19,9 +19,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from fmnist_jax.devices.mesh import put
+from fmnist_jax.devices.processes import is_first, share, share_arrays
 from fmnist_jax.errors import UserError
 from fmnist_jax.storage.arrays import (
     array_types,
+    first_process_alone,
     flatten_paths,
     reserve_space,
     restoring,
@@ -57,7 +59,7 @@ class SavedTraining(NamedTuple):
 
 
 class TrainingCheckpoints:
-    """The checkpoints of one training.
+    """The checkpoints of one training, which the first of its processes reads and writes.
 
     Args:
         directory: Where they are kept; created, in a directory that exists, when the first one is saved.
@@ -157,6 +159,8 @@ class TrainingCheckpoints:
 
     def save(self, state: FitState, history: Sequence[EpochRecord], seconds: float) -> None:
         """Save an epoch. The checkpoint before it is kept. Raises UserError if it can't be written."""
+        if not is_first():
+            return
         import orbax.checkpoint as ocp
 
         begin = time.perf_counter()  # after the import, which takes more time than saving
@@ -180,6 +184,8 @@ class TrainingCheckpoints:
 
     def _epochs(self) -> list[int]:
         """The epochs of all checkpoints, valid or not, the newest first."""
+        if not is_first():
+            return []
         with reading(self.directory):
             if not self.directory.exists():
                 return []
@@ -203,19 +209,39 @@ class TrainingCheckpoints:
                 shutil.rmtree(self._path(epoch))
         self.directory.mkdir(exist_ok=True)  # fails if the run's directory was removed
         # OCDBT: a few files for all arrays, so that syncing them takes less time.
+        alone = first_process_alone("training")
         handler = ocp.PyTreeCheckpointHandler(
-            use_ocdbt=True, use_zarr3=False, use_compression=False
+            use_ocdbt=True,
+            use_zarr3=False,
+            use_compression=False,
+            multiprocessing_options=alone,
         )
         options = ocp.CheckpointManagerOptions(
             max_to_keep=2,
             enable_async_checkpointing=False,
             cleanup_tmp_directories=True,
             save_root_metadata=False,
+            create=False,
+            multiprocessing_options=alone,
         )
-        handlers = {_STATE: handler, _PROGRESS: ocp.JsonCheckpointHandler()}
+        handlers = {
+            _STATE: handler,
+            _PROGRESS: ocp.JsonCheckpointHandler(multiprocessing_options=alone),
+        }
         return ocp.CheckpointManager(
             self.directory.absolute(), options=options, item_handlers=handlers
         )
+
+
+def share_state(state: FitState | None, make: Callable[[], FitState]) -> FitState | None:
+    """Return the first process's state in all processes; `make` makes one of the same shapes."""
+    progress = share(None if state is None else [state.epoch, state.stopping])
+    if progress is None:
+        return None
+    own = state or make()
+    arrays = put(share_arrays(jax.tree.map(np.asarray, _arrays(own))))
+    epoch, stopping = progress
+    return FitState(arrays["train"], arrays["best"], EarlyStopping(*stopping), epoch)
 
 
 def _read(path: Path, key: str) -> SavedTraining:

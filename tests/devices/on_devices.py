@@ -11,10 +11,12 @@ import jax
 import numpy as np
 from attrs import evolve
 
+from fmnist_jax.checkpoint.checkpoint import Checkpoint
 from fmnist_jax.data.dataset import Dataset, Split
 from fmnist_jax.data.scaling import SYMMETRIC, Z_SCORE
 from fmnist_jax.devices.mesh import use_devices
 from fmnist_jax.errors import UserError
+from fmnist_jax.inference.classifier import Classifier
 from fmnist_jax.models.config import Block, ConvNetConfig
 from fmnist_jax.models.gradients import HAND_WRITTEN
 from fmnist_jax.runs.config import Run, Stage
@@ -71,6 +73,8 @@ def outcome(run: Run, hooks: Hooks | None = None) -> dict[str, Any]:
         numbers[f"{name} validation"] = [record.validation_loss for record in stage.history]
         found = assess(stage.fitted, stage.splits, data.class_names)
         numbers[f"{name} test"] = found["test"].probabilities
+    checkpoint = Checkpoint(trained.fitted, data.class_names, {}, {}, data.checksum)
+    numbers["classified"] = Classifier(checkpoint).probabilities(data.test.images)
     return numbers
 
 
