@@ -18,6 +18,7 @@ from attrs import frozen
 from rich.table import Table
 
 from experiments.analysis import logs, release
+from experiments.benchmarks import scaling, scaling_model
 from experiments.benchmarks import tables as speed
 from experiments.engine.command import PROGRAM
 from experiments.engine.figures import Measured
@@ -94,6 +95,8 @@ def table(name: str) -> str:
         **{one.name: partial(_table, one) for one in experiments()},
         **{one: partial(str, text) for one, text in speed.tables().items()},
         **logs.TABLES,
+        **scaling_model.TABLES,
+        "scaling/measured": scaling.table,
         "checkpoints": checkpoint_table,
         "analysis/release": lambda: release.table(release.read()),
     }
