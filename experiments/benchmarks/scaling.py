@@ -149,7 +149,7 @@ def work(row: str, steps: int, rounds: int, port: int, count: int, number: int) 
             seconds.append(time.perf_counter() - begin)
     return {
         "images_per_second": images / statistics.median(seconds[1:]),
-        "bytes_per_step": communicated_bytes(program.as_text()),
+        "bytes_per_step": communicated_bytes(program.as_text() or ""),
     }
 
 
