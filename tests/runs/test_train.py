@@ -232,6 +232,7 @@ def test_one_class_and_a_last_batch_of_one_image():
     assert assess(stage.fitted, {"a": split}, dataset.class_names)["a"].metrics.accuracy == 1
 
 
+@pytest.mark.compiled_for_users
 def test_report_1s_mlp_on_the_real_data(real_data_dir: Path):
     """Five epochs of table 1's first row: far from trained, and already over 80 %."""
     dataset = load_dataset(DataConfig(data_dir=real_data_dir), lambda line: None)
