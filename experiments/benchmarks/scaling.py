@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -158,15 +159,14 @@ def communicated_bytes(program: str) -> int:
 
     With no images left over, an epoch's program has them in the loop over the steps alone.
     """
-    operation = (
-        r"= (\(?[^=]*?\)?) (?:all-reduce|all-gather|all-to-all|collective-permute)(?:-start)?\("
-    )
+    operation = r" (?:all-reduce|all-gather|all-to-all|collective-permute)(?:-start)?\("
     total = 0
-    for shapes in re.findall(operation, program):
-        for item, sizes in re.findall(r"(f32|f64|s32|u32|pred)\[([\d,]*)\]", shapes):
-            total += ITEM_BYTES[item] * int(
-                np.prod([int(size) for size in sizes.split(",") if size])
-            )
+    for line in program.splitlines():
+        returned, *arguments = re.split(operation, line, maxsplit=1)
+        if not arguments:
+            continue
+        for item, sizes in re.findall(r"(f32|f64|s32|u32|pred)\[([\d,]*)\]", returned):
+            total += ITEM_BYTES[item] * prod(int(size) for size in sizes.split(",") if size)
     return total
 
 
