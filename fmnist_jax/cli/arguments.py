@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import inspect
 import io
 import json
 import re
@@ -26,19 +25,14 @@ def call(
     name: str,
     arguments: Sequence[str],
     names: Names,
-    prefixes: bool = False,
 ) -> Result:
-    """Call `command` with the parsed `arguments`, after `name` in the usage; exits with 0 after --help.
-
-    With `prefixes` a nested option begins with its parameter's name, as --mlp-training.epochs. Raises
-    UserError for arguments that don't fit.
-    """
+    """Call `command` with the parsed `arguments`, after `name` in the usage, as `parse` does."""
 
     @functools.wraps(command)
-    def prepared(*positional: Any, **named: Any) -> Any:
+    def prepared(*positional: object, **named: object) -> Callable[[], Result]:
         return functools.partial(command, *positional, **named)
 
-    return parse(prepared, f"fmnist-jax {name}", arguments, names, prefixes)()
+    return parse(prepared, f"fmnist-jax {name}", arguments, names)()
 
 
 def parse(
@@ -80,31 +74,6 @@ def parse(
         if not exit_.code:
             raise
         raise UserError(f"{_one_line(complaint.getvalue())}; see {program} --help") from None
-
-
-def with_parameter(
-    function: Callable[..., Any],
-    act: Callable[[Any, Any], Result],
-    parameter: inspect.Parameter,
-    description: str,
-) -> Callable[..., Result]:
-    """Make a command with `function`'s options and one more: act(function(...), that one)."""
-    signature = inspect.signature(function)
-
-    def command(**options: Any) -> Any:
-        last = options.pop(parameter.name, parameter.default)
-        return act(function(**options), last)
-
-    parameters = [
-        one.replace(kind=inspect.Parameter.KEYWORD_ONLY)
-        for one in (*signature.parameters.values(), parameter)
-    ]
-    described = inspect.unwrap(command)  # tyro reads the function beneath all decorators
-    described.__signature__ = inspect.Signature(parameters)  # pyright: ignore[reportFunctionMemberAccess]
-    described.__annotations__ = {one.name: one.annotation for one in parameters}
-    text = inspect.cleandoc(function.__doc__ or "")
-    described.__doc__ = command.__doc__ = f"{text}\n    {parameter.name}: {description}\n"
-    return command
 
 
 def _one_line(box: str) -> str:

@@ -1,20 +1,19 @@
 """`fmnist-jax gradcheck`: is the hand-written gradient right?"""
 
-import inspect
 from collections.abc import Sequence
 
 from attrs import field, frozen
 from attrs.validators import optional
 
-from fmnist_jax.cli.arguments import Unprefixed, call, json_text, with_parameter
+from fmnist_jax.cli.arguments import call, json_text
 from fmnist_jax.cli.console import Console
+from fmnist_jax.cli.plan import parse_plan
 from fmnist_jax.config.fields import as_int, whole
 from fmnist_jax.config.model import ModelConfig
-from fmnist_jax.errors import UserError, unknown_name
+from fmnist_jax.errors import UserError
 from fmnist_jax.gradcheck.check import MAX_COUNT, CheckConfig, check
 from fmnist_jax.gradcheck.report import Report, render
 from fmnist_jax.runs.config import NAMES
-from fmnist_jax.runs.presets import PRESETS
 from fmnist_jax.runs.presets.base import Plan
 from fmnist_jax.scratch.mlp import MLPConfig
 
@@ -36,22 +35,9 @@ class PlanCheck:
 
 def main(arguments: Sequence[str]) -> int:
     """Check the gradient of the network that the first word names, by default an MLP; 1 if it is wrong."""
-    words = list(arguments)
-    if not words or words[0].startswith("-"):
-        return call(gradcheck, "gradcheck", words, NAMES)
-    name = words.pop(0)
-    if name not in PRESETS:
-        raise unknown_name("network", name, PRESETS)
-    options = inspect.Parameter(
-        "options",
-        inspect.Parameter.KEYWORD_ONLY,
-        default=PlanCheck(),
-        annotation=Unprefixed[PlanCheck],
-    )
-    preset = PRESETS[name]
-    command = with_parameter(preset.options, check_plan, options, "The point of the check.")
-    command.__doc__ = (command.__doc__ or "").replace("Train", "Check the gradient of", 1)
-    return call(command, f"gradcheck {name}", words, NAMES, preset.prefixes)
+    if not arguments or arguments[0].startswith("-"):
+        return call(gradcheck, "gradcheck", arguments, NAMES)
+    return check_plan(*parse_plan("gradcheck", arguments, PlanCheck, "Check the gradient of"))
 
 
 def gradcheck(model: MLPConfig, options: CheckConfig, json: bool = False) -> int:

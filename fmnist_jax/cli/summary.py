@@ -1,40 +1,42 @@
 """`fmnist-jax summary`: parameters and arithmetic of a network, layer by layer."""
 
-import inspect
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import tyro
+from attrs import frozen
 from rich import box
 from rich.table import Table
 
 from fmnist_jax.checkpoint.checkpoint import restore_checkpoint
 from fmnist_jax.checkpoint.locate import find_checkpoint
-from fmnist_jax.cli.arguments import call, json_text, with_parameter
+from fmnist_jax.cli.arguments import call, json_text
 from fmnist_jax.cli.console import Console
-from fmnist_jax.config.model import Layer, ModelConfig
+from fmnist_jax.cli.plan import parse_plan
+from fmnist_jax.config.model import Layer
 from fmnist_jax.errors import UserError
-from fmnist_jax.runs.config import NAMES
+from fmnist_jax.models.stages import FittedStage
+from fmnist_jax.runs.config import Stage
 from fmnist_jax.runs.presets import PRESETS
-from fmnist_jax.runs.presets.base import Plan
 
 FIGURES = ("parameters", "multiply_adds", "flops", "training_flops")
 """Attributes of a layer that are counted."""
 
 
+@frozen
+class SummaryOptions:
+    """What is printed."""
+
+    json: bool = False
+    """Print the figures as JSON."""
+
+
 def main(arguments: Sequence[str]) -> int:
     """Count what the first word names: a network, else a checkpoint."""
-    words = list(arguments)
-    if words and words[0] in PRESETS:
-        name = words.pop(0)
-        json = inspect.Parameter(
-            "json", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=bool
-        )
-        preset = PRESETS[name]
-        command = with_parameter(preset.options, show_plan, json, "Print the figures as JSON.")
-        command.__doc__ = (command.__doc__ or "").replace("Train", "Count the parameters of", 1)
-        return call(command, f"summary {name}", words, NAMES, preset.prefixes)
-    return call(checkpoint, "summary", words, {})
+    if not arguments or arguments[0] not in PRESETS:
+        return call(checkpoint, "summary", arguments, {})
+    plan, options = parse_plan("summary", arguments, SummaryOptions, "Count the parameters of")
+    return show(plan.run.stages, options.json)
 
 
 def checkpoint(
@@ -54,25 +56,20 @@ def checkpoint(
         path = find_checkpoint(network)
     except UserError as error:
         raise UserError(f"{error}; or a network: {', '.join(PRESETS)}") from error
-    return show([(stage.name, stage.model) for stage in restore_checkpoint(path).stages], json)
+    return show(restore_checkpoint(path).stages, json)
 
 
-def show_plan(plan: Plan, json: bool) -> int:
-    """Print the summary of a run's networks."""
-    return show([(stage.name, stage.model) for stage in plan.run.stages], json)
-
-
-def show(stages: Sequence[tuple[str, ModelConfig]], json: bool) -> int:
+def show(stages: Sequence[Stage | FittedStage], json: bool) -> int:
     """Print the layers that turn an image into its class, stage by stage."""
-    *before, (name, last) = stages
-    layers = [layer for _, model in before for layer in model.feature_layers()]
-    prefix = f"{name}: " if before else ""
-    layers += [layer._replace(name=prefix + layer.name) for layer in last.layers()]
+    *before, last = stages
+    layers = [layer for stage in before for layer in stage.model.feature_layers()]
+    prefix = f"{last.name}: " if before else ""
+    layers += [layer._replace(name=prefix + layer.name) for layer in last.model.layers()]
     if json:
         rows = [
             {"name": layer.name, "output": list(layer.output), **figures(layer)} for layer in layers
         ]
-        stage_names = [name for name, _ in stages]
+        stage_names = [stage.name for stage in stages]
         print(json_text({"stages": stage_names, "layers": rows, "total": total(layers)}))
     else:
         Console(highlight=False).print(table(layers))

@@ -1,10 +1,8 @@
-import inspect
-
 import pytest
 from attrs import frozen
 
 from fmnist_jax import scratch
-from fmnist_jax.cli.arguments import Unprefixed, call, json_text, parse, with_parameter
+from fmnist_jax.cli.arguments import Unprefixed, call, json_text, parse
 from fmnist_jax.errors import UserError
 from fmnist_jax.scratch.activations import GELU, RELU, Activation
 from fmnist_jax.scratch.mlp import MLPConfig
@@ -60,44 +58,7 @@ def test_options_can_begin_with_their_parameters_name():
         return first.count, second.count
 
     words = ["--count", "3", "--second.count", "4"]
-    assert call(two, "made", words, scratch.NAMES, prefixes=True) == (3, 4)
-
-
-def act(options: tuple[Options, bool], times: int) -> tuple[int, bool]:
-    first, loud = options
-    return first.count * times, loud
-
-
-TIMES = inspect.Parameter("times", inspect.Parameter.KEYWORD_ONLY, default=1, annotation=int)
-
-
-def documented(options: Options, loud: bool = False) -> tuple[Options, bool]:
-    """Count things.
-
-    Args:
-        options: What is counted.
-        loud: Whether to shout.
-    """
-    return options, loud
-
-
-def test_a_command_gets_one_parameter_more():
-    longer = with_parameter(documented, act, TIMES, "How many times.")
-    assert list(inspect.signature(longer).parameters) == ["options", "loud", "times"]
-    assert call(longer, "made", ["--count", "3", "--times", "5"], scratch.NAMES) == (15, False)
-    assert call(longer, "made", ["--count", "3", "--loud"], scratch.NAMES) == (3, True)
-    with pytest.raises(UserError, match="--times"):
-        call(longer, "made", ["--times", "x"], scratch.NAMES)
-
-
-def test_the_help_describes_all_parameters(capsys: pytest.CaptureFixture):
-    longer = with_parameter(documented, act, TIMES, "How many times.")
-    with pytest.raises(SystemExit):
-        call(longer, "made", ["--help"], scratch.NAMES)
-    words = " ".join(capsys.readouterr().out.split())
-    for expected in ("Count things.", "Whether to shout.", "--times", "How many times."):
-        assert expected in words
-    assert "Args:" not in words
+    assert parse(two, "made", words, scratch.NAMES, prefixes=True) == (3, 4)
 
 
 def test_json_is_indented():
