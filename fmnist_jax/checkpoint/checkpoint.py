@@ -121,7 +121,7 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
     check_layout(array_types(arrays), array_types(expected), path)
     check_bytes(expected, path)
     check_finite(arrays, path)
-    _check_features(stages, path)
+    check_features(stages, path)
     with sealed_directory(path) as directory, saving(path):
         write_files(directory, arrays, values)
 
@@ -185,7 +185,7 @@ def _restore(directory: Path) -> Checkpoint:
     found = read_arrays(directory, flatten_paths(expected), checksums, where)
     leaves = [found[name] for name in flatten_paths(expected)]
     tree = jax.tree.unflatten(jax.tree.structure(expected), leaves)
-    _check_features(_fitted(metadata.stages, tree), where)
+    check_features(_fitted(metadata.stages, tree), where)
     device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     return Checkpoint(
         _fitted(metadata.stages, jax.device_put(tree, device)),
@@ -219,7 +219,8 @@ def _fitted(records: Sequence[StageRecord], tree: dict[str, Any]) -> tuple[Fitte
     )
 
 
-def _check_features(stages: Sequence[FittedStage], where: Path) -> None:
+def check_features(stages: Sequence[FittedStage], where: Path | str) -> None:
+    """Raise UserError unless each stage was trained on the features of those before it."""
     for number, stage in enumerate(stages):
         found = fingerprint_stages(stages[:number])
         if found != stage.features_of:

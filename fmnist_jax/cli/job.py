@@ -28,8 +28,7 @@ from fmnist_jax.errors import UserError
 from fmnist_jax.inference.classifier import Classifier
 from fmnist_jax.models.stages import fingerprint_stages
 from fmnist_jax.runs import directory, pictures
-from fmnist_jax.runs.checks import check_dataset
-from fmnist_jax.runs.config import NAMES, Stage
+from fmnist_jax.runs.config import NAMES, Stage, check_dataset
 from fmnist_jax.runs.directory import Output, RunHandle, open_run, read_result
 from fmnist_jax.runs.lock import CHECKPOINT, Origin
 from fmnist_jax.runs.presets.base import Plan

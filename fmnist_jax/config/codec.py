@@ -67,7 +67,9 @@ def _converter(names: Names) -> cattrs.Converter:
 
 
 def _make_converter(names: Names) -> cattrs.Converter:
-    converter = cattrs.Converter(forbid_extra_keys=True)
+    converter = cattrs.Converter(
+        forbid_extra_keys=True, unstruct_collection_overrides={tuple: list}
+    )
 
     def register(kind: type, table: Mapping[str, Any]) -> None:
         def write(value: Any) -> Any:

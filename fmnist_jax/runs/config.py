@@ -8,13 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import jax
+import numpy as np
 from attrs import evolve, field, frozen
 
 from fmnist_jax.config.codec import Names
-from fmnist_jax.config.fields import as_tuple, each, function, must, of_type
+from fmnist_jax.config.fields import as_tuple, each, format_array, function, must, of_type
 from fmnist_jax.config.model import ModelConfig
+from fmnist_jax.data.dataset import Dataset
 from fmnist_jax.data.loading import DataConfig
 from fmnist_jax.data.scaling import Scaling
+from fmnist_jax.devices.mesh import device_count
 from fmnist_jax.errors import UserError
 from fmnist_jax.models.names import NAMES as MODEL_NAMES
 from fmnist_jax.models.views import Views, one_view
@@ -136,6 +140,71 @@ def _check_follows(stage: Stage, before: Stage) -> None:
         )
     if stage.views is not one_view:
         raise UserError(f"stage {stage.name}: views must be one, since features are not images")
+
+
+def check_dataset(run: Run, dataset: Dataset) -> None:
+    """Raise UserError if a split can't be used, doesn't fit the run, or is missing (validation)."""
+    stage, classes = run.stages[0], len(dataset.class_names)
+    shape = stage.model.input_shape
+    for name, split in dataset.splits.items():
+        images = split.images
+        dtype = getattr(images, "dtype", None)
+        if dtype != np.uint8 or not isinstance(images, np.ndarray | jax.Array):
+            raise UserError(
+                f"the {name} split's images must be uint8, grey levels from 0 to 255, found "
+                f"{format_array(images)}"
+            )
+        if images.shape[1:] != shape and (prod(images.shape[1:]),) != shape:
+            raise UserError(
+                f"stage {stage.name}: its model takes inputs of shape {shape}, the {name} split's images "
+                f"have shape {images.shape[1:]}; change the model's sizes or the images"
+            )
+        labels = np.asarray(split.labels)
+        if labels.shape != images.shape[:1] or not np.issubdtype(labels.dtype, np.integer):
+            raise UserError(
+                f"the {name} split's labels must be {len(images)} integers, one for each image, found "
+                f"{format_array(labels)}"
+            )
+        if labels.size and not 0 <= labels.min() <= labels.max() < classes:
+            raise UserError(
+                f"the {name} split's labels must be from 0 to {classes - 1}, found {labels.min()} to "
+                f"{labels.max()}"
+            )
+    for later in run.stages:
+        _check_batches(later, len(dataset.splits["train"].images))
+        if "validation" not in dataset.splits:
+            check_without_validation(later.training, f"stage {later.name}: ")
+    if stage.model.classes != classes:
+        raise UserError(
+            f"stage {stage.name}: its model must have the data set's {classes} classes, found "
+            f"{stage.model.classes}"
+        )
+
+
+def _check_batches(stage: Stage, count: int) -> None:
+    """Raise UserError if a batch of an epoch over `count` images has fewer than the model needs."""
+    size = stage.training.batch_size
+    smallest = min(size, count % size or size)
+    if smallest < stage.model.min_batch:
+        raise UserError(
+            f"stage {stage.name}: batch normalisation needs at least {stage.model.min_batch} images in "
+            f"each batch, found {smallest} in the last one ({count} images in batches of {size}); "
+            "choose another batch_size"
+        )
+
+
+def check_shared_batches(stages: Sequence[Stage]) -> None:
+    """Raise UserError unless the devices can share each stage's batches equally."""
+    count = device_count()
+    for stage in stages:
+        size = stage.training.batch_size
+        if size % count:
+            below, above = size // count * count, -(-size // count) * count
+            nearest = f"{below} or {above}" if below else str(above)
+            raise UserError(
+                f"stage {stage.name}: batch_size must be a multiple of {count}, the number of devices, "
+                f"found {size}; use {nearest}, or other devices"
+            )
 
 
 TEST_FIELDS = ("resplit_seed",)

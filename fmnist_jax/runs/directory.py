@@ -88,7 +88,8 @@ def open_run(run: Run, origin: Origin, output: Output, fitted: int = 0) -> Itera
         yield _follow(run, output, fitted)
         return
     existed = output.directory is not None and output.directory.exists()
-    with acquire(output.directory, run, origin, output.log) as (path, progress):
+    configuration = encode(run, NAMES)
+    with acquire(output.directory, configuration, origin, output.log) as (path, progress):
         if progress is Progress.FINISHED:
             _remove_unfinished(path)
             yield RunHandle(path, {}, {}, finished=share(True))
@@ -97,7 +98,7 @@ def open_run(run: Run, origin: Origin, output: Output, fitted: int = 0) -> Itera
             with writing(path):
                 if progress is Progress.NEW:
                     write_json(path / ORIGIN, attrs.asdict(origin))
-                    write_json(path / CONFIGURATION, encode(run, NAMES))
+                    write_json(path / CONFIGURATION, configuration)
                 (path / UNFINISHED).mkdir(exist_ok=True)
             configuration = read_json(path / CONFIGURATION)
             checkpoints = {

@@ -1,6 +1,5 @@
 """Which directory a run uses: a new one, or the one it was started in; locked by one process at a time."""
 
-import itertools
 import json
 import os
 import re
@@ -17,7 +16,7 @@ import jax
 from attrs import frozen
 from filelock import FileLock, Timeout
 
-from fmnist_jax.config.codec import complete, encode
+from fmnist_jax.config.codec import complete
 from fmnist_jax.errors import UserError
 from fmnist_jax.runs.config import NAMES, Run
 from fmnist_jax.storage.files import writing
@@ -33,6 +32,10 @@ TEMPORARY = re.compile(r"\..+\.[0-9a-f]{16}")
 
 RUNS = Path("runs")
 """Where runs are stored by default."""
+
+
+Configuration = Mapping[str, Any]
+"""A run as `codec.encode` returns it."""
 
 
 @frozen
@@ -68,7 +71,7 @@ class Located(NamedTuple):
 
 @contextmanager
 def acquire(
-    directory: Path | None, run: Run, origin: Origin, log: Callable[[str], None]
+    directory: Path | None, configuration: Configuration, origin: Origin, log: Callable[[str], None]
 ) -> Iterator[Located]:
     """Lock `directory`, by default the newest unfinished run like this below runs/, or a new one.
 
@@ -78,15 +81,15 @@ def acquire(
     """
     with ExitStack() as stack:
         if directory is None:
-            found = _find_unfinished(run, origin, stack) or _create(run, stack)
+            found = _find_unfinished(configuration, origin, stack) or _create(configuration, stack)
         else:
             found = directory
-            if _progress(found, run, origin) is not Progress.FINISHED:
+            if _progress(found, configuration, origin) is not Progress.FINISHED:
                 with writing(found):
                     found.mkdir(parents=True, exist_ok=True)
                 stack.enter_context(lock(found))
         # Another process may have finished it in the meantime.
-        located = Located(found, _progress(found, run, origin))
+        located = Located(found, _progress(found, configuration, origin))
         if located.progress is not Progress.FINISHED:
             _remove_temporary(found)
         if located.progress is Progress.STARTED:
@@ -96,7 +99,7 @@ def acquire(
         yield located
 
 
-def _find_unfinished(run: Run, origin: Origin, stack: ExitStack) -> Path | None:
+def _find_unfinished(configuration: Configuration, origin: Origin, stack: ExitStack) -> Path | None:
     """Lock the newest unfinished run like this that no other process works on."""
     candidates = []
     for file in RUNS.glob(f"*/{CONFIGURATION}"):
@@ -105,7 +108,7 @@ def _find_unfinished(run: Run, origin: Origin, stack: ExitStack) -> Path | None:
                 candidates.append((file.stat().st_mtime_ns, file.parent))
     for _, directory in sorted(candidates, reverse=True):
         try:
-            if _progress(directory, run, origin) is Progress.STARTED:
+            if _progress(directory, configuration, origin) is Progress.STARTED:
                 stack.enter_context(lock(directory))
                 return directory
         except UserError:  # another run's, or another process's
@@ -113,20 +116,21 @@ def _find_unfinished(run: Run, origin: Origin, stack: ExitStack) -> Path | None:
     return None
 
 
-def _create(run: Run, stack: ExitStack) -> Path:
+def _create(configuration: Configuration, stack: ExitStack) -> Path:
     """Create a directory named by stages and time, with a number where several start in one second."""
-    stages = "-".join(stage.name for stage in run.stages)
+    stages = "-".join(stage["name"] for stage in configuration["stages"])
     name = datetime.now().strftime(f"{stages}-%Y%m%d-%H%M%S")
-    for suffix in itertools.chain([""], (f"-{count}" for count in itertools.count(2))):
-        directory = RUNS / (name + suffix)
+    count = 1
+    while True:
+        directory = RUNS / (name if count == 1 else f"{name}-{count}")
         with writing(directory):
             try:
                 directory.mkdir(parents=True)
+                break
             except FileExistsError:
-                continue
-        stack.enter_context(lock(directory))
-        return directory
-    raise AssertionError("there is always a next number")
+                count += 1
+    stack.enter_context(lock(directory))
+    return directory
 
 
 @contextmanager
@@ -149,7 +153,7 @@ def lock(directory: Path) -> Iterator[None]:
         file_lock.release()
 
 
-def _progress(directory: Path, run: Run, origin: Origin) -> Progress:
+def _progress(directory: Path, requested: Configuration, origin: Origin) -> Progress:
     """Compare the directory's run with this one. Raises UserError if anything else is in it."""
     with writing(directory):
         if not directory.exists():
@@ -168,8 +172,7 @@ def _progress(directory: Path, run: Run, origin: Origin) -> Progress:
             f"{path}: written by fmnist-jax 0.1, expected the field 'stages'; finish the run with that "
             f"version, or {remedy}"
         )
-    stored = _as_json(complete(Run, stored, NAMES, path))
-    requested = _as_json(encode(run, NAMES))
+    stored = complete(Run, stored, NAMES, path)
     if stored != requested:
         difference = _difference(stored, requested)
         raise UserError(f"{directory} isn't empty: its run has {difference}; {remedy}")
@@ -179,11 +182,6 @@ def _progress(directory: Path, run: Run, origin: Origin) -> Progress:
             raise UserError(f"{directory} isn't empty: its run uses {what}; {remedy}")
     done = RESULT in names and is_sealed(directory / CHECKPOINT)
     return Progress.FINISHED if done else Progress.STARTED
-
-
-def _as_json(values: Any) -> Any:
-    """Convert to what a file holds: lists in place of tuples."""
-    return json.loads(json.dumps(values))
 
 
 def _difference(stored: Any, requested: Any, name: str = "") -> str:

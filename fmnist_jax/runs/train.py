@@ -10,15 +10,18 @@ import numpy as np
 from attrs import field, frozen
 from jaxtyping import Float, Int
 
+from fmnist_jax.checkpoint.checkpoint import check_features
+from fmnist_jax.config.fields import check_type
 from fmnist_jax.config.model import Variables
 from fmnist_jax.data.dataset import Dataset, Split
 from fmnist_jax.devices.mesh import put, put_local
+from fmnist_jax.errors import UserError
 from fmnist_jax.evaluation.metrics import Metrics, classification_metrics
 from fmnist_jax.models.stages import FittedStage, fingerprint_stages
-from fmnist_jax.runs.checks import check_dataset, check_fitted, check_shared_batches
-from fmnist_jax.runs.config import Run, Stage
+from fmnist_jax.runs.config import Run, Stage, check_dataset, check_shared_batches
 from fmnist_jax.runs.distillation import distil, restore_teachers
 from fmnist_jax.scratch.losses import one_hot
+from fmnist_jax.storage.arrays import array_types, check_layout, flatten_paths
 from fmnist_jax.training.checkpointing import TrainingCheckpoints, share_state
 from fmnist_jax.training.loop import EpochRecord, fit, is_finished, kept_epoch, make_task, start
 from fmnist_jax.training.step import (
@@ -152,6 +155,27 @@ def train(
             hooks.on_stage(trained)
         stages.append(trained._replace(extraction_seconds=extraction_seconds))
     return TrainedRun(run, tuple(stages))
+
+
+def check_fitted(run: Run, fitted: Sequence[FittedStage]) -> None:
+    """Raise UserError unless the fitted stages are the run's first ones, each on the features before it."""
+    if len(fitted) > len(run.stages):
+        raise UserError(
+            f"fitted must be at most the run's {len(run.stages)} stages, found {len(fitted)}"
+        )
+    for number, (found, stage) in enumerate(zip(fitted, run.stages, strict=False)):
+        check_type(f"fitted[{number}]", found, FittedStage, "a stage of a checkpoint")
+        expected = (stage.name, stage.model, stage.scaling)
+        if (found.name, found.model, found.scaling) != expected:
+            raise UserError(
+                f"stage {stage.name}: the fitted stage has another name, model or scaling than the "
+                "run's; use those of the fitted stage"
+            )
+    check_features(fitted, "fitted")
+    for stage in fitted:
+        shapes = jax.eval_shape(stage.model.build().init, jax.random.key(0))
+        found, expected = (array_types(flatten_paths(tree)) for tree in (stage.variables, shapes))
+        check_layout(found, expected, f"fitted stage {stage.name}")
 
 
 def _train_stage(

@@ -52,15 +52,15 @@ def listing(directory: Path) -> dict[str, tuple[bytes, int]]:
 
 def test_the_progress_of_a_run(tmp_path: Path):
     run = tmp_path / "run"
-    with acquire(run, RUN, ORIGIN, ignore) as located:
+    with acquire(run, encode(RUN, NAMES), ORIGIN, ignore) as located:
         assert located == (run, Progress.NEW)
     begin(run)
-    with acquire(run, RUN, ORIGIN, ignore) as located:
+    with acquire(run, encode(RUN, NAMES), ORIGIN, ignore) as located:
         assert located == (run, Progress.STARTED)
     finish(run)
     before = listing(run)
     (run / ".lock").unlink()
-    with acquire(run, RUN, ORIGIN, ignore) as located:
+    with acquire(run, encode(RUN, NAMES), ORIGIN, ignore) as located:
         assert located == (run, Progress.FINISHED)
     assert listing(run) == before
     assert not (run / ".lock").exists()
@@ -69,7 +69,7 @@ def test_the_progress_of_a_run(tmp_path: Path):
 def test_a_result_without_a_checkpoint_is_not_the_end(tmp_path: Path):
     begin(tmp_path / "run")
     (tmp_path / "run/result.json").write_text("{}")
-    with acquire(tmp_path / "run", RUN, ORIGIN, ignore) as located:
+    with acquire(tmp_path / "run", encode(RUN, NAMES), ORIGIN, ignore) as located:
         assert located.progress is Progress.STARTED
 
 
@@ -93,7 +93,10 @@ def test_a_result_without_a_checkpoint_is_not_the_end(tmp_path: Path):
 def test_another_run_is_left_unchanged(tmp_path: Path, run: Run, origin: Origin, message: str):
     begin(tmp_path / "run")
     before = listing(tmp_path)
-    with pytest.raises(UserError, match=message), acquire(tmp_path / "run", run, origin, ignore):
+    with (
+        pytest.raises(UserError, match=message),
+        acquire(tmp_path / "run", encode(run, NAMES), origin, ignore),
+    ):
         pass
     assert listing(tmp_path) == before
 
@@ -107,7 +110,7 @@ def test_the_second_stage_is_compared_too(tmp_path: Path):
         pytest.raises(
             UserError, match=r"its run has stages\.1\.training\.min_delta 0\.0, not 0\.5"
         ),
-        acquire(tmp_path / "run", other, ORIGIN, ignore),
+        acquire(tmp_path / "run", encode(other, NAMES), ORIGIN, ignore),
     ):
         pass
 
@@ -131,7 +134,7 @@ def test_what_a_killed_process_left_half_written_is_removed(tmp_path: Path):
     (run / ".metrics_mlp.jsonl.0123456789abcdef").touch()
     (run / "unfinished/.state.0123456789abcdef").touch()
     (run / "pictures").mkdir()
-    with acquire(run, RUN, ORIGIN, ignore):
+    with acquire(run, encode(RUN, NAMES), ORIGIN, ignore):
         pass
     left = {path.relative_to(run).as_posix() for path in run.rglob("*")} - {".lock"}
     assert left == {"configuration.json", "origin.json", "metrics_mlp.jsonl", "unfinished"}
@@ -153,7 +156,7 @@ def test_a_directory_whose_process_was_killed_at_its_very_beginning_is_new(
 def test_another_version_of_jax_is_logged(tmp_path: Path):
     begin(tmp_path / "run", origin=evolve(ORIGIN, jax="0.1"))
     lines: list[str] = []
-    with acquire(tmp_path / "run", RUN, ORIGIN, lines.append) as located:
+    with acquire(tmp_path / "run", encode(RUN, NAMES), ORIGIN, lines.append) as located:
         assert located.progress is Progress.STARTED
     assert lines == [f"Started with JAX 0.1, resumed with {ORIGIN.jax}: last digits may differ"]
 
@@ -195,7 +198,7 @@ def test_a_run_that_was_started_before_a_field_was_added_is_resumed(tmp_path: Pa
     stored = json.loads((run / CONFIGURATION).read_text())
     del stored["stages"][0]["training"]["min_delta"]
     store(run, stored)
-    with acquire(run, RUN, ORIGIN, ignore) as located:
+    with acquire(run, encode(RUN, NAMES), ORIGIN, ignore) as located:
         assert located.progress is Progress.STARTED
 
 
@@ -206,7 +209,7 @@ def test_a_run_of_an_older_version_is_refused_with_the_remedy(tmp_path: Path):
     run = begin(tmp_path / "run")
     store(run, OLD)
     before = listing(run)
-    with pytest.raises(UserError) as error, acquire(run, RUN, ORIGIN, ignore):
+    with pytest.raises(UserError) as error, acquire(run, encode(RUN, NAMES), ORIGIN, ignore):
         pass
     assert str(error.value) == (
         f"{run / CONFIGURATION}: written by fmnist-jax 0.1, expected the field 'stages'; finish the run "
@@ -228,7 +231,10 @@ def test_runs_of_older_versions_below_runs_are_left_unchanged(runs: Callable[[],
 def test_a_damaged_configuration_is_refused_in_one_line(tmp_path: Path, content: str):
     run = begin(tmp_path / "run")
     (run / CONFIGURATION).write_text(content)
-    with pytest.raises(UserError, match="run") as error, acquire(run, RUN, ORIGIN, ignore):
+    with (
+        pytest.raises(UserError, match="run") as error,
+        acquire(run, encode(RUN, NAMES), ORIGIN, ignore),
+    ):
         pass
     assert "\n" not in str(error.value)
 

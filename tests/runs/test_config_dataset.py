@@ -10,8 +10,7 @@ from fmnist_jax.data.dataset import Dataset, Split
 from fmnist_jax.data.scaling import UNIT
 from fmnist_jax.errors import UserError
 from fmnist_jax.models.config import ConvNetConfig
-from fmnist_jax.runs.checks import check_dataset
-from fmnist_jax.runs.config import Run, Stage
+from fmnist_jax.runs.config import Run, Stage, check_dataset
 from fmnist_jax.runs.presets import lenet
 from fmnist_jax.scratch.mlp import MLPConfig
 from fmnist_jax.training.config import TrainingConfig
