@@ -30,7 +30,7 @@ check: $(VENV)/dev.stamp  ## formatting, lint, which package imports which, type
 clean:
 	rm -rf $(VENV) build dist
 
-$(VENV)/run.stamp: EXTRAS :=
+$(VENV)/run.stamp: EXTRAS := [plots]
 $(VENV)/study.stamp: EXTRAS := [study]
 $(VENV)/test.stamp: EXTRAS := [test]
 $(VENV)/dev.stamp: EXTRAS := [dev]

@@ -24,6 +24,11 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> UserError:
     return UserError(f"unknown {kind} {name!r}: known are {', '.join(sorted(known))}")
 
 
+def missing_extra(feature: str, extra: str) -> UserError:
+    """Return the error for a feature whose library isn't installed."""
+    return UserError(f"{feature} isn't installed: pip install 'fmnist-jax[{extra}]'")
+
+
 def printable(text: object) -> str:
     """A text for people, on one line: what can't be printed is escaped."""
     return "".join(

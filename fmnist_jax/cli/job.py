@@ -24,10 +24,10 @@ from fmnist_jax.data.dataset import Dataset
 from fmnist_jax.data.loading import load_dataset
 from fmnist_jax.devices.mesh import use_devices
 from fmnist_jax.devices.processes import Processes, check_same, connect, is_first
-from fmnist_jax.errors import UserError
+from fmnist_jax.errors import UserError, missing_extra
 from fmnist_jax.inference.classifier import Classifier
 from fmnist_jax.models.stages import fingerprint_stages
-from fmnist_jax.runs import directory, pictures
+from fmnist_jax.runs import directory
 from fmnist_jax.runs.config import NAMES, Stage, check_dataset
 from fmnist_jax.runs.directory import Output, RunHandle, open_run, read_result
 from fmnist_jax.runs.lock import CHECKPOINT, Origin
@@ -135,6 +135,10 @@ def _complete(
     devices: int | Literal["all"],
 ) -> None:
     """Train, and write everything that a run leaves."""
+    try:
+        from fmnist_jax.runs import pictures
+    except ModuleNotFoundError as error:
+        raise missing_extra("matplotlib, which draws a run's pictures,", "plots") from error
     for name, checkpoints in handle.checkpoints.items():
         if checkpoints.newest is not None:
             epoch = len(checkpoints.newest.history)

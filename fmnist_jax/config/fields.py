@@ -8,11 +8,13 @@ import math
 import operator
 from collections.abc import Callable
 from numbers import Real
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 
 from fmnist_jax.errors import UserError, unknown_name
+
+Kind = TypeVar("Kind")
 
 Validator = Callable[[Any, "attrs.Attribute[Any]", Any], None]
 """As attrs calls it: (the configuration, the field, its value)."""
@@ -120,10 +122,11 @@ def each(validator: Validator, least: int = 0) -> Validator:
     return validate
 
 
-def check_type(name: str, value: object, kind: type, example: str) -> None:
-    """Raise UserError unless `value` is an instance of `kind`, such as `example`."""
+def check_type(name: str, value: object, kind: type[Kind], example: str) -> Kind:
+    """Return `value`. Raises UserError unless it is an instance of `kind`, such as `example`."""
     if not isinstance(value, kind):
         raise must(name, f"of type {kind.__name__}, such as {example}", value)
+    return value
 
 
 def must(name: str, expected: str, found: object) -> UserError:

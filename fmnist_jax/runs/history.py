@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from fmnist_jax.errors import UserError
+from fmnist_jax.errors import missing_extra
 from fmnist_jax.storage.files import write_bytes, writing
 from fmnist_jax.training.loop import EpochRecord
 
@@ -57,9 +57,7 @@ def _summaries(directory: Path) -> Iterator[Callable[[EpochRecord], None]]:
     try:
         from tensorboardX import SummaryWriter
     except ImportError:
-        raise UserError(
-            "tensorboard was requested and isn't installed: pip install 'fmnist-jax[tensorboard]'"
-        ) from None
+        raise missing_extra("tensorboard was requested and", "tensorboard") from None
     with writing(directory):
         for file in directory.glob("events.*"):
             file.unlink()

@@ -157,22 +157,25 @@ def train(
     return TrainedRun(run, tuple(stages))
 
 
-def check_fitted(run: Run, fitted: Sequence[FittedStage]) -> None:
+def check_fitted(run: Run, fitted: Sequence[object]) -> None:
     """Raise UserError unless the fitted stages are the run's first ones, each on the features before it."""
     if len(fitted) > len(run.stages):
         raise UserError(
             f"fitted must be at most the run's {len(run.stages)} stages, found {len(fitted)}"
         )
-    for number, (found, stage) in enumerate(zip(fitted, run.stages, strict=False)):
-        check_type(f"fitted[{number}]", found, FittedStage, "a stage of a checkpoint")
+    stages = [
+        check_type(f"fitted[{number}]", stage, FittedStage, "a stage of a checkpoint")
+        for number, stage in enumerate(fitted)
+    ]
+    for found, stage in zip(stages, run.stages, strict=False):
         expected = (stage.name, stage.model, stage.scaling)
         if (found.name, found.model, found.scaling) != expected:
             raise UserError(
                 f"stage {stage.name}: the fitted stage has another name, model or scaling than the "
                 "run's; use those of the fitted stage"
             )
-    check_features(fitted, "fitted")
-    for stage in fitted:
+    check_features(stages, "fitted")
+    for stage in stages:
         shapes = jax.eval_shape(stage.model.build().init, jax.random.key(0))
         found, expected = (array_types(flatten_paths(tree)) for tree in (stage.variables, shapes))
         check_layout(found, expected, f"fitted stage {stage.name}")

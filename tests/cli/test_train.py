@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import fmnist_jax.runs
 from fmnist_jax.cli import job
 from fmnist_jax.config.codec import decode
 from fmnist_jax.runs.config import NAMES, Run
@@ -150,6 +151,19 @@ def test_what_fails_before_the_first_epoch_leaves_no_directory(
     code, _, err = cli("train", "mlp", *words, "--run-dir", tmp_path / "run")
     assert code == 2
     assert "fmnist-jax[tensorboard]" in err
+    assert not (tmp_path / "run").exists()
+
+
+def test_training_without_the_extra_plots_names_it(
+    cli: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)  # makes its import fail
+    monkeypatch.delitem(sys.modules, "fmnist_jax.runs.pictures", raising=False)
+    monkeypatch.delattr(fmnist_jax.runs, "pictures", raising=False)
+    code, _, err = cli("train", "mlp", "--source", "synthetic", "--run-dir", tmp_path / "run")
+    assert code == 2
+    assert "isn't installed: pip install 'fmnist-jax[plots]'" in err
+    assert err.count("\n") == 1
     assert not (tmp_path / "run").exists()
 
 
