@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import filelock
@@ -32,15 +32,15 @@ def cache_directory() -> Path:
     return Path(os.environ.get("FMNIST_CACHE_DIR") or platformdirs.user_cache_dir("fmnist-jax"))
 
 
-def fingerprint(files: dict[str, Path]) -> str:
+def fingerprint(files: Iterable[Path]) -> str:
     """Return a key that changes with any file's path, size or modification time."""
     state = []
-    for name, path in sorted(files.items()):
+    for path in files:
         try:
             status = path.stat()
         except OSError as error:
             raise UserError(f"{path}: can't be read ({error.strerror})") from error
-        state.append((name, str(path.resolve()), status.st_size, status.st_mtime_ns))
+        state.append((str(path.resolve()), status.st_size, status.st_mtime_ns))
     return hashlib.sha256(json.dumps(state).encode()).hexdigest()
 
 
@@ -113,10 +113,7 @@ def lock() -> Iterator[None]:
         raise UserError(
             f"{lock.lock_file}: held by another process for over {LOCK_SECONDS} s: wait or stop it"
         ) from error
-    except (
-        OSError,
-        NotImplementedError,
-    ):  # a cache that can't be written, or a system without locks
+    except (OSError, NotImplementedError):  # the cache can't be written, or there are no locks
         yield
         return
     try:

@@ -98,10 +98,9 @@ def release_of(raw: RawData) -> ReleaseName:
 
 
 def check_release(raw: RawData, files: Mapping[str, tuple[Path, Path]]) -> ReleaseName:
-    """Return the release that `raw` is; raises UserError if it isn't exactly one of them.
+    """Return the release that `raw` is; UserError, with its `files` by split, if it is none.
 
-    `files` gives the files of images and labels by split, for errors. Images are accepted unverified if
-    the labels are a release's and no sum of that release's images is known.
+    Images are accepted unverified if the labels are a release's whose images have no known sum.
     """
     train = _check_split("train", raw.train, *files["train"])
     test = _check_split("test", raw.test, *files["test"])
@@ -116,45 +115,40 @@ def check_release(raw: RawData, files: Mapping[str, tuple[Path, Path]]) -> Relea
 def _check_split(split: str, content: Split, images_file: Path, labels_file: Path) -> ReleaseName:
     """Return the release of one split."""
     sums = content_sums(content)
-    images, labels = (_identify(part, sums[part]) for part in PARTS)
-    for part, file, known in (("images", images_file, images), ("labels", labels_file, labels)):
-        if known and known.split != split:
+    known: dict[tuple[Part, str], tuple[ReleaseName, str]] = {
+        (part, digest): (name, of)
+        for name, release in RELEASES.items()
+        for (of, part), digest in release.sums.items()
+    }
+    images_release, images_split = known.get(("images", sums["images"]), (None, split))
+    release, labels_split = known.get(("labels", sums["labels"]), (None, split))
+    for part, file, found in (
+        ("images", images_file, images_split),
+        ("labels", labels_file, labels_split),
+    ):
+        if found != split:
             raise UserError(
-                f"{file}: expected the {split} {part}, found the {known.split} {part}: the files are "
+                f"{file}: expected the {split} {part}, found the {found} {part}: the files are "
                 "swapped, give them their own names"
             )
-    if labels is None:
+    if release is None:
         raise UserError(
             f"{labels_file}: its labels are in the order of neither release of Fashion-MNIST (SHA-256 "
             f"{sums['labels']}): altered or reordered, {_REMEDY}"
         )
-    images_release = images.release if images else _release_by_pixels(split, content)
-    if images_release not in (None, labels.release):
+    images_release = images_release or _release_by_pixels(split, content)
+    if images_release not in (None, release):
         raise UserError(
-            f"{labels_file}: labels of the {labels.release} release with images of the "
+            f"{labels_file}: labels of the {release} release with images of the "
             f"{images_release} release ({images_file}): take both from one release"
         )
-    expected = RELEASES[labels.release].sums.get((split, "images"))
+    expected = RELEASES[release].sums.get((split, "images"))
     if expected not in (None, sums["images"]):
         raise UserError(
-            f"{images_file}: altered, its images are not the {labels.release} release's (expected "
+            f"{images_file}: altered, its images are not the {release} release's (expected "
             f"SHA-256 {expected}, found {sums['images']}): {_REMEDY}"
         )
-    return labels.release
-
-
-class _Known(NamedTuple):
-    release: ReleaseName
-    split: str
-
-
-def _identify(part: Part, digest: str) -> _Known | None:
-    """Return which release's and split's part has this SHA-256; None if no known one has."""
-    for name, release in RELEASES.items():
-        for (split, kind), known in release.sums.items():
-            if (kind, known) == (part, digest):
-                return _Known(name, split)
-    return None
+    return release
 
 
 def _release_by_pixels(split: str, content: Split) -> ReleaseName | None:

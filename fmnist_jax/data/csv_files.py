@@ -9,18 +9,14 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int32, UInt8
 
-from fmnist_jax.data.checksums import check_release, raw_data
-from fmnist_jax.data.dataset import IMAGE_SHAPE, RawData, make_split
+from fmnist_jax.data.dataset import IMAGE_SHAPE
 from fmnist_jax.errors import UserError
+from fmnist_jax.storage.files import open_file
 
 MAX_BYTES = 1 << 29
 """The largest file that is read, four times the training file's size."""
 
 _PIXELS = math.prod(IMAGE_SHAPE)
-_NAMES = (
-    {"train": "fashion-mnist_train.csv", "test": "fashion-mnist_test.csv"},
-    {"train": "train.csv", "test": "test.csv"},
-)
 _MAX_LINE_BYTES = 1 << 16
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -28,29 +24,15 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 def read_csv_images(
     path: Path,
 ) -> tuple[UInt8[np.ndarray, "n 28 28"], Int32[np.ndarray, " n"] | None]:
-    """Read images from a CSV file of 784 columns, or of 785 with the label first.
-
-    A first row of names is a header and skipped; one of numbers or empty fields is data. Returns
-    images and labels (None where the file has none). Raises UserError for other columns, text,
-    and values outside 0 to 255; labels are not compared with the classes here.
-    """
+    """Read images from 784 columns, or images and labels from 785; a first row of names is skipped."""
     path = Path(path)
-    try:
-        if not path.is_file():
-            raise UserError(
-                f"{path}: {'not a file' if path.exists() else 'no such file'}: check the path"
-            )
+    with open_file(path) as file:
         size = path.stat().st_size
         if size > MAX_BYTES:
             raise UserError(f"{path}: holds {size} bytes, more than the {MAX_BYTES} that are read")
-        with path.open("rb") as file:
-            if file.read(len(_BYTE_ORDER_MARK)) != _BYTE_ORDER_MARK:
-                file.seek(0)
-            rows = _read_rows(file, path)
-    except OSError as error:
-        raise UserError(
-            f"{path}: can't be read ({error.strerror or error}): check its permissions"
-        ) from error
+        if file.read(len(_BYTE_ORDER_MARK)) != _BYTE_ORDER_MARK:
+            file.seek(0)
+        rows = _read_rows(file, path)
     pixels = np.ascontiguousarray(rows[:, -_PIXELS:]).reshape(-1, *IMAGE_SHAPE)
     return pixels, rows[:, 0].astype(np.int32) if rows.shape[1] > _PIXELS else None
 
@@ -110,40 +92,13 @@ def _is_name(field: str) -> bool:
     return False
 
 
-def find_csv_files(directory: Path) -> dict[str, Path] | None:
-    """Return the two files by split; None where `directory` has none.
-
-    Raises UserError where it has one of the two.
-    """
-    incomplete: list[str] = []
-    for names in _NAMES:
-        found = {split: directory / name for split, name in names.items()}
-        missing = [path.name for path in found.values() if not path.exists()]
-        if not missing:
-            return found
-        if len(missing) < len(found):
-            incomplete += missing
-    if incomplete:
-        raise UserError(f"{directory}: {', '.join(incomplete)} missing: fetch both CSV files")
-    return None
-
-
-def read_csv_files(files: dict[str, Path], verify: bool) -> RawData:
-    """Read the data set from `files`, as `find_csv_files` gives them.
-
-    With `verify`, the content must be one of the two releases', as `check_release` checks it. Raises
-    UserError.
-    """
-    splits = {}
-    for split, path in files.items():
-        images, labels = read_csv_images(path)
-        if labels is None:
-            raise UserError(
-                f"{path}: expected {_PIXELS + 1} columns with the label first, found {_PIXELS}"
-            )
-        splits[split] = make_split(images, labels.astype(np.uint8), path, path)
-    directory = files["train"].parent
-    raw = raw_data(splits["train"], splits["test"], f"CSV files in {directory}", directory)
-    if verify:
-        check_release(raw, {split: (path, path) for split, path in files.items()})
-    return raw
+def read_csv_pair(
+    path: Path, _: Path
+) -> tuple[UInt8[np.ndarray, "n 28 28"], UInt8[np.ndarray, " n"]]:
+    """Read images and labels from a file that must have both."""
+    images, labels = read_csv_images(path)
+    if labels is None:
+        raise UserError(
+            f"{path}: expected {_PIXELS + 1} columns with the label first, found {_PIXELS}"
+        )
+    return images, labels.astype(np.uint8)

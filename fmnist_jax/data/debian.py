@@ -13,7 +13,7 @@ from pathlib import Path
 
 from fmnist_jax.data.cache import cache_directory
 from fmnist_jax.data.dataset import RawData
-from fmnist_jax.data.idx import find_idx_files, read_idx_files
+from fmnist_jax.data.directory import FORMATS, find_files, read_files
 from fmnist_jax.errors import UserError
 
 PACKAGE = "dataset-fashion-mnist"
@@ -44,20 +44,19 @@ def load_package() -> RawData:
     Raises UserError if it can't be fetched or its content is altered.
     """
     directory = cache_directory() / "debian"
-    with contextlib.suppress(UserError):  # damaged: it is fetched again
-        if files := find_idx_files(directory):
-            return _read(files)
+    with contextlib.suppress(UserError):  # missing or damaged: it is fetched again
+        return _read(directory)
     fetch_package(directory)
-    files = find_idx_files(directory)
+    return _read(directory)
+
+
+def _read(directory: Path) -> RawData:
+    """Read the unpacked package's files."""
+    files = find_files(FORMATS["idx"], directory)
     if files is None:
         raise UserError(f"Debian's package {PACKAGE} holds no IDX files: use another source")
-    return _read(files)
-
-
-def _read(files: dict[str, Path]) -> RawData:
-    """Read the unpacked package's files."""
-    raw = read_idx_files(files, verify=True)
-    return raw._replace(source=f"Debian's package {PACKAGE} in {raw.path}")
+    raw = read_files(FORMATS["idx"], files, verify=True)
+    return raw._replace(source=f"Debian's package {PACKAGE} in {directory}")
 
 
 def fetch_package(target: Path) -> None:

@@ -15,9 +15,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from fmnist_jax.data.checksums import check_release, raw_data
-from fmnist_jax.data.dataset import RawData, make_split
 from fmnist_jax.errors import UserError
+from fmnist_jax.storage.files import open_file
 
 MAX_BYTES = 1 << 29
 """The most that a file may hold unpacked: eleven times the training images."""
@@ -27,41 +26,22 @@ _MAX_DEFLATE_RATIO = 1032
 
 _KINDS = {1: "labels (1 dimension)", 3: "images (3 dimensions)"}
 
-_SPLITS = {
-    "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
-    "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
-}
-
 
 def read_idx(path: Path, dimensions: int | None = None) -> UInt8[np.ndarray, "..."]:
-    """Read a file of labels `(n,)` or images `(n, height, width)`, packed by gzip or not.
-
-    The header is checked against the file's size before anything is allocated, and no more is
-    unpacked than it promises. Raises UserError for a file that isn't a whole IDX file of unsigned
-    bytes or has another number of `dimensions` than requested.
-    """
+    """Read labels `(n,)` or images `(n, height, width)`; no more is allocated than the file holds."""
     path = Path(path)
-    try:
-        if not path.is_file():
-            raise UserError(
-                f"{path}: {'not a file' if path.exists() else 'no such file'}: check the path"
-            )
-        with path.open("rb") as file:
-            packed = file.read(2) == b"\x1f\x8b"
-            file.seek(0)
-            size = path.stat().st_size
-            if packed:
-                with gzip.open(file) as unpacked:
-                    # The packed size limits the unpacked size, but doesn't determine it.
-                    limit = min(size * _MAX_DEFLATE_RATIO, MAX_BYTES)
-                    return _read(unpacked, path, limit, dimensions)
+    with open_file(path) as file:
+        packed = file.read(2) == b"\x1f\x8b"
+        file.seek(0)
+        size = path.stat().st_size
+        if not packed:
             return _read(file, path, min(size, MAX_BYTES), dimensions)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise UserError(f"{path}: damaged or cut off ({error}): fetch it again") from error
-    except OSError as error:
-        raise UserError(
-            f"{path}: can't be read ({error.strerror or error}): check its permissions"
-        ) from error
+        try:
+            with gzip.open(file) as unpacked:
+                # The packed size limits the unpacked size, but doesn't determine it.
+                return _read(unpacked, path, min(size * _MAX_DEFLATE_RATIO, MAX_BYTES), dimensions)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise UserError(f"{path}: damaged or cut off ({error}): fetch it again") from error
 
 
 def _read(
@@ -108,41 +88,8 @@ def _read(
     return elements.reshape(shape)
 
 
-def find_idx_files(directory: Path) -> dict[str, Path] | None:
-    """Return the four files by name, unpacked ones preferred; None if `directory` has none of them.
-
-    Raises UserError if it has only some of the four.
-    """
-    found = {}
-    for name in (name for names in _SPLITS.values() for name in names):
-        for path in (directory / name, directory / f"{name}.gz"):
-            if path.exists():
-                found[name] = path
-                break
-    missing = [name for names in _SPLITS.values() for name in names if name not in found]
-    if found and missing:
-        raise UserError(
-            f"{directory}: {', '.join(missing)} (or with .gz) missing: fetch all four files"
-        )
-    return found or None
-
-
-def read_idx_files(files: dict[str, Path], verify: bool) -> RawData:
-    """Read the data set from `files`, as `find_idx_files` gives them.
-
-    With `verify`, the content must be one of the two releases', as `check_release` checks it. Raises
-    UserError.
-    """
-    parts = {
-        split: (files[images_name], files[labels_name])
-        for split, (images_name, labels_name) in _SPLITS.items()
-    }
-    splits = {
-        split: make_split(read_idx(images, 3), read_idx(labels, 1), images, labels)
-        for split, (images, labels) in parts.items()
-    }
-    directory = next(iter(files.values())).parent
-    raw = raw_data(splits["train"], splits["test"], f"IDX files in {directory}", directory)
-    if verify:
-        check_release(raw, parts)
-    return raw
+def read_idx_pair(
+    images: Path, labels: Path
+) -> tuple[UInt8[np.ndarray, "n height width"], UInt8[np.ndarray, " m"]]:
+    """Read a file of images and a file of labels."""
+    return read_idx(images, 3), read_idx(labels, 1)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from attrs import field, frozen
 from attrs.validators import optional
 
-from fmnist_jax.config.fields import as_int, must, of_type, one_of, whole
+from fmnist_jax.config.fields import as_int, number, of_type, one_of, whole
 from fmnist_jax.data import cache
 from fmnist_jax.data.checksums import release_of, unverified_images
 from fmnist_jax.data.dataset import Dataset
@@ -19,17 +19,6 @@ from fmnist_jax.errors import UserError
 
 def _as_path(value: Any) -> Any:
     return Path(value) if isinstance(value, str | os.PathLike) else value
-
-
-def _a_path(owner: Any, attribute: Any, value: Any) -> None:
-    if not isinstance(value, Path | None):
-        raise must(attribute.name, "a path", value)
-
-
-def _a_fraction(owner: Any, attribute: Any, value: Any) -> None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not 0 <= value < 1:
-        raise must(attribute.name, "0 or more and less than 1", value)
 
 
 @frozen
@@ -58,17 +47,19 @@ class DataConfig:
     Examples:
         >>> DataConfig(data_dir="/data/fashion-mnist").validation_fraction
         0.2
-        >>> DataConfig(validation_fraction=2)
+        >>> DataConfig(split_seed=-1)
         Traceback (most recent call last):
-        fmnist_jax.errors.UserError: validation_fraction must be 0 or more and less than 1, found 2
+        fmnist_jax.errors.UserError: split_seed must be a whole number from 0 to 4294967295, found -1
 
     References:
         Xiao, Rasul and Vollgraf, 2017, Fashion-MNIST: https://arxiv.org/abs/1708.07747
     """
 
     source: str | None = None
-    data_dir: Path | None = field(default=None, converter=_as_path, validator=_a_path)
-    validation_fraction: float = field(default=0.2, validator=_a_fraction)
+    data_dir: Path | None = field(
+        default=None, converter=_as_path, validator=optional(of_type(Path, 'Path("data")'))
+    )
+    validation_fraction: float = field(default=0.2, validator=number(0, below=1))
     stratified: bool = field(default=False, validator=of_type(bool, "True"))
     split_seed: int = field(default=0, converter=as_int, validator=whole(0, 2**32 - 1))
     verify: bool = field(default=True, validator=of_type(bool, "True"))

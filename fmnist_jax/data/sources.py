@@ -4,38 +4,12 @@ import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 from fmnist_jax.data import cache, checksums, debian
-from fmnist_jax.data.csv_files import find_csv_files, read_csv_files
 from fmnist_jax.data.dataset import RawData
-from fmnist_jax.data.idx import find_idx_files, read_idx_files
+from fmnist_jax.data.directory import FORMATS, find_files, read_files
 from fmnist_jax.data.synthetic import draw_synthetic
-from fmnist_jax.errors import UserError, unknown_name
-
-
-class Format(NamedTuple):
-    """How a directory's files are found and read."""
-
-    find: Callable[[Path], dict[str, Path] | None]
-    """Returns the files of a directory by name; None if it has none of this format."""
-    read: Callable[[dict[str, Path], bool], RawData]
-    """Returns the data of these files; the second argument is whether to check their content."""
-    expected: str
-    """The expected files, for errors."""
-
-
-FORMATS = {
-    "idx": Format(
-        find_idx_files, read_idx_files, "the four IDX files (train-images-idx3-ubyte[.gz], ...)"
-    ),
-    "csv": Format(
-        find_csv_files,
-        read_csv_files,
-        "fashion-mnist_train.csv and fashion-mnist_test.csv (or train.csv and test.csv)",
-    ),
-}
-"""The formats of a directory's files, in the order in which they are looked for."""
+from fmnist_jax.errors import UserError, missing_extra, unknown_name
 
 
 def load_debian(verify: bool) -> RawData:
@@ -52,10 +26,7 @@ def load_tfds(verify: bool) -> RawData:
         try:
             from fmnist_jax.data import tfds_builder  # slow to import, and an extra
         except ModuleNotFoundError as error:
-            raise UserError(
-                f"TensorFlow Datasets isn't installed (no module {error.name}): "
-                "pip install 'fmnist-jax[tfds]'"
-            ) from error
+            raise missing_extra(f"TensorFlow Datasets (module {error.name})", "tfds") from error
 
         return tfds_builder.load_tfds(cache.cache_directory() / "tensorflow_datasets")
 
@@ -90,11 +61,9 @@ _EARLY = "download the CSV files from Kaggle and pass their directory as --data-
 def obtain(
     source: str | None, data_dir: Path | None, verify: bool, release: str = "any"
 ) -> RawData:
-    """Return the data from `data_dir`, from the named source, or from the first source that works.
+    """Return the data of the named source, else of a directory, else of the first source that works.
 
-    A directory, given here or by FMNIST_DATA_DIR, comes before the automatic order; a named source that
-    needs no directory comes before FMNIST_DATA_DIR. With the `release` "early", raises UserError before
-    fetching from sources that don't have it; otherwise the caller checks the release.
+    The caller checks the release; "early" isn't fetched from sources that don't have it.
     """
     if source is not None and source not in (*FORMATS, *SOURCES):
         raise unknown_name("data source", source, (*FORMATS, *SOURCES))
@@ -124,15 +93,16 @@ def load_directory(directory: Path, format_name: str | None, verify: bool) -> Ra
     formats = FORMATS if format_name is None else {format_name: FORMATS[format_name]}
     try:
         names = [path.name for path in directory.iterdir()]
-        found = [(f.find(directory) or {}, f.read) for f in formats.values()]
+        found = [(form, find_files(form, directory)) for form in formats.values()]
     except OSError as error:
         raise UserError(
             f"{directory}: can't be read as a directory ({error.strerror}): "
             "check the path and its permissions"
         ) from error
-    for files, read in found:
-        if files:
-            return _cached(cache.fingerprint(files), functools.partial(read, files, verify), verify)
+    for form, files in found:
+        if files is not None:
+            key = cache.fingerprint(path for pair in files.values() for path in pair)
+            return _cached(key, functools.partial(read_files, form, files, verify), verify)
     there = ", ".join(sorted(names)[:5]) or "nothing"
     expected = ", nor ".join(candidate.expected for candidate in formats.values())
     raise UserError(

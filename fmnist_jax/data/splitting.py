@@ -27,8 +27,6 @@ def split_indices(
             f"validation_fraction: expected 0, or a number between 0 and 1 that leaves examples on both "
             f"sides of {len(labels)}, found {fraction}"
         )
-    if not 0 <= seed < 1 << 32:
-        raise UserError(f"split_seed: expected 0 to 2^32 - 1, found {seed}")
     order = np.random.Generator(np.random.PCG64(seed)).permutation(len(labels))
     if not stratified or not count:
         return order[count:], order[:count]
@@ -96,12 +94,9 @@ def draw_test_positions(
 ) -> tuple[Int[np.ndarray, " m"], Int[np.ndarray, " n"]]:
     """Return the positions of all other images and of a test split drawn from both files.
 
-    The others ascend; the test split is in random order. Of each class it has as many images as the test
-    file (1,000 in Fashion-MNIST): the first of the class in a permutation of all positions by NumPy's
-    PCG64. Raises UserError for a seed out of range.
+    The others ascend; the test split is in random order, and has as many images of each class as the test
+    file: the first of the class in a permutation of all positions by NumPy's PCG64.
     """
-    if not 0 <= seed < 1 << 32:
-        raise UserError(f"resplit_seed: expected 0 to 2^32 - 1, found {seed}")
     labels = np.concatenate([train_labels, test_labels])
     # The 1 makes it another permutation than that of the validation split with the same seed.
     order = np.random.Generator(np.random.PCG64((seed, 1))).permutation(len(labels))

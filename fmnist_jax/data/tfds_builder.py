@@ -25,16 +25,13 @@ from tensorflow_datasets.image_classification.mnist import FashionMNIST
 
 from fmnist_jax.data.checksums import raw_data, release_of
 from fmnist_jax.data.dataset import IMAGE_SHAPE, RawData, Split
-from fmnist_jax.data.idx import read_idx
+from fmnist_jax.data.directory import FORMATS
+from fmnist_jax.data.idx import read_idx_pair
 from fmnist_jax.errors import UserError
+from fmnist_jax.storage.files import quiet_log
 
 PROBE_SECONDS = 5.0
 """How long the host may take for its first answer."""
-
-_FILES = {
-    "train": ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"),
-    "test": ("t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"),
-}
 
 
 class FashionMnistRecords(FashionMNIST):
@@ -65,26 +62,21 @@ class FashionMnistRecords(FashionMNIST):
     def _split_generators(self, dl_manager: Any) -> Any:
         # Sequential, so that no other file is still being written when one fails.
         paths = {
-            split: [Path(dl_manager.download(self.URL + name)) for name in names]
-            for split, names in _FILES.items()
+            split: [Path(dl_manager.download(f"{self.URL}{name}.gz")) for name in names]
+            for split, names in FORMATS["idx"].names[0].items()
         }
         return {split: self._read_examples(*files) for split, files in paths.items()}
 
     def _read_examples(self, images: Path, labels: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-        pairs = zip(read_idx(images, 3), read_idx(labels, 1), strict=True)
-        for i, (image, label) in enumerate(pairs):
+        for i, (image, label) in enumerate(zip(*read_idx_pair(images, labels), strict=True)):
             yield i, {"image": image[..., None], "label": int(label)}
 
 
 def load_tfds(directory: Path) -> RawData:
-    """Return the data set; the first call downloads and prepares it in `directory`. Prints nothing.
-
-    Raises UserError if the host doesn't answer within seconds, if a file's checksum isn't the
-    registered one, or if the prepared data isn't the official release. After an error `directory` is
-    removed, so that the next call starts from scratch.
-    """
+    """Return the data set; the first call downloads it. After an error `directory` is removed."""
     tfds.disable_progress_bar()
-    with _quiet():
+    quiet = quiet_log(logging.ERROR, "absl", "urllib3")
+    with quiet, contextlib.redirect_stdout(io.StringIO()):
         downloads = directory / "downloads"
         # Checked without a builder, which would leave a temporary directory behind.
         prepared = any(directory.glob(f"{FashionMnistRecords.name}/*/dataset_info.json"))
@@ -110,21 +102,6 @@ def load_tfds(directory: Path) -> RawData:
             raise UserError(
                 f"TensorFlow Datasets failed ({type(error).__name__}: {reason})"
             ) from error
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Suppress what the library prints and logs, except errors."""
-    loggers = [logging.getLogger(name) for name in ("absl", "urllib3")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
 
 
 def _missing(downloads: Path) -> list[str]:

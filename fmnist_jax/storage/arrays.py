@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from fmnist_jax.errors import UserError, printable
-from fmnist_jax.storage.files import writing
+from fmnist_jax.storage.files import quiet_log, writing
 from fmnist_jax.storage.manifest import REMEDY
 
 _MAX_REASONS = 8
@@ -82,7 +82,7 @@ def first_process_alone(name: str) -> Any:
 def saving(path: Path) -> Iterator[None]:
     """Raise UserError, with the path and the reason in one line, in place of errors while saving."""
     try:
-        with writing(path), _quiet_orbax():
+        with writing(path), quiet_log(logging.CRITICAL, "absl"):  # Orbax warns and repeats errors
             yield
     except ValueError as error:  # TensorStore's on a full disk, with pages of details
         reason = str(error).partition(" [")[0]
@@ -93,23 +93,11 @@ def saving(path: Path) -> Iterator[None]:
 def restoring(path: Path) -> Iterator[None]:
     """Raise UserError in place of Orbax's errors, which are of many types, about a damaged file."""
     try:
-        with _quiet_orbax():
+        with quiet_log(logging.CRITICAL, "absl"):
             yield
     except Exception as error:
         reason = printable(error)[:200]
         raise UserError(f"{path}: can't be restored ({reason}); {REMEDY}") from error
-
-
-@contextmanager
-def _quiet_orbax() -> Iterator[None]:
-    """Suppress Orbax's log, which warns about a layout that isn't used and repeats every error."""
-    logger = logging.getLogger("absl")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 def reserve_space(file: Path, arrays: Mapping[str, Any]) -> None:

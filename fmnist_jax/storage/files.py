@@ -2,9 +2,11 @@
 
 import contextlib
 import json
+import logging
 import os
 import secrets
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
@@ -50,3 +52,31 @@ def writing(path: Path) -> Iterator[None]:
         raise UserError(
             f"{path}: can't be written ({error.strerror or error}); check folder, permissions and space"
         ) from error
+
+
+@contextlib.contextmanager
+def open_file(path: Path) -> Iterator[BufferedReader]:
+    """Open a regular file to read it. Raises UserError where it can't be opened or read."""
+    try:
+        if not path.is_file():
+            problem = "not a file" if path.exists() else "no such file"
+            raise UserError(f"{path}: {problem}: check the path")
+        with path.open("rb") as file:
+            yield file
+    except OSError as error:
+        reason = error.strerror or error
+        raise UserError(f"{path}: can't be read ({reason}): check its permissions") from error
+
+
+@contextlib.contextmanager
+def quiet_log(level: int, *names: str) -> Iterator[None]:
+    """Let these loggers pass nothing below `level`."""
+    loggers = [logging.getLogger(name) for name in names]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(level)
+    try:
+        yield
+    finally:
+        for logger, before in zip(loggers, levels, strict=True):
+            logger.setLevel(before)

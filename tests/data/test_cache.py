@@ -116,17 +116,17 @@ def test_a_lock_that_is_held_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_fingerprint_notices_place_size_and_time(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"abc")
-    first = cache.fingerprint({"a": path})
-    assert cache.fingerprint({"a": path}) == first
+    first = cache.fingerprint([path])
+    assert cache.fingerprint([path]) == first
     os.utime(path, ns=(0, 0))
-    second = cache.fingerprint({"a": path})
+    second = cache.fingerprint([path])
     path.write_bytes(b"abcd")
     os.utime(path, ns=(0, 0))
-    third = cache.fingerprint({"a": path})
+    third = cache.fingerprint([path])
     moved = path.rename(tmp_path / "moved")
-    assert len({first, second, third, cache.fingerprint({"a": moved})}) == 4
+    assert len({first, second, third, cache.fingerprint([moved])}) == 4
     with pytest.raises(UserError, match="can't be read"):
-        cache.fingerprint({"a": path})
+        cache.fingerprint([path])
 
 
 def test_place(monkeypatch: pytest.MonkeyPatch, cache_dir: Path) -> None:

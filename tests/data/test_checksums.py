@@ -9,7 +9,8 @@ import pytest
 from fmnist_jax.data import checksums
 from fmnist_jax.data.checksums import check_release, raw_data, release_of, unverified_images
 from fmnist_jax.data.dataset import RawData, Split
-from fmnist_jax.data.idx import find_idx_files, read_idx, read_idx_files
+from fmnist_jax.data.directory import FORMATS, find_files, read_files
+from fmnist_jax.data.idx import read_idx
 from fmnist_jax.errors import UserError
 
 FILES = {
@@ -142,10 +143,10 @@ def test_altered_and_reordered_content_is_refused(small: RawData, early: RawData
 
 
 def test_the_real_data(real_data_dir: Path) -> None:
-    files = find_idx_files(real_data_dir)
+    files = find_files(FORMATS["idx"], real_data_dir)
     if files is None:
         pytest.skip("needs the real data as IDX files")
-    raw = read_idx_files(files, verify=True)
+    raw = read_files(FORMATS["idx"], files, verify=True)
     assert raw.checksum == checksums.CHECKSUM
     assert check_release(raw, FILES) == release_of(raw) == "official"
     pixels = raw.train.images.reshape(60_000, -1).sum(axis=0, dtype=np.int64)
@@ -177,8 +178,8 @@ def test_the_real_labels_of_the_early_release(real_data_dir: Path, small: RawDat
     pictures = np.resize(small.train.images, (60_000, 28, 28))
     raw = raw_data(Split(pictures, train), Split(pictures[:10_000], test), "early labels", None)
     assert check_release(raw, FILES) == "early"
-    files = find_idx_files(real_data_dir)
+    files = find_files(FORMATS["idx"], real_data_dir)
     if files is not None:
-        official = read_idx_files(files, verify=False)
+        official = read_files(FORMATS["idx"], files, verify=False)
         with pytest.raises(UserError, match="labels of the early release with images of the offi"):
             check_release(made_of(official, raw), FILES)

@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fmnist_jax.data.checksums import release_of
-from fmnist_jax.data.csv_files import find_csv_files, read_csv_files, read_csv_images
+from fmnist_jax.data.csv_files import read_csv_images
 from fmnist_jax.data.dataset import RawData
+from fmnist_jax.data.directory import FORMATS, find_files, read_files
 from fmnist_jax.errors import UserError
 
 fuzz = settings(
@@ -169,9 +170,9 @@ def test_fuzz_mutated_files(tmp_path: Path, text: str, data: st.DataObject) -> N
 
 
 def read_directory(directory: Path, verify: bool = False) -> RawData:
-    files = find_csv_files(directory)
+    files = find_files(FORMATS["csv"], directory)
     assert files is not None
-    return read_csv_files(files, verify)
+    return read_files(FORMATS["csv"], files, verify)
 
 
 def test_reads_a_directory(
@@ -183,13 +184,13 @@ def test_reads_a_directory(
 
 
 def test_a_directory_without_csv_files_has_none(tmp_path: Path) -> None:
-    assert find_csv_files(tmp_path) is None
+    assert find_files(FORMATS["csv"], tmp_path) is None
 
 
 def test_names_the_missing_file(csv_dir: Path) -> None:
     (csv_dir / "fashion-mnist_test.csv").unlink()
     with pytest.raises(UserError, match=r"fashion-mnist_test\.csv missing"):
-        find_csv_files(csv_dir)
+        find_files(FORMATS["csv"], csv_dir)
 
 
 def test_label_out_of_range(csv_dir: Path, small: RawData, csv_text: Callable[..., str]) -> None:
@@ -214,7 +215,7 @@ def test_the_short_names_of_kaggle(csv_dir: Path, small: RawData) -> None:
     np.testing.assert_array_equal(read_directory(csv_dir).test.images, small.test.images)
     (csv_dir / "train.csv").rename(csv_dir / "fashion-mnist_train.csv")
     with pytest.raises(UserError, match=r"fashion-mnist_test\.csv, train\.csv missing"):
-        find_csv_files(csv_dir)
+        find_files(FORMATS["csv"], csv_dir)
 
 
 @pytest.mark.usefixtures("small_is_known")

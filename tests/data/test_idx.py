@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from fmnist_jax.data import idx
 from fmnist_jax.data.dataset import RawData
-from fmnist_jax.data.idx import find_idx_files, read_idx, read_idx_files
+from fmnist_jax.data.directory import FORMATS, find_files, read_files
+from fmnist_jax.data.idx import read_idx
 from fmnist_jax.errors import UserError
 
 VALID = struct.pack(">4B3I", 0, 0, 8, 3, 2, 3, 4) + bytes(range(24))
@@ -143,27 +144,27 @@ def test_fuzz_mutated_files(tmp_path: Path, data: st.DataObject) -> None:
 def test_reads_a_directory(
     idx_dir: Path, small: RawData, assert_same: Callable[[RawData, RawData], None]
 ) -> None:
-    files = find_idx_files(idx_dir)
+    files = find_files(FORMATS["idx"], idx_dir)
     assert files is not None
-    found = read_idx_files(files, verify=False)
+    found = read_files(FORMATS["idx"], files, verify=False)
     assert_same(found, small)
     assert found.source == f"IDX files in {idx_dir}"
 
 
 def test_a_directory_without_idx_files_has_none(tmp_path: Path) -> None:
-    assert find_idx_files(tmp_path) is None
+    assert find_files(FORMATS["idx"], tmp_path) is None
 
 
 def test_names_the_missing_file(idx_dir: Path) -> None:
     (idx_dir / "t10k-labels-idx1-ubyte").unlink()
     with pytest.raises(UserError, match="t10k-labels-idx1-ubyte"):
-        find_idx_files(idx_dir)
+        find_files(FORMATS["idx"], idx_dir)
 
 
 def read_directory(directory: Path, verify: bool = False) -> RawData:
-    files = find_idx_files(directory)
+    files = find_files(FORMATS["idx"], directory)
     assert files is not None
-    return read_idx_files(files, verify)
+    return read_files(FORMATS["idx"], files, verify)
 
 
 def swap(a: Path, b: Path) -> None:
@@ -234,7 +235,7 @@ def test_images_of_another_size(idx_dir: Path, idx_bytes: Callable[[np.ndarray],
 
 
 def test_the_real_data(real_data_dir: Path) -> None:
-    if find_idx_files(real_data_dir) is None:
+    if find_files(FORMATS["idx"], real_data_dir) is None:
         pytest.skip("needs the real data as IDX files")
     raw = read_directory(real_data_dir, verify=True)
     assert raw.train.images.shape == (60000, 28, 28)

@@ -11,6 +11,7 @@ import pytest
 import fmnist_jax.data
 from fmnist_jax.data import cache, debian, sources
 from fmnist_jax.data.dataset import RawData
+from fmnist_jax.data.directory import Files, Format, read_files
 from fmnist_jax.data.sources import AUTOMATIC, FORMATS, SOURCES, obtain
 from fmnist_jax.errors import UserError
 
@@ -50,7 +51,8 @@ def test_tensorflow_datasets_is_an_extra(
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)  # makes its import fail
     monkeypatch.delitem(sys.modules, "fmnist_jax.data.tfds_builder", raising=False)
     monkeypatch.delattr(fmnist_jax.data, "tfds_builder", raising=False)
-    with pytest.raises(UserError, match=r"isn't installed .*: pip install 'fmnist-jax\[tfds\]'$"):
+    message = r"TensorFlow Datasets .* isn't installed: pip install 'fmnist-jax\[tfds\]'$"
+    with pytest.raises(UserError, match=message):
         obtain("tfds", None, True)
     monkeypatch.setattr(debian, "DIRECTORY", cache_dir / "missing")
     monkeypatch.setitem(SOURCES, "apt", lambda verify: small)
@@ -144,13 +146,12 @@ def test_debian_reads_its_directory(
 
 def count_reads(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     reads = []
-    idx = FORMATS["idx"]
 
-    def read(files: dict[str, Path], verify: bool) -> RawData:
+    def read(form: Format, files: Files, verify: bool) -> RawData:
         reads.append(verify)
-        return idx.read(files, verify)
+        return read_files(form, files, verify)
 
-    monkeypatch.setitem(sources.FORMATS, "idx", idx._replace(read=read))
+    monkeypatch.setattr(sources, "read_files", read)
     return reads
 
 

@@ -83,12 +83,6 @@ def test_a_fraction_of_0_takes_no_validation_split(stratified: bool) -> None:
     assert validation.size == 0
 
 
-@pytest.mark.parametrize("seed", [-1, 2**32])
-def test_seeds_out_of_range(seed: int) -> None:
-    with pytest.raises(UserError, match="split_seed"):
-        split_indices(LABELS, 0.2, seed)
-
-
 @pytest.mark.parametrize(
     ("labels", "fraction"),
     [([0, 0, 0, 1], 0.5), ([0, 0, 1, 1], 0.25), ([0, 0, 1, 1], 0.75)],
@@ -148,9 +142,3 @@ def test_a_resplit_is_the_same_on_every_version() -> None:
 
 
 RESPLIT = [11, 19, 2, 1, 0, 207, 206, 7, 9, 200, 8, 208]
-
-
-@pytest.mark.parametrize("seed", [-1, 2**32])
-def test_resplit_seeds_out_of_range(seed: int) -> None:
-    with pytest.raises(UserError, match="resplit_seed: expected 0 to 2"):
-        draw_test_positions(LABELS, LABELS, seed)
