@@ -72,15 +72,7 @@ _MAX_MESSAGE = 1000  # a stranger's configuration may be quoted in it
 
 @frozen(eq=False)
 class Checkpoint:
-    """A trained network with what is needed to use it and to know where it came from.
-
-    Args:
-        stages: The trained stages, in order; the last one classifies.
-        class_names: The name of each class.
-        metrics: The stages' scores, as JSON values.
-        run: The configuration of the run, as `fmnist_jax.config.codec.encode` returns it.
-        data_checksum: `Dataset.checksum` of the data that it was trained on.
-    """
+    """A trained network with what is needed to use it and to know where it came from."""
 
     stages: tuple[FittedStage, ...] = field(converter=tuple)
     class_names: tuple[str, ...] = field(converter=tuple)
@@ -90,20 +82,7 @@ class Checkpoint:
 
 
 def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
-    """Write `checkpoint` as the directory `path`, replacing a checkpoint that is there.
-
-    Interrupted at any moment, `restore_checkpoint(path)` returns the old checkpoint or the new one. Only
-    one process at a time may save to `path`.
-
-    Args:
-        path: The directory; folders above it are created.
-        checkpoint: What to save.
-
-    Raises:
-        UserError: For arrays that are not finite or don't fit the models, a stage with other stages
-            before it than those that it was trained on, a behaviour without a name, a `path` that holds
-            something else, and errors of the file system.
-    """
+    """Write `checkpoint` as the directory `path`; at any moment the old one or the new one is there."""
     path = Path(path)
     stages = checkpoint.stages
     metadata = Metadata(
@@ -127,29 +106,7 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
 
 
 def restore_checkpoint(path: str | Path) -> Checkpoint:
-    """Read the checkpoint at `path`, its arrays onto this process's first device.
-
-    Every file is compared with the manifest, and the names, shapes, types and sizes of all arrays with the
-    configuration, before the arrays are read. If another process replaces the checkpoint meanwhile, the
-    result is the old one or the new one, complete.
-
-    Args:
-        path: The directory of a checkpoint.
-
-    Returns:
-        The checkpoint.
-
-    Raises:
-        UserError: For a checkpoint that is missing, half-written, damaged or of another format version,
-            and for a stage with other stages before it than those that it was trained on; it names the
-            newest valid checkpoint nearby.
-
-    Examples:
-        >>> from fmnist_jax.checkpoint.locate import find_checkpoint
-        >>> restored = restore_checkpoint(find_checkpoint("report1-mlp"))
-        >>> restored.stages[-1].model.classes
-        10
-    """
+    """Read the checkpoint at `path`, checked before it is used; errors name the newest valid one nearby."""
     path = Path(path)
     while True:
         directory = current_directory(path)

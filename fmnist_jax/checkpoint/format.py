@@ -74,12 +74,7 @@ def write_files(directory: Path, arrays: Mapping[str, np.ndarray], metadata: Any
 def read_arrays(
     directory: Path, expected: Mapping[str, Any], checksums: Checksums, where: Path
 ) -> dict[str, np.ndarray]:
-    """Restore the arrays with the names, shapes and types of `expected`.
-
-    `directory` is the checkpoint's, `checksums` those of its files, which `verify` returned, and `where`
-    names the file that asks for the arrays. Raises UserError for other arrays or files and for anything
-    that `write_files` would not write, before Orbax opens a file; then for values that are not finite.
-    """
+    """Restore the `expected` arrays; what `write_files` would not write is refused before it is opened."""
     check_bytes(expected, where)
     _check_headers(directory, expected, checksums, where)
     _check_files(directory, expected, checksums)

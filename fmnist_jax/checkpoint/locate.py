@@ -19,24 +19,7 @@ _MAX_CANDIDATES = 20
 
 
 def find_checkpoint(path_or_name: str | Path) -> Path:
-    """Return the directory of a checkpoint.
-
-    A damaged checkpoint is found too; `restore_checkpoint` reports the damage.
-
-    Args:
-        path_or_name: The directory of a checkpoint or of a run, or the name of a shipped checkpoint.
-
-    Returns:
-        The checkpoint's directory.
-
-    Raises:
-        UserError: If there is no such checkpoint, with the names of the shipped ones, or if permissions
-            forbid reading it.
-
-    Examples:
-        >>> find_checkpoint("report1-mlp").name
-        'report1-mlp'
-    """
+    """Return the directory of a checkpoint, of a run's, or of a shipped one; a damaged one is found too."""
     path = Path(path_or_name)
     try:
         candidates = (path, path / "checkpoint")
@@ -70,11 +53,7 @@ def shipped_checkpoints() -> dict[str, Path]:
 
 
 def newest_valid(path: Path, version: int) -> Path | None:
-    """Return the newest undamaged checkpoint of this format version near `path`, or None.
-
-    Considered are the checkpoint that `path` was replacing, its siblings, the checkpoints of the runs next
-    to its run, and then the shipped ones.
-    """
+    """Return the newest undamaged checkpoint of this version near `path`, else a shipped one, else None."""
     candidates = islice(_by_age(path), _MAX_CANDIDATES)
     return next((directory for directory in candidates if _is_valid(directory, version)), None)
 

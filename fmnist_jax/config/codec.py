@@ -21,19 +21,12 @@ Config = TypeVar("Config")
 
 
 def encode(config: Any, names: Names) -> dict[str, Any]:
-    """Convert a configuration to dicts, lists, numbers and names, ready for JSON.
-
-    Raises UserError for a behaviour (such as a function of the user's own) that has no name.
-    """
+    """Convert a configuration to JSON values. Raises UserError for a behaviour that has no name."""
     return _converter(names).unstructure(config)
 
 
 def decode(kind: type[Config], values: Any, names: Names, where: str | Path) -> Config:
-    """Build the configuration `kind` from what `encode` returned; missing fields take their defaults.
-
-    `where` names the file in errors. Raises UserError for unknown fields, values of a wrong type and
-    unknown names.
-    """
+    """Build `kind` from what `encode` returned, with defaults for missing fields; `where` is the file."""
     if not isinstance(values, Mapping):
         raise UserError(
             f"{where}: expected the fields of a {kind.__name__}, found {type(values).__name__}"

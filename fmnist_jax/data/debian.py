@@ -39,10 +39,7 @@ Acquire::https::Timeout "5";
 
 
 def load_package() -> RawData:
-    """Return the data of Debian's package, which the first call fetches into the cache.
-
-    Raises UserError if it can't be fetched or its content is altered.
-    """
+    """Return the data of Debian's package, which the first call fetches into the cache; always checked."""
     directory = cache_directory() / "debian"
     with contextlib.suppress(UserError):  # missing or damaged: it is fetched again
         return _read(directory)

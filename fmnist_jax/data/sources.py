@@ -61,10 +61,7 @@ _EARLY = "download the CSV files from Kaggle and pass their directory as --data-
 def obtain(
     source: str | None, data_dir: Path | None, verify: bool, release: str = "any"
 ) -> RawData:
-    """Return the data of the named source, else of a directory, else of the first source that works.
-
-    The caller checks the release; "early" isn't fetched from sources that don't have it.
-    """
+    """Return the data of the named source, else of a directory, else of the first source that works."""
     if source is not None and source not in (*FORMATS, *SOURCES):
         raise unknown_name("data source", source, (*FORMATS, *SOURCES))
     if data_dir is not None and source in SOURCES:

@@ -38,11 +38,7 @@ def split_indices(
 
 
 def _class_shares(labels: Int[np.ndarray, " n"], count: int, fraction: float) -> dict[int, int]:
-    """Return how many of the `count` examples each class gives, by largest remainder.
-
-    Class c gives floor(count n_c / n); the examples still missing come from the classes with the
-    largest remainders, the lower label first.
-    """
+    """Return how many of the `count` examples each class gives: largest remainder, lower label first."""
     classes, sizes = np.unique(labels, return_counts=True)
     if sizes.min() < 2 or min(count, len(labels) - count) < len(classes):
         raise UserError(
@@ -71,11 +67,7 @@ def split_files(
     stratified: bool = False,
     resplit_seed: int | None = None,
 ) -> SplitFiles:
-    """Divide both files into a training, a validation and a test split.
-
-    Without `resplit_seed` the test file is the test split; with it `draw_test_positions` draws one from
-    both files. `split_indices` divides the rest.
-    """
+    """Divide both files into three splits; with `resplit_seed` the test split is drawn from both."""
     pool = Split(*map(np.concatenate, zip(raw.train, raw.test, strict=True)))
     if resplit_seed is None:
         rest, test = np.split(np.arange(len(pool.labels)), [len(raw.train.labels)])

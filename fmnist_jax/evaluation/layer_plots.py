@@ -18,11 +18,7 @@ MOST_MAPS = 12
 
 
 def first_layer(pictures: Float[np.ndarray, "units height width"]) -> Figure:
-    """Draw a first layer's weights, a picture a unit.
-
-    Shows the `MOST_UNITS` units with the largest weights (Euclidean norm), largest first, on one scale
-    around 0. Raises ValueError for no units.
-    """
+    """Draw a first layer's weights, a picture a unit: the `MOST_UNITS` with the largest norms."""
     if not pictures.size:
         raise ValueError(f"pictures: expected at least one unit, found shape {pictures.shape}")
     count, height, width = pictures.shape
@@ -57,11 +53,7 @@ def feature_maps(
     maps: Sequence[Float[np.ndarray, "..."]],
     class_name: str,
 ) -> Figure:
-    """Draw an image (28, 28) and a row for each block's feature maps (filters, height, width).
-
-    A row shows the `MOST_MAPS` maps with the largest mean, largest first, on its own scale, which its
-    caption gives. Maps of 1x1 are all shown, each as a square. Raises ValueError for other shapes.
-    """
+    """Draw an image and a row a block: the `MOST_MAPS` maps with the largest mean, on a scale a row."""
     image, maps = np.asarray(image), [np.asarray(block, np.float32) for block in maps]
     if image.ndim != 2 or not maps or any(block.ndim != 3 or not block.size for block in maps):
         raise ValueError(

@@ -47,12 +47,7 @@ def classification_metrics(
     predictions: Int[np.ndarray, " predictions"],
     class_names: Sequence[str],
 ) -> Metrics:
-    """Compare `predictions` with `labels`, both indices into `class_names`.
-
-    Defined as in scikit-learn with zero_division=0: a ratio with the denominator 0 (a class that is never
-    predicted or not in the data) counts as 0, and every class enters the macro average. Raises ValueError
-    for no images, different numbers of labels and predictions, and indices outside `class_names`.
-    """
+    """Compare `predictions` with `labels`, as scikit-learn with zero_division=0."""
     classes = len(class_names)
     for name, values in (("labels", labels), ("predictions", predictions)):
         if values.size == 0:

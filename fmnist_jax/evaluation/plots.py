@@ -25,12 +25,7 @@ DPI = 130
 
 
 def learning_curves(history: Sequence[Mapping[str, float | None]], *, best_epoch: int) -> Figure:
-    """Draw loss and accuracy against epoch, training and validation, with the best epoch marked.
-
-    `history` has one mapping per epoch: `epoch`, `train_loss`, `train_accuracy`, `validation_loss` and
-    `validation_accuracy` (fractions; None without a validation split, whose curve and best epoch are then
-    left out). `best_epoch` is the epoch whose weights were kept. Raises ValueError for an empty history.
-    """
+    """Draw loss and accuracy against epoch from the fields of `EpochRecord`, the best epoch marked."""
     if not history:
         raise ValueError("history: expected at least one epoch")
     epochs = np.array([row["epoch"] for row in history])
@@ -87,10 +82,7 @@ def learning_curves(history: Sequence[Mapping[str, float | None]], *, best_epoch
 def confusion_matrix(
     matrix: Int[np.ndarray, "classes classes"], class_names: Sequence[str]
 ) -> Figure:
-    """Draw the numbers of images by correct (row) and predicted class (column), and percent of the row.
-
-    The colour shows the percentage, on a square-root scale, so that small shares differ visibly.
-    """
+    """Draw the numbers of images by correct (row) and predicted class (column), and percent of the row."""
     matrix = np.asarray(matrix)
     n = len(class_names)
     totals = matrix.sum(axis=1, keepdims=True)
@@ -145,11 +137,7 @@ def predictions(
     *,
     title: str = "Predictions",
 ) -> Figure:
-    """Draw every image with the caption "Predicted / Correct" (report 3) and the probability.
-
-    The predicted class is the most probable one. A correct prediction has a thin blue frame and a tick, a
-    wrong one a thick vermilion frame and a cross.
-    """
+    """Draw every image with its predicted and its correct class; mistakes have thick frames and crosses."""
     predicted = probabilities.argmax(axis=1)
     columns = min(max(len(images), 3), 5)
     rows = max(math.ceil(len(images) / columns), 1)
@@ -190,10 +178,7 @@ def predictions(
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write `figure` as PNG, atomically; the same figure gives the same bytes.
-
-    Raises UserError if the file can't be written.
-    """
+    """Write `figure` as PNG, atomically; the same figure gives the same bytes."""
     drawn, picture = io.BytesIO(), io.BytesIO()
     figure.savefig(
         drawn, format="png", dpi=DPI, facecolor="white", bbox_inches="tight", pad_inches=0.12

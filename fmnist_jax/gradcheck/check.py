@@ -54,16 +54,7 @@ BIAS_NOISE = 0.1
 
 @frozen
 class CheckConfig:
-    """How a gradient is checked.
-
-    Raises:
-        UserError: A field is not a whole number in its range.
-
-    Examples:
-        >>> CheckConfig(batch_size=0)
-        Traceback (most recent call last):
-        fmnist_jax.errors.UserError: batch_size must be a whole number from 1 to 1048576, found 0
-    """
+    """How a gradient is checked."""
 
     batch_size: int = field(default=16, converter=as_int, validator=whole(1, MAX_COUNT))
     """Random images in the batch."""
@@ -125,28 +116,7 @@ def draw(network: HandWritten, options: CheckConfig) -> Point:
 
 
 def check_at(point: Point, options: CheckConfig | None = None, *, jit: Jit = jax.jit) -> Report:
-    """Check the gradient at a given point.
-
-    The point is rounded to float32 first, so that both precisions have the same one.
-
-    Args:
-        point: Parameters, batch, network and dropout key.
-        options: Number of entries and seed; `batch_size` has no effect here.
-        jit: Compiles the programs, `jax.jit` by default.
-
-    Returns:
-        The report: a row a leaf, `passed` if all agree.
-
-    Examples:
-        >>> import jax
-        >>> import jax.numpy as jnp
-        >>> from fmnist_jax.scratch.mlp import MLPConfig, init
-        >>> config = MLPConfig((3, 2))
-        >>> X, targets = jnp.eye(3), jnp.array([[1.0, 0.0], [0.0, 1.0], [0.25, 0.75]])
-        >>> parameters = init(jax.random.key(0), config)
-        >>> check_at(Point(parameters, X, targets, config.hand_written())).passed
-        True
-    """
+    """Check the gradient at a point, rounded to float32 first: both precisions have the same one."""
     options = options or CheckConfig()
     # 64 bits stay enabled for both precisions, since they change dropout's random bits.
     with jax.enable_x64(True), jax.default_matmul_precision("highest"):

@@ -45,13 +45,7 @@ class NamedImages(NamedTuple):
 
 
 def read_images(paths: Sequence[Path], *, invert: bool = False) -> NamedImages:
-    """Read every image in `paths`, in order; a folder stands for its pictures, sorted by name.
-
-    Pictures are converted to 28x28 like the data set's own (Xiao et al., 2017, section 2): grey, the
-    longer side scaled to 28, centred on black. `invert` is for dark garments on a light background.
-
-    Raises UserError for a file that is missing, empty, unreadable, cut short or of the wrong shape.
-    """
+    """Read every image in `paths`, in order; pictures become 28x28 like the data set's own (Xiao 2017)."""
     if not paths:
         raise UserError("no images given: name a picture, a folder, or an IDX, CSV or NPY file")
     names: list[str] = []
@@ -171,11 +165,7 @@ def _check_shape(path: Path, shape: tuple[int, ...]) -> None:
 
 
 def read_npy(path: Path) -> np.ndarray:
-    """Read an array of images as it was saved: uint8 or floats, any of the accepted shapes.
-
-    The header is checked against the file's size before anything is allocated; nothing is unpickled.
-    Raises UserError.
-    """
+    """Read images as they were saved; the header is checked before anything is allocated."""
     try:
         with path.open("rb") as file, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about headers written by Python 2
@@ -213,11 +203,7 @@ def read_npy(path: Path) -> np.ndarray:
 
 
 def read_picture(path: Path, *, invert: bool = False) -> UInt8[np.ndarray, "28 28"]:
-    """Read a picture of any size as 28x28 grey on black; a 28x28 grey picture stays unchanged.
-
-    It is rotated by its EXIF orientation. Transparent parts and the margins at the shorter side become
-    background: black, also with `invert`. Raises UserError.
-    """
+    """Read a picture, upright, as 28x28 grey on black; a 28x28 grey picture stays unchanged."""
     from PIL import Image
 
     background = 255 if invert else 0

@@ -78,12 +78,7 @@ class RunHandle(NamedTuple):
 
 @contextmanager
 def open_run(run: Run, origin: Origin, output: Output, fitted: int = 0) -> Iterator[RunHandle]:
-    """Open the directory for `run`: a new one, or the one it was started in, as `lock.acquire` finds it.
-
-    The first `fitted` stages were trained before and have no history. If anything fails before the first
-    epoch is done, the directory is left as it was. Raises UserError if the directory can't be used, or if
-    TensorBoard's extra is requested and not installed.
-    """
+    """Open a new directory for `run`, or the one it was started in; without an epoch done it is undone."""
     if not is_first():
         yield _follow(run, output, fitted)
         return
@@ -144,10 +139,7 @@ def _follow(run: Run, output: Output, fitted: int) -> RunHandle:
 
 
 def _key(configuration: Any, origin: Origin, stage: str) -> str:
-    """Hash all that the training of a stage depends on, except for JAX's version.
-
-    `configuration` is the stored one: it stays the same when a later version adds a field.
-    """
+    """Hash what a stage's training depends on; the stored configuration never gets newer fields."""
     values = [configuration, origin.data_checksum, origin.fitted, stage]
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 

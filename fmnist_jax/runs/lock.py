@@ -73,12 +73,7 @@ class Located(NamedTuple):
 def acquire(
     directory: Path | None, configuration: Configuration, origin: Origin, log: Callable[[str], None]
 ) -> Iterator[Located]:
-    """Lock `directory`, by default the newest unfinished run like this below runs/, or a new one.
-
-    It is locked until the block ends or the process dies. A directory with the finished run isn't
-    changed. Raises UserError if another process works on it, if something else is in it, or if it can't
-    be created.
-    """
+    """Lock `directory`, by default the newest unfinished run like this, else a new one."""
     with ExitStack() as stack:
         if directory is None:
             found = _find_unfinished(configuration, origin, stack) or _create(configuration, stack)
@@ -135,10 +130,7 @@ def _create(configuration: Configuration, stack: ExitStack) -> Path:
 
 @contextmanager
 def lock(directory: Path) -> Iterator[None]:
-    """Hold the directory's lock; the system releases it when the process ends in any way.
-
-    Raises RunLockedError if another process holds it, and UserError if it can't be locked.
-    """
+    """Hold the directory's lock, until the process ends at the latest; RunLockedError if it is held."""
     file_lock = FileLock(directory / LOCK)
     with writing(directory):
         try:

@@ -36,14 +36,7 @@ REMEDY = "copy it again from where it came, or create it again"
 
 @contextmanager
 def sealed_directory(path: Path) -> Iterator[Path]:
-    """Yield a path to write a directory to; on exit, seal the directory and let it replace `path`.
-
-    Interrupted at any moment, `current_directory(path)` is the old directory or the new one, complete.
-    A half-written directory is removed on exit, or by the next call if the process was killed. Only one
-    process at a time may write to `path`.
-
-    Raises UserError if `path` holds anything but a sealed directory, and for errors of the file system.
-    """
+    """Yield where to write what then replaces `path`: at any moment the old or the new one is there."""
     path = path.resolve()
     previous, temp_path = previous_directory(path), path.with_name(f".{path.name}.partial")
     written = temp_path / "directory"
@@ -83,10 +76,7 @@ def previous_directory(path: Path) -> Path:
 
 
 def is_sealed(directory: Path) -> bool:
-    """Whether the directory has a manifest with checksums, right or wrong.
-
-    Raises UserError if permissions forbid reading it.
-    """
+    """Whether it has a manifest with checksums; UserError if permissions forbid reading it."""
     try:
         return isinstance(_read_checksums(directory), dict)
     except UserError as error:
@@ -105,11 +95,7 @@ def seal(directory: Path) -> None:
 
 
 def verify(directory: Path, max_bytes: int) -> Checksums:
-    """Compare every file of the directory with its manifest; return the manifest's checksums.
-
-    Raises UserError for the first file that is missing, changed, truncated, unknown, a link or
-    unreadable; for more than `max_bytes` bytes or `MAX_FILES` files, before any of them is opened.
-    """
+    """Compare every file with the manifest; return its checksums. Sizes and links are checked first."""
     with reading(directory):
         if not directory.is_dir():
             raise UserError(f"{directory}: no such directory; check the path")
@@ -135,11 +121,7 @@ def verify(directory: Path, max_bytes: int) -> Checksums:
 
 
 def read_verified(directory: Path, name: str, checksums: Checksums, max_bytes: int) -> bytes:
-    """Read the file `name`; the bytes returned have the checksum that `checksums` has for it.
-
-    Raises UserError for a file that `checksums` lacks, for more than `max_bytes` bytes, and for a file
-    that was changed since `verify`.
-    """
+    """Read the file `name`, at most `max_bytes`, with the checksum that `checksums` has for it."""
     file = directory / name
     with reading(file):
         if name not in checksums or not file.is_file():

@@ -149,11 +149,7 @@ def options(
 
 
 def restore_extractor(path_or_name: str | Path, data: DataConfig) -> Plan:
-    """Restore a trained network as the first stage of a run on `data`.
-
-    Raises UserError for a checkpoint that can't be found or used, that has several stages or takes
-    flattened images, or that learned from images that `data` holds back for validation.
-    """
+    """Restore a network as the first stage of a run on `data`, which splits the images as its own run."""
     path = find_checkpoint(path_or_name)
     checkpoint = restore_checkpoint(path)
     names = [stage.name for stage in checkpoint.stages]
