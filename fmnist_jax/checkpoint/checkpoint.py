@@ -76,8 +76,8 @@ class Checkpoint:
 
     stages: tuple[FittedStage, ...] = field(converter=tuple)
     class_names: tuple[str, ...] = field(converter=tuple)
-    metrics: Mapping[str, Any]
-    run: Mapping[str, Any]
+    metrics: Mapping[str, object]
+    run: Mapping[str, object]
     data_checksum: str
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from fmnist_jax.config.fields import format_value
 from fmnist_jax.errors import UserError
 from fmnist_jax.storage.arrays import (
+    Shaped,
     array_bytes,
     array_types,
     check_finite,
@@ -50,7 +51,9 @@ _DTYPES = {
 }
 
 
-def write_files(directory: Path, arrays: Mapping[str, np.ndarray], metadata: Any) -> None:
+def write_files(
+    directory: Path, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, object]
+) -> None:
     """Write the arrays and the metadata, JSON values, as an Orbax checkpoint."""
     import orbax.checkpoint as ocp
 
@@ -72,7 +75,7 @@ def write_files(directory: Path, arrays: Mapping[str, np.ndarray], metadata: Any
 
 
 def read_arrays(
-    directory: Path, expected: Mapping[str, Any], checksums: Checksums, where: Path
+    directory: Path, expected: Mapping[str, Shaped], checksums: Checksums, where: Path
 ) -> dict[str, np.ndarray]:
     """Restore the `expected` arrays; what `write_files` would not write is refused before it is opened."""
     check_bytes(expected, where)
@@ -88,7 +91,7 @@ def read_arrays(
     return arrays
 
 
-def check_bytes(expected: Mapping[str, Any], where: Path) -> None:
+def check_bytes(expected: Mapping[str, Shaped], where: Path) -> None:
     """Raise UserError if arrays of these shapes and types would take more than `MAX_BYTES`."""
     total = sum(map(array_bytes, expected.values()))
     if total > MAX_BYTES:
@@ -98,7 +101,7 @@ def check_bytes(expected: Mapping[str, Any], where: Path) -> None:
         )
 
 
-def zarr_header(leaf: Any) -> dict[str, Any]:
+def zarr_header(leaf: Shaped) -> dict[str, object]:
     """Return the contents of an array's `.zarray`."""
     shape = list(leaf.shape)
     return {
@@ -129,12 +132,12 @@ def _header(name: str) -> str:
     return f"{ARRAYS}/{name}/.zarray"
 
 
-def _chunk(name: str, leaf: Any) -> str:
+def _chunk(name: str, leaf: Shaped) -> str:
     return f"{ARRAYS}/{name}/{'.'.join('0' * max(1, len(leaf.shape)))}"
 
 
 def _check_headers(
-    directory: Path, expected: Mapping[str, Any], checksums: Checksums, where: Path
+    directory: Path, expected: Mapping[str, Shaped], checksums: Checksums, where: Path
 ) -> None:
     parts = ((file, *file.split("/")) for file in checksums)
     files = {names[1]: file for file, *names in parts if names[::2] == [ARRAYS, ".zarray"]}
@@ -154,7 +157,7 @@ def _check_headers(
             )
 
 
-def _type_in(header: Any) -> str:
+def _type_in(header: object) -> str:
     """The type and shape in a header, whose contents may be anything, as `array_type` returns them."""
     if not isinstance(header, dict):
         return "no array"
@@ -162,7 +165,7 @@ def _type_in(header: Any) -> str:
     return f"{_DTYPES.get(str(dtype), format_value(dtype))}{format_value(header.get('shape'))}"
 
 
-def _check_files(directory: Path, expected: Mapping[str, Any], checksums: Checksums) -> None:
+def _check_files(directory: Path, expected: Mapping[str, Shaped], checksums: Checksums) -> None:
     chunks = {_chunk(name, leaf): leaf for name, leaf in expected.items()}
     known = {METADATA, ITEMS, TREE, *map(_header, expected), *chunks}
     for name in sorted(checksums.keys() ^ known):
@@ -179,7 +182,7 @@ def _check_files(directory: Path, expected: Mapping[str, Any], checksums: Checks
             )
 
 
-def _check_tree(directory: Path, expected: Mapping[str, Any], checksums: Checksums) -> None:
+def _check_tree(directory: Path, expected: Mapping[str, Shaped], checksums: Checksums) -> None:
     """Orbax takes the storage format from this file."""
     file = directory / TREE
     values = parse_json(read_verified(directory, TREE, checksums, _MAX_TREE_BYTES), file)
@@ -196,7 +199,7 @@ def _check_tree(directory: Path, expected: Mapping[str, Any], checksums: Checksu
         raise UserError(f"{file}: doesn't list the arrays as fmnist-jax writes it; {REMEDY}")
 
 
-def _restore(directory: Path, expected: Mapping[str, Any]) -> dict[str, np.ndarray]:
+def _restore(directory: Path, expected: Mapping[str, Shaped]) -> dict[str, np.ndarray]:
     import orbax.checkpoint as ocp
 
     restore = ocp.args.PyTreeRestore(

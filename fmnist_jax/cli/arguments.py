@@ -6,7 +6,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import tyro
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
@@ -84,6 +84,6 @@ def _one_line(box: str) -> str:
     return " ".join(kept).rstrip(".")
 
 
-def json_text(value: Any) -> str:
+def json_text(value: object) -> str:
     """Format what `--json` prints."""
     return json.dumps(value, indent=2)

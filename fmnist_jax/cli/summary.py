@@ -1,7 +1,7 @@
 """`fmnist-jax summary`: parameters and arithmetic of a network, layer by layer."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 from attrs import frozen
@@ -100,6 +100,6 @@ def table(layers: Sequence[Layer]) -> Table:
     return rows
 
 
-def cells(counts: Mapping[str, Any]) -> list[str]:
+def cells(counts: Mapping[str, int]) -> list[str]:
     """Format the table's figures, digits in groups of three."""
     return [f"{counts[name]:,}" for name in ("parameters", "flops", "training_flops")]

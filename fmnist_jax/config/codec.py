@@ -20,12 +20,12 @@ has the class's name as "type" next to the instance's own fields.
 Config = TypeVar("Config")
 
 
-def encode(config: Any, names: Names) -> dict[str, Any]:
+def encode(config: object, names: Names) -> dict[str, Any]:
     """Convert a configuration to JSON values. Raises UserError for a behaviour that has no name."""
     return _converter(names).unstructure(config)
 
 
-def decode(kind: type[Config], values: Any, names: Names, where: str | Path) -> Config:
+def decode(kind: type[Config], values: object, names: Names, where: str | Path) -> Config:
     """Build `kind` from what `encode` returned, with defaults for missing fields; `where` is the file."""
     if not isinstance(values, Mapping):
         raise UserError(
@@ -40,7 +40,7 @@ def decode(kind: type[Config], values: Any, names: Names, where: str | Path) -> 
         raise UserError(f"{where}: {reasons}") from error
 
 
-def complete(kind: type, values: Any, names: Names, where: str | Path) -> Any:
+def complete(kind: type, values: object, names: Names, where: str | Path) -> object:
     """Add the defaults of newer fields to what `encode` returned; return anything else unchanged."""
     try:
         return encode(decode(kind, values, names, where), names)
@@ -64,17 +64,17 @@ def _make_converter(names: Names) -> cattrs.Converter:
         forbid_extra_keys=True, unstruct_collection_overrides={tuple: list}
     )
 
-    def register(kind: type, table: Mapping[str, Any]) -> None:
-        def write(value: Any) -> Any:
+    def register(kind: type, table: Mapping[str, object]) -> None:
+        def write(value: object) -> str:
             return name_of(value, table)
 
-        def read(values: Any, _: Any) -> Any:
+        def read(values: object, _: object) -> object:
             return find_named(values, kind, table)
 
-        def write_typed(value: Any) -> Any:
+        def write_typed(value: object) -> dict[str, object]:
             return {"type": name_of(type(value), table), **converter.unstructure(value)}
 
-        def read_typed(values: Any, _: Any) -> Any:
+        def read_typed(values: object, _: object) -> object:
             if not isinstance(values, Mapping):
                 raise UserError(
                     f"expected the fields of a {kind.__name__}, found {type(values).__name__}"
@@ -103,7 +103,7 @@ def _make_converter(names: Names) -> cattrs.Converter:
     return converter
 
 
-def name_of(value: Any, table: Mapping[str, Any]) -> str:
+def name_of(value: object, table: Mapping[str, object]) -> str:
     """Return the name of a behaviour. Raises UserError where the table has none."""
     for name, candidate in table.items():
         if candidate == value:
@@ -113,7 +113,7 @@ def name_of(value: Any, table: Mapping[str, Any]) -> str:
     )
 
 
-def find_named(name: Any, kind: type, table: Mapping[str, Any]) -> Any:
+def find_named(name: object, kind: type, table: Mapping[str, Any]) -> Any:
     """Return the behaviour of that name. Raises UserError, with the known names, where there is none."""
     if not isinstance(name, str) or name not in table:
         words = re.sub(r"\B(?=[A-Z])", " ", kind.__name__).lower()

@@ -51,7 +51,7 @@ def whole(least: int, most: int | None = None) -> Validator:
     """An int (not a bool) from `least` to `most`."""
     limits = f"of at least {least}" if most is None else f"from {least} to {most}"
 
-    def validate(owner: Any, field: "attrs.Attribute[Any]", value: Any) -> None:
+    def validate(owner: object, field: attrs.Attribute, value: object) -> None:
         if not is_whole(value, least, most):
             raise must(field.name, f"a whole number {limits}", value)
 
@@ -66,10 +66,10 @@ def number(least: float, most: float = math.inf, below: float = math.inf) -> Val
     if below < math.inf:
         limits += f" and less than {below:g}"
 
-    def validate(owner: Any, field: "attrs.Attribute[Any]", value: Any) -> None:
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    def validate(owner: object, field: attrs.Attribute, value: object) -> None:
         if (
-            not is_number
+            not isinstance(value, int | float)
+            or isinstance(value, bool)
             or not math.isfinite(value)
             or not least <= value <= most
             or value >= below
@@ -82,7 +82,7 @@ def number(least: float, most: float = math.inf, below: float = math.inf) -> Val
 def one_of(*names: str) -> Validator:
     """One of these strings."""
 
-    def validate(owner: Any, field: "attrs.Attribute[Any]", value: Any) -> None:
+    def validate(owner: object, field: attrs.Attribute, value: object) -> None:
         if value not in names:
             raise unknown_name(field.name, value, names)
 
@@ -92,7 +92,7 @@ def one_of(*names: str) -> Validator:
 def function(example: str) -> Validator:
     """A function; `example` says where to find one."""
 
-    def validate(owner: Any, field: "attrs.Attribute[Any]", value: Any) -> None:
+    def validate(owner: object, field: attrs.Attribute, value: object) -> None:
         if not callable(value):
             raise must(field.name, f"a function, such as {example}", value)
 
@@ -102,7 +102,7 @@ def function(example: str) -> Validator:
 def of_type(kind: type, example: str) -> Validator:
     """An instance of `kind`, such as `example`."""
 
-    def validate(owner: Any, field: "attrs.Attribute[Any]", value: Any) -> None:
+    def validate(owner: object, field: attrs.Attribute, value: object) -> None:
         check_type(field.name, value, kind, example)
 
     return validate
@@ -112,7 +112,7 @@ def each(validator: Validator, least: int = 0) -> Validator:
     """A tuple of at least `least` items, of which each passes `validator`; errors name the item."""
     expected = f"a sequence of {least} or more" if least else "a sequence"
 
-    def validate(owner: Any, field: "attrs.Attribute[Any]", value: Any) -> None:
+    def validate(owner: object, field: attrs.Attribute, value: object) -> None:
         if not isinstance(value, tuple) or len(value) < least:
             raise must(field.name, expected, value)
         for index, item in enumerate(value):
@@ -150,8 +150,7 @@ def _is_plain(value: object) -> bool:
     return value is None or isinstance(value, int | float | str)
 
 
-def format_array(value: Any) -> str:
+def format_array(value: object) -> str:
     """An array's type and shape; of anything else its type's name."""
-    if hasattr(value, "dtype") and hasattr(value, "shape"):
-        return f"{value.dtype} of shape {value.shape}"
-    return type(value).__name__
+    shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
+    return type(value).__name__ if shape is None else f"{dtype} of shape {shape}"

@@ -131,7 +131,7 @@ def load_dataset(config: DataConfig, log: Callable[[str], None]) -> Dataset:
     return dataset
 
 
-def describe(dataset: Dataset) -> dict[str, Any]:
+def describe(dataset: Dataset) -> dict[str, object]:
     """Return what `fmnist-jax data` reports about a data set, as JSON values."""
     return {
         "source": dataset.source,

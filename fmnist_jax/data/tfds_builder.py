@@ -59,7 +59,7 @@ class FashionMnistRecords(FashionMNIST):
             disable_shuffling=True,  # the order is part of the content's checksum
         )
 
-    def _split_generators(self, dl_manager: Any) -> Any:
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> Any:
         # Sequential, so that no other file is still being written when one fails.
         paths = {
             split: [Path(dl_manager.download(f"{self.URL}{name}.gz")) for name in names]
@@ -67,7 +67,7 @@ class FashionMnistRecords(FashionMNIST):
         }
         return {split: self._read_examples(*files) for split, files in paths.items()}
 
-    def _read_examples(self, images: Path, labels: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    def _read_examples(self, images: Path, labels: Path) -> Iterator[tuple[int, dict[str, object]]]:
         for i, (image, label) in enumerate(zip(*read_idx_pair(images, labels), strict=True)):
             yield i, {"image": image[..., None], "label": int(label)}
 

@@ -1,7 +1,7 @@
 """Metrics of a classifier: accuracy, precision, recall and F1, by class, and its worst mistakes."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from attrs import frozen
@@ -31,7 +31,7 @@ class Metrics:
     confusion: Int64[np.ndarray, "classes classes"]
     """Images by correct class (row) and predicted class (column)."""
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return the same in plain Python types, for JSON."""
         return {
             "accuracy": self.accuracy,

@@ -130,7 +130,7 @@ def central_differences(
 def slopes_of(parts: tuple[Piecewise, ...]) -> Slopes:
     """g'(Z) of each function, by autodiff: a wrong backward must not hide a kink."""
 
-    def slopes(function: Callable[[Any], Any], values: Any) -> list[Array]:
+    def slopes(function: Callable[..., Array], values: object) -> list[Array]:
         results, pullback = jax.vjp(function, values)
         return jax.tree.leaves(pullback(jnp.ones_like(results)))
 
@@ -145,7 +145,7 @@ def jump(slopes: tuple[Any, ...], others: tuple[Any, ...]) -> Any:
     return crossed
 
 
-def _by_path(tree: Any) -> dict[str, np.ndarray]:
+def _by_path(tree: Parameters) -> dict[str, np.ndarray]:
     """Leaves by a readable path: "layer 1 W" for [0].W, "block 1 kernel" for ["blocks"][0]["kernel"]."""
     return {
         " ".join(_step_name(step) for step in path): np.asarray(leaf)

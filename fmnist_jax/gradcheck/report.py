@@ -1,8 +1,8 @@
 """The report of a gradient check: as values, as JSON and as a table."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from rich import box
 from rich.console import Group
@@ -45,7 +45,7 @@ class Comparison:
         """Whether the relative error is a number within the threshold."""
         return self.relative <= self.threshold
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Mapping[str, object]:
         """Return the comparison in types of JSON; an error that isn't finite is None."""
         fields = {
             name: None if isinstance(value, float) and not math.isfinite(value) else value
@@ -73,16 +73,10 @@ class Row:
         """Whether all comparisons were made and passed."""
         return not self.problem and all(comparison.passed for comparison in self.comparisons)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Mapping[str, object]:
         """Return the row in types of JSON."""
-        return {
-            "path": self.path,
-            "shape": list(self.shape),
-            "zero": self.zero,
-            "comparisons": [comparison.to_dict() for comparison in self.comparisons],
-            "problem": self.problem,
-            "passed": self.passed,
-        }
+        comparisons = [comparison.to_dict() for comparison in self.comparisons]
+        return asdict(self) | {"comparisons": comparisons, "passed": self.passed}
 
 
 @dataclass(frozen=True)
@@ -99,13 +93,9 @@ class Report:
         """Whether all leaves passed and there was something to check."""
         return not self.problems and all(row.passed for row in self.rows)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Mapping[str, object]:
         """Return the report in types of JSON."""
-        return {
-            "passed": self.passed,
-            "problems": list(self.problems),
-            "rows": [row.to_dict() for row in self.rows],
-        }
+        return asdict(self) | {"rows": [row.to_dict() for row in self.rows], "passed": self.passed}
 
 
 def render(report: Report) -> Group:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from itertools import pairwise
 from math import prod
 from pathlib import Path
-from typing import Any
 
 import attrs
 import jax
@@ -30,12 +29,12 @@ NAMES: Names = {**MODEL_NAMES, **TRAINING_NAMES}
 """Every behaviour and type of network that a run's configuration can name."""
 
 
-def _is_name(owner: Any, attribute: "attrs.Attribute[Any]", value: Any) -> None:
+def _is_name(owner: object, attribute: attrs.Attribute, value: object) -> None:
     if not isinstance(value, str) or not re.fullmatch(r"[a-z][a-z0-9_]{0,30}", value):
         raise must(attribute.name, "a short name of lower-case letters, digits and _", value)
 
 
-def _is_model(owner: Any, attribute: "attrs.Attribute[Any]", value: Any) -> None:
+def _is_model(owner: object, attribute: attrs.Attribute, value: object) -> None:
     if not hasattr(value, "build") or isinstance(value, type):
         raise must(
             attribute.name,
@@ -112,7 +111,7 @@ class Run:
         for before, stage in pairwise(self.stages):
             _check_follows(stage, before)
 
-    def with_training(self, **changes: Any) -> "Run":
+    def with_training(self, **changes: object) -> "Run":
         """Return the run with these fields of every stage's training changed."""
         stages = (
             evolve(stage, training=evolve(stage.training, **changes)) for stage in self.stages

@@ -138,7 +138,7 @@ def _follow(run: Run, output: Output, fitted: int) -> RunHandle:
     )
 
 
-def _key(configuration: Any, origin: Origin, stage: str) -> str:
+def _key(configuration: object, origin: Origin, stage: str) -> str:
     """Hash what a stage's training depends on; the stored configuration never gets newer fields."""
     values = [configuration, origin.data_checksum, origin.fitted, stage]
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
@@ -165,8 +165,8 @@ def make_result(
     }
 
 
-def _training_result(trained: TrainedStage) -> dict[str, Any]:
-    result: dict[str, Any] = {}
+def _training_result(trained: TrainedStage) -> dict[str, object]:
+    result: dict[str, object] = {}
     if trained.history:
         result["best_epoch"] = trained.best_epoch
         result["stopped_epoch"] = len(trained.history)
@@ -188,7 +188,7 @@ def read_result(directory: Path) -> dict[str, Any]:
     return result["stages"]
 
 
-def finish(directory: Path, result: Mapping[str, Any]) -> None:
+def finish(directory: Path, result: Mapping[str, object]) -> None:
     """Write result.json, which finishes the run, and remove what it would have resumed from."""
     with writing(directory):
         write_json(directory / RESULT, result)
@@ -203,7 +203,7 @@ def _remove_unfinished(directory: Path) -> None:
 
 
 def write_checkpoint(
-    directory: Path, trained: TrainedRun, result: Mapping[str, Any], dataset: Dataset
+    directory: Path, trained: TrainedRun, result: Mapping[str, object], dataset: Dataset
 ) -> Path:
     """Save each stage's best variables with all that `predict` needs; return the checkpoint's path."""
     path = directory / CHECKPOINT

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from fmnist_jax.errors import missing_extra
@@ -17,22 +17,18 @@ def open_history(
 ) -> Iterator[Callable[[EpochRecord], None]]:
     """Yield a function that appends an epoch's line; the file starts with the epochs `done`."""
     path = directory / f"metrics_{stage}.jsonl"
-    with ExitStack() as stack:
-        writers: list[Callable[[EpochRecord], None]] = []
-        if tensorboard:
-            writers.append(stack.enter_context(_summaries(directory / "tensorboard" / stage)))
+    summaries = _summaries(directory / "tensorboard" / stage) if tensorboard else None
+    with summaries or nullcontext(lambda record: None) as summarise:
         with writing(path):
             write_bytes(path, b"".join(map(_line, done)))
+        for record in done:
+            summarise(record)
 
         def write(record: EpochRecord) -> None:
             with writing(path):
                 _append(path, _line(record))
-            for summarise in writers:
-                summarise(record)
+            summarise(record)
 
-        for record in done:
-            for summarise in writers:
-                summarise(record)
         yield write
 
 

@@ -176,7 +176,7 @@ def _progress(directory: Path, requested: Configuration, origin: Origin) -> Prog
     return Progress.FINISHED if done else Progress.STARTED
 
 
-def _difference(stored: Any, requested: Any, name: str = "") -> str:
+def _difference(stored: object, requested: object, name: str = "") -> str:
     """Describe the first field in which two configurations differ."""
     if isinstance(stored, list) and isinstance(requested, list) and len(stored) == len(requested):
         stored, requested = (dict(enumerate(values)) for values in (stored, requested))

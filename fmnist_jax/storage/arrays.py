@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import numpy as np
@@ -19,23 +19,38 @@ _MAX_REASONS = 8
 _SMALL_FILES_BYTES = 1 << 20
 
 
-def flatten_paths(tree: Any) -> dict[str, Any]:
+@runtime_checkable
+class Shaped(Protocol):
+    """An array of any library, or what describes one."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The size of each axis."""
+        ...
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The type of the elements."""
+        ...
+
+
+def flatten_paths(tree: object) -> dict[str, Shaped]:
     """Return a tree's leaves by their paths, such as "mlp.parameters.0.W"."""
     leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
     return {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in leaves}
 
 
-def array_bytes(leaf: Any) -> int:
+def array_bytes(leaf: Shaped) -> int:
     """Return the size of an array, given or described by shape and type."""
     return math.prod(leaf.shape) * np.dtype(leaf.dtype).itemsize
 
 
-def array_type(leaf: Any) -> str:
+def array_type(leaf: Shaped) -> str:
     """Return an array's type and shape as errors quote them, such as "float32[784, 128]"."""
     return f"{np.dtype(leaf.dtype)}{list(leaf.shape)}"
 
 
-def array_types(arrays: Mapping[str, Any]) -> dict[str, str]:
+def array_types(arrays: Mapping[str, Shaped]) -> dict[str, str]:
     """Return the `array_type` of each array."""
     return {name: array_type(leaf) for name, leaf in arrays.items()}
 
@@ -58,7 +73,7 @@ def check_layout(found: Mapping[str, str], expected: Mapping[str, str], where: P
         )
 
 
-def check_finite(arrays: Mapping[str, Any], where: Path | str) -> None:
+def check_finite(arrays: Mapping[str, np.ndarray], where: Path | str) -> None:
     """Raise UserError for the first array that holds NaN or infinity."""
     for name, array in arrays.items():
         if not np.isfinite(array).all():
@@ -100,7 +115,7 @@ def restoring(path: Path) -> Iterator[None]:
         raise UserError(f"{path}: can't be restored ({reason}); {REMEDY}") from error
 
 
-def reserve_space(file: Path, arrays: Mapping[str, Any]) -> None:
+def reserve_space(file: Path, arrays: Mapping[str, Shaped]) -> None:
     """Allocate `file` with the size of the arrays and some more, and remove it: a full disk is found early.
 
     Otherwise each of Orbax's concurrent writers would fail, and print its own error.

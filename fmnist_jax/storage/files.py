@@ -8,7 +8,6 @@ import secrets
 from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path
-from typing import Any
 
 from fmnist_jax.errors import UserError
 
@@ -38,7 +37,7 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(path: Path, value: object) -> None:
     """Write `value` to `path` as JSON, with the guarantee of `write_bytes`."""
     write_bytes(path, (json.dumps(value, indent=2) + "\n").encode())
 

@@ -35,7 +35,7 @@ def patterns() -> Dataset:
     """Images of 4x4 pixels: 320 to train on, 80 for each of validation and test."""
     counts = {"train": 320, "validation": 80, "test": 80}
     splits = {
-        name: Split(*map(np.asarray, noisy_patterns(count, seed)))
+        name: Split(*map(np.asarray, noisy_patterns(count, seed)[:2]))
         for seed, (name, count) in enumerate(counts.items())
     }
     return Dataset(splits["train"], splits["validation"], splits["test"], "made", "ab")
@@ -142,6 +142,10 @@ class Counted:
     @property
     def classes(self) -> int:
         return self.inner.classes
+
+    @property
+    def min_batch(self) -> int:
+        return self.inner.min_batch
 
     def build(self) -> Model:
         return _counted(self)

@@ -1,7 +1,7 @@
 """What a preset is: a named run with options, as `fmnist-jax train NAME` takes them."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from attrs import asdict, evolve, fields_dict, frozen
 
@@ -30,7 +30,7 @@ class Plan(NamedTuple):
 class Preset(NamedTuple):
     """A network that the command line trains by name."""
 
-    options: Callable[..., Any]
+    options: Callable[..., Plan]
     """Takes the options and returns a `Plan`; its docstring is the command's help."""
     prefixes: bool = False
     """Whether a nested option begins with its parameter's name, as --mlp-training.epochs."""
