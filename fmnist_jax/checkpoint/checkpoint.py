@@ -153,7 +153,7 @@ def _restore(directory: Path) -> Checkpoint:
     )
 
 
-def _tree(stages: Sequence[FittedStage]) -> dict[str, dict[str, Any]]:
+def _tree(stages: Sequence[FittedStage]) -> dict[str, dict[str, object]]:
     """All arrays, as they are named in files: "mlp.parameters.0.W", "mlp.statistics.mean"."""
     return {
         stage.name: {**stage.variables._asdict(), "statistics": stage.statistics}
@@ -190,7 +190,7 @@ def check_features(stages: Sequence[FittedStage], where: Path | str) -> None:
 
 def _expected(
     records: Sequence[StageRecord], class_names: Sequence[str], where: Path
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, dict[str, object]]:
     """Shapes and types of the arrays that the configurations require; no large array is computed."""
     _check_names(records, class_names, where)
     layers = 0

@@ -72,7 +72,7 @@ def library_versions() -> dict[str, str]:
     }
 
 
-def encode_metadata(metadata: Metadata, path: Path) -> dict[str, Any]:
+def encode_metadata(metadata: Metadata, path: Path) -> dict[str, object]:
     """Convert to JSON values. Raises UserError for values that JSON can't hold, NaN among them."""
     try:
         json.dumps([metadata.metrics, metadata.run], allow_nan=False)

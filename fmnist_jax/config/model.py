@@ -6,9 +6,9 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 from jaxtyping import Array, Float, Key
 
 Parameters = Any
-"""Any pytree of arrays: what training changes by gradients."""
+"""A pytree of arrays: what training changes by gradients."""
 State = Any
-"""Any pytree of arrays that aren't parameters, such as batch norm's running statistics; {} if none."""
+"""A pytree of arrays that aren't parameters, such as batch norm's running statistics; {} if none."""
 Inputs = Float[Array, "batch *shape"]
 Features = Float[Array, "batch features"]
 Logits = Float[Array, "batch classes"]
@@ -48,8 +48,8 @@ class Model(NamedTuple):
 class Piecewise(NamedTuple):
     """A function that may have kinks, and the values that the network applies it to."""
 
-    function: Callable[[Any], Any]
-    values: Any
+    function: Callable[..., Array]
+    values: object
     """An array, or a tuple of arrays."""
 
 

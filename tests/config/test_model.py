@@ -19,11 +19,11 @@ CONVNET = ConvNetConfig((Block(2, 3, 2), Block(3, 1)), hidden=(6,))
 CONFIGS = pytest.mark.parametrize("config", [MLP, CONVNET], ids=["mlp", "convnet"])
 
 KEY = jax.random.key(0)
-LABELS = jnp.array([0, 9, 3, 3], jnp.int32)
+TARGETS = jax.nn.one_hot(jnp.array([0, 9, 3, 3]), 10)
 
 
 def inputs_of(config: ModelConfig) -> jax.Array:
-    return jax.random.normal(jax.random.key(1), (len(LABELS), *config.input_shape))
+    return jax.random.normal(jax.random.key(1), (len(TARGETS), *config.input_shape))
 
 
 @CONFIGS
@@ -42,10 +42,10 @@ def test_shapes_are_those_that_the_configuration_states(config: ModelConfig) -> 
     assert variables.state == {}
     features = jax.eval_shape(model.features, variables, inputs)
     logits = jax.eval_shape(model.apply, variables, inputs)
-    losses = jax.eval_shape(model.losses, logits, LABELS)
+    losses = jax.eval_shape(model.losses, logits, TARGETS)
     chex.assert_shape([features, logits, losses], [(4, config.features), (4, config.classes), (4,)])
     (loss, (trained_logits, state)), gradients = jax.eval_shape(
-        model.value_and_grad, variables, inputs, LABELS, KEY
+        model.value_and_grad, variables, inputs, TARGETS, KEY
     )
     chex.assert_shape([loss, trained_logits], [(), (4, config.classes)])
     assert state == {}
@@ -59,9 +59,11 @@ def test_the_gradient_is_that_of_the_mean_loss(config: ModelConfig) -> None:
 
     def mean_loss(parameters):
         logits = model.apply(Variables(parameters, variables.state), inputs)
-        return model.losses(logits, LABELS).mean(), logits
+        return model.losses(logits, TARGETS).mean(), logits
 
-    (loss, (logits, _)), gradients = quick_jit(model.value_and_grad)(variables, inputs, LABELS, KEY)
+    (loss, (logits, _)), gradients = quick_jit(model.value_and_grad)(
+        variables, inputs, TARGETS, KEY
+    )
     expected = quick_jit(jax.value_and_grad(mean_loss, has_aux=True))(variables.parameters)
     chex.assert_trees_all_close(((loss, logits), gradients), expected, rtol=1e-4, atol=1e-6)
 
