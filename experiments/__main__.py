@@ -21,7 +21,7 @@ from rich.table import Table
 from experiments.engine.command import PROGRAM, exit_code
 from experiments.engine.store import results_folder
 from experiments.site import documents
-from experiments.study import study, workers
+from experiments.study import processes, study
 from experiments.study.catalogue import experiments, find_command, plan, programs
 from experiments.study.study import StudyOptions, duration
 from fmnist_jax.cli.arguments import parse
@@ -103,12 +103,8 @@ def run_study(words: Sequence[str]) -> int:
     """Run every experiment; print at the end which rows failed."""
     options = parse(StudyOptions, f"{PROGRAM} study", words, {})
     console = Console(highlight=False, soft_wrap=True, markup=False)
-    jobs = workers.jobs_for(options)
-    if jobs > 1:
-        failed = workers.run(options, experiments(), jobs, console)
-    else:
-        with listening(console.print, sys.stdout.flush) as interruption:
-            failed = study.run(options, experiments(), console, interruption)
+    with listening(console.print, processes.kill_all) as interruption:
+        failed = study.run(options, experiments(), console, interruption)
     if failed:
         console.print("\n  ".join(["\nFailed:", *failed]))
         return 1

@@ -19,6 +19,11 @@ SOFTWARE = ("jax", "jaxlib", "flax", "numpy", "optax")
 """Packages whose versions are stored with each run."""
 
 
+def package_versions() -> dict[str, str]:
+    """The installed versions of SOFTWARE."""
+    return {name: version(name) for name in SOFTWARE}
+
+
 def measure(
     run: Run,
     dataset: Dataset,
@@ -40,8 +45,7 @@ def measure(
         "seconds": sum(
             stage["seconds"] + stage.get("extraction_seconds", 0.0) for stage in stages.values()
         ),
-        "software": {name: version(name) for name in SOFTWARE}
-        | {"python": platform.python_version()},
+        "software": package_versions() | {"python": platform.python_version()},
         "device": jax.devices()[0].device_kind,
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }

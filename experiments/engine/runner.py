@@ -4,9 +4,9 @@ import hashlib
 import json
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache, partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from attrs import evolve, field, fields, frozen
 from rich.console import Console
 
 from experiments.engine.command import PROGRAM
-from experiments.engine.configuration import configuration_of, seed_of
+from experiments.engine.configuration import NAMES, configuration_of, seed_of
 from experiments.engine.figures import figure
 from experiments.engine.measure import measure
 from experiments.engine.spec import Experiment, Row
@@ -23,6 +23,7 @@ from experiments.engine.store import Store, results_folder
 from experiments.engine.tables import results_table
 from fmnist_jax.cli.arguments import parse
 from fmnist_jax.cli.interruption import listening
+from fmnist_jax.config.codec import decode, encode
 from fmnist_jax.data.dataset import Dataset, ReleaseName, Split
 from fmnist_jax.data.loading import DataConfig, load_dataset
 from fmnist_jax.errors import DivergedError, UserError
@@ -36,6 +37,14 @@ MAX_CACHED_RUNS = 16
 
 QUICK_IMAGES, QUICK_EPOCHS = 2000, 2
 """`--quick` uses so many images of each split, for so many epochs."""
+
+_runs = count(1)
+"""Numbers this process's runs."""
+
+Log = Callable[[str], None]
+
+LoadImages = Callable[[DataConfig], Dataset]
+"""Returns the images of a row: all rows read the same files, but each may split them in its own way."""
 
 StopRequested = Callable[[], BaseException | None]
 """Returns what to raise when the epoch is saved, or None to continue."""
@@ -65,15 +74,39 @@ class Options:
 
 
 @frozen
-class Batch:
-    """What all runs of one call of `run` share."""
+class Task:
+    """One training as plain data, which can be sent to another process or machine."""
+
+    name: str
+    """Of the experiment, the row and the seed."""
+    run: Mapping[str, Any]
+    """The encoded configuration: a configuration holds functions that can't be pickled."""
+    splits: tuple[str, ...]
+    """To measure."""
+    folder: Path
+    """Of the training checkpoints."""
+    key: str
+    """Of everything that these depend on."""
+
+
+@frozen
+class Job:
+    """One seed of one row, to be run and stored."""
 
     store: Store
-    load: Callable[[DataConfig], Dataset]
-    """Returns the images of a row: all rows read the same files, but each may split them in its own way."""
-    options: Options
-    log: Callable[[str], None]
-    stop_requested: StopRequested = never_stop
+    row: Row
+    run: Run
+
+    @property
+    def task(self) -> Task:
+        """What trains it."""
+        store, seed = self.store, seed_of(self.run)
+        parts = [configuration_of(self.run), seed, store.data_checksum, jax.__version__]
+        key = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+        experiment = store.experiment
+        folder = store.folder / ".unfinished" / f"{experiment.name.replace('/', '-')}-{key[:16]}"
+        name = f"{experiment.name}: {self.row.name}, seed {seed}"
+        return Task(name, encode(self.run, NAMES), experiment.splits, folder.absolute(), key)
 
 
 def main(experiment: Experiment, words: Sequence[str]) -> None:
@@ -87,10 +120,7 @@ def main(experiment: Experiment, words: Sequence[str]) -> None:
 
 
 def run(
-    experiment: Experiment,
-    options: Options,
-    log: Callable[[str], None],
-    stop_requested: StopRequested = never_stop,
+    experiment: Experiment, options: Options, log: Log, stop_requested: StopRequested = never_stop
 ) -> dict[str, Any]:
     """Run what isn't stored yet, storing each run when it ends; returns everything stored.
 
@@ -100,91 +130,89 @@ def run(
     runs.
     """
     check_rows(experiment, options.rows)
-    load = _loader(options.quick, log)
+    load = image_loader(options.quick, log)
     dataset = load(options.data)
-    if dataset.release == "other" and not options.quick:
-        raise UserError(
-            f"{dataset.source}: results are stored for Fashion-MNIST in its original order only; use "
-            "--quick"
-        )
-    store = Store(experiment, results_folder(options.quick, dataset.release), dataset.checksum)
+    store = open_store(experiment, options.quick, dataset)
     options = evolve(options, data=with_release(options.data, dataset.release))
-    batch = Batch(store, load, options, log, stop_requested)
     failed: list[str] = []
-    for number, (row, seed) in enumerate(planned(experiment, options), 1):
-        if number % MAX_CACHED_RUNS == 0:
-            jax.clear_caches()
-        failed += _run_seed(batch, row, seed)
+    for row, seed in planned(experiment, options):
+        job = Job(store, row, configure(row, seed, options))
+        if not is_stored(job, log):
+            failed += finish(job, partial(perform, job.task, load, log, stop_requested), log)
     if failed:
         raise UserError(f"not finished, for the reasons above: {'; '.join(failed)}")
     return store.read()
 
 
-def _run_seed(batch: Batch, row: Row, seed: int) -> list[str]:
-    """Run and store one seed of a row unless it is stored; return the run's name if it failed."""
-    store, log = batch.store, batch.log
-    run = configure(row, seed, batch.options)
-    name = f"{store.experiment.name}: {row.name}, seed {seed}"
-    if store.has(row, run):
-        forget(store, run)
-        log(f"{name}: stored already")
-        return []
+def open_store(experiment: Experiment, quick: bool, images: Dataset) -> Store:
+    """The experiment's results on these images. Raises UserError if none are stored of such images."""
+    if images.release == "other" and not quick:
+        raise UserError(
+            f"{images.source}: results are stored for Fashion-MNIST in its original order only; use "
+            "--quick"
+        )
+    return Store(experiment, results_folder(quick, images.release), images.checksum)
+
+
+def is_stored(job: Job, log: Log) -> bool:
+    """Whether nothing is to be run; a run that another experiment measured is stored for this one, too."""
+    if job.store.has(job.row, job.run):
+        shutil.rmtree(job.task.folder, ignore_errors=True)
+        log(f"{job.task.name}: stored already")
+        return True
+    measured = job.store.equal(job.run)
+    if measured is not None:
+        finish(job, lambda: measured, log)
+    return measured is not None
+
+
+def perform(
+    task: Task, load: LoadImages, log: Log, stop_requested: StopRequested = never_stop
+) -> dict[str, Any]:
+    """Train and measure; an interrupted training resumes from its last saved epoch.
+
+    Raises RunLockedError if another process trains it, DivergedError, UserError if the folder can't be
+    written, and what `stop_requested` returned.
+    """
+    if next(_runs) % MAX_CACHED_RUNS == 0:
+        jax.clear_caches()
+    run = decode(Run, task.run, NAMES, task.name)
+    with writing(task.folder):
+        task.folder.mkdir(parents=True, exist_ok=True)
+    with lock(task.folder):
+        checkpoints = {
+            stage.name: TrainingCheckpoints(
+                task.folder / stage.name, f"{task.key} {stage.name}", log, stop_requested
+            )
+            for stage in run.stages
+        }
+        return measure(run, load(run.data), task.splits, checkpoints)
+
+
+def finish(job: Job, measured_by: Callable[[], dict[str, Any]], log: Log) -> list[str]:
+    """Store what the function returns, and remove the training checkpoints; return [name] if it failed.
+
+    After an error the checkpoints stay, so that the run resumes.
+    """
+    store, name = job.store, job.task.name
     try:
-        with unfinished(store, run) as (folder, key):
-            if store.has(row, run):  # another process finished it meanwhile
-                return []
-            checkpoints = {
-                stage.name: TrainingCheckpoints(
-                    folder / stage.name, f"{key} {stage.name}", log, batch.stop_requested
-                )
-                for stage in run.stages
-            }
-            measured = store.equal(run)
-            if measured is None:
-                measured = measure(run, batch.load(run.data), store.experiment.splits, checkpoints)
-            store.add(row, run, measured)
+        measured = measured_by()
+        store.add(job.row, job.run, measured)
     except RunLockedError:
         log(f"{name}: another process is running it")
         return []
-    except DivergedError as error:
-        log(f"{name}: {error}")
-        store.add_failed(row, run, str(error))
-        return [name]
     except UserError as error:
+        if store.has(job.row, job.run):  # by another process, which removed the checkpoints
+            return []
         log(f"{name}: {error}")
+        if isinstance(error, DivergedError):
+            store.add_failed(job.row, job.run, str(error))
         return [name]
+    shutil.rmtree(job.task.folder, ignore_errors=True)
     columns = store.experiment.columns
     figures = ", ".join(f"{column} {figure(measured, column):.4g}" for column in columns)
     log(f"{name}: {figures} ({measured['seconds']:.0f} s)")
     return []
-
-
-@contextmanager
-def unfinished(store: Store, run: Run) -> Iterator[tuple[Path, str]]:
-    """Lock the folder of the run's training checkpoints until the run is stored; yields (folder, key).
-
-    After an error the checkpoints stay, so that the run resumes. Raises RunLockedError if another process
-    has the lock, and UserError if the folder can't be written.
-    """
-    folder, key = _folder_and_key(store, run)
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    with lock(folder):
-        yield folder, key
-        forget(store, run)
-
-
-def forget(store: Store, run: Run) -> None:
-    """Remove the training checkpoints of a run that is stored."""
-    shutil.rmtree(_folder_and_key(store, run)[0], ignore_errors=True)
-
-
-def _folder_and_key(store: Store, run: Run) -> tuple[Path, str]:
-    """The folder of the run's training checkpoints, and the key of everything that these depend on."""
-    parts = [configuration_of(run), seed_of(run), store.data_checksum, jax.__version__]
-    key = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-    name = store.experiment.name.replace("/", "-")
-    return store.folder / ".unfinished" / f"{name}-{key[:16]}", key
 
 
 def check_rows(experiment: Experiment, parts: Sequence[str]) -> None:
@@ -238,7 +266,7 @@ def with_release(data: DataConfig, found: ReleaseName) -> DataConfig:
     return evolve(data, release="early" if found == "early" else "any")
 
 
-def _loader(quick: bool, log: Callable[[str], None]) -> Callable[[DataConfig], Dataset]:
+def image_loader(quick: bool, log: Log) -> LoadImages:
     """A function that loads a data set and keeps the last one; with `quick`, its first images."""
 
     @lru_cache(maxsize=1)

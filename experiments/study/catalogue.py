@@ -16,7 +16,7 @@ from attrs import frozen
 
 from experiments import beyond, reports
 from experiments.engine.command import run_program
-from experiments.engine.runner import Options, configure, with_release
+from experiments.engine.runner import Job, Options, configure, open_store, with_release
 from experiments.engine.runner import main as run_experiment
 from experiments.engine.spec import Experiment, Program, Row, name_of_module
 from experiments.engine.store import Store, results_folder
@@ -82,13 +82,6 @@ def find_command(name: str, commands: Iterable[str] = ()) -> Callable[[Sequence[
     raise unknown_name("experiment or command", name, [*known, *commands])
 
 
-def plan_row(experiment: str, row: str, quick: bool) -> "RowPlan":
-    """The plan of one row by its experiment's name and its own."""
-    module = next(module for module in module_names() if name_of_module(module) == experiment)
-    plans = plan(import_module(module).EXPERIMENT, quick)
-    return next(one for one in plans if one.row.name == row)
-
-
 def _all(attribute: str) -> tuple[Any, ...]:
     """What the modules define by that name."""
     modules = map(import_module, module_names())
@@ -99,12 +92,13 @@ def _all(attribute: str) -> tuple[Any, ...]:
 class RowPlan:
     """A row of the study, and how much of it is done."""
 
-    experiment: Experiment
+    store: Store
     row: Row
-    stored: int
-    """How many of the wanted seeds are stored."""
+    options: Options
     wanted: int
     """Seeds that the row gets: 0, 1, 2, ..."""
+    missing: tuple[int, ...]
+    """Seeds of these that aren't stored."""
     seconds: float
     """Of one run."""
     measured: bool
@@ -113,7 +107,16 @@ class RowPlan:
     @property
     def name(self) -> str:
         """The row, with its experiment."""
-        return f"{self.experiment.name}: {self.row.name}"
+        return f"{self.store.experiment.name}: {self.row.name}"
+
+    def job(self, seed: int) -> Job:
+        """The run with this seed."""
+        return Job(self.store, self.row, configure(self.row, seed, self.options))
+
+    @property
+    def stored(self) -> int:
+        """How many of the wanted seeds are stored."""
+        return self.wanted - len(self.missing)
 
     @property
     def all_seconds(self) -> float:
@@ -123,19 +126,26 @@ class RowPlan:
     @property
     def missing_seconds(self) -> float:
         """Time of the seeds that are still to be run."""
-        return self.seconds * (self.wanted - self.stored)
+        return self.seconds * len(self.missing)
 
 
-def plan(experiment: Experiment, quick: bool, images: Dataset | None = None) -> tuple[RowPlan, ...]:
+def plan(
+    experiment: Experiment,
+    quick: bool,
+    images: Dataset | None = None,
+    data: DataConfig = DataConfig(),  # noqa: B008
+) -> tuple[RowPlan, ...]:
     """Each row of an experiment with the number of seeds it gets; one in a quick study.
 
-    Stored runs count if they used `images`, by default the official release.
+    Stored runs count if they used `images`, which `data` names, by default the official release.
     """
+    if images is None:
+        store = Store(experiment, results_folder(quick), checksums.CHECKSUM)
+    else:
+        store = open_store(experiment, quick, images)
     release = "official" if images is None else images.release
-    checksum = checksums.CHECKSUM if images is None else images.checksum
-    store = Store(experiment, results_folder(quick, release), checksum)
+    options = Options(quick=quick, data=with_release(data, release))
     stored = store.read()
-    options = Options(quick=quick, data=with_release(DataConfig(), release))
     return tuple(
         _row_plan(store, row, stored.get(row.name, {}), options) for row in experiment.rows
     )
@@ -148,8 +158,8 @@ def _row_plan(store: Store, row: Row, stored: Mapping[str, Any], options: Option
     wanted = 1 if options.quick else min(experiment.most_seeds, seeds_for(seconds))
     # A quick run may use any images; of the others the configuration of one seed stands for all.
     counting = runs if options.quick else store.runs_like(stored, configure(row, 0, options))
-    found = sum(seed in counting for seed in range(wanted))
-    return RowPlan(experiment, row, found, wanted, seconds, bool(runs))
+    missing = tuple(seed for seed in range(wanted) if seed not in counting)
+    return RowPlan(store, row, options, wanted, missing, seconds, bool(runs))
 
 
 def seeds_for(seconds: float) -> int:

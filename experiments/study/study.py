@@ -1,26 +1,31 @@
 """The whole study: every row with the seeds that it gets, the cheap ones first.
 
-Stored runs are skipped and stopped ones resume, so the same command continues. Several processes may run it
-at the same time, started by `workers.py` or manually: each run is done by one of them.
+Stored runs are skipped and stopped ones resume, so the same command continues. An executor trains: this
+process, several processes, or a Ray cluster. Results are stored here. Several studies may run on one
+machine at the same time: each run is done by one of them.
 """
 
+import os
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import ExitStack, contextmanager
+from functools import partial
 
 import jax
 from attrs import define, field, frozen
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from experiments.engine import runner
+from experiments.engine.runner import Job, Log, finish, image_loader, is_stored
 from experiments.engine.spec import Experiment
+from experiments.study import processes
 from experiments.study.catalogue import RowPlan, plan
+from experiments.study.work import Executor, Outcome, ThisProcess
 from fmnist_jax.cli.interruption import Interruption
 from fmnist_jax.data.loading import DataConfig, load_dataset
 from fmnist_jax.errors import UserError
-
-Log = Callable[[str], None]
 
 
 def silent(line: str) -> None:
@@ -35,13 +40,23 @@ class StudyOptions:
     """One seed of each row on a few images and epochs, to check that everything works; under runs/quick."""
     jobs: int | None = None
     """Processes that share the work; by default, on a CPU, one a core, at most eight, else one."""
+    ray: str | None = None
+    """A Ray cluster that does the work: HOST:PORT, auto for the one on this machine, or local to start one.
+    By default RAY_ADDRESS, unless jobs is given."""
     data: DataConfig = field(factory=DataConfig)
     """Which images."""
 
     def __attrs_post_init__(self) -> None:
-        """Refuse options that would run nothing."""
+        """Refuse options that would run nothing, or that contradict each other."""
         if self.jobs is not None and self.jobs < 1:
             raise UserError(f"jobs must be at least 1, found {self.jobs}")
+        if self.jobs is not None and self.ray is not None:
+            raise UserError("jobs and ray exclude each other: a Ray cluster runs as many as it can")
+
+    @property
+    def cluster(self) -> str | None:
+        """The address of the Ray cluster, if one does the work."""
+        return self.ray or (os.environ.get("RAY_ADDRESS") if self.jobs is None else None)
 
 
 def run(
@@ -52,35 +67,83 @@ def run(
 ) -> list[str]:
     """Run what is missing and return the rows that failed, a line each.
 
-    A failing row is reported; the others still run. Raises UserError if the data isn't available, and
-    Stopped after a signal.
+    A failing row is reported; the others still run. Raises UserError if the data or the cluster isn't
+    available, and Stopped after a signal.
     """
+    if options.cluster:
+        jax.config.update("jax_platforms", "cpu")  # leave this machine's GPU to the tasks
     log = without_repeats(console.print)
     todo = unfinished(experiments, options, log)
+    waiting = deque((row, seed) for row in todo for seed in row.missing)
+    running: dict[Future[Outcome], tuple[RowPlan, Job]] = {}
     failed: list[str] = []
     clock = Clock(missing_seconds(todo))
-    with progress_bar(console, clock) as show:
-        for number, row in enumerate(todo, 1):
-            interruption.check()
-            show(f"row {number} of {len(todo)}, {row.name}")
-            log(f"Row {number} of {len(todo)}, {clock.left()}")
-            failed += run_row(row, options, log, interruption)
-            clock.done += row.missing_seconds
-    return failed
+    with ExitStack() as stack:
+        executor = stack.enter_context(executor_for(options, len(waiting), log, interruption))
+        show = stack.enter_context(progress_bar(console, clock))
+        stopping = False
+        while waiting or running:
+            if interruption.number is not None and not stopping:
+                stopping = True
+                waiting.clear()
+                executor.stop()
+            elif waiting and len(running) < executor.room:
+                row, seed = waiting.popleft()
+                if seed == row.missing[0]:
+                    number = f"{todo.index(row) + 1} of {len(todo)}"
+                    show(f"row {number}, {row.name}")
+                    log(f"Row {number}, {clock.left()}: {row.name}")
+                job = row.job(seed)
+                if is_stored(job, log):
+                    clock.done += row.seconds
+                else:
+                    running[executor.submit(job.task)] = row, job
+            else:
+                for future in wait(running, 1.0, FIRST_COMPLETED).done:
+                    row, job = running.pop(future)
+                    result = partial(executor.result, future)
+                    failed += collect(row, job, result, log, stopping)
+                    clock.done += row.seconds
+    interruption.check()
+    return list(dict.fromkeys(failed))
 
 
-def run_row(row: RowPlan, options: StudyOptions, log: Log, interruption: Interruption) -> list[str]:
-    """Run what is missing of one row; if it fails, return the reason in one line. Raises Stopped."""
-    row_options = runner.Options(row.wanted, options.quick, (row.row.name,), options.data)
-    failed: list[str] = []
+@contextmanager
+def executor_for(
+    options: StudyOptions, tasks: int, log: Log, interruption: Interruption
+) -> Iterator[Executor]:
+    """What trains: a Ray cluster, processes, or this process, which may hold the GPU."""
+    load = image_loader(options.quick, log)
+    jobs = min(tasks, processes.jobs_for(options.jobs))
+    if not tasks:
+        yield ThisProcess(load, interruption.stop_requested)
+    elif options.cluster:
+        from experiments.study import cluster  # Ray is optional
+
+        with cluster.connected(options.cluster, load, log) as executor:
+            yield executor
+    elif processes.jobs_for(options.jobs) > 1:
+        with processes.started(jobs, options.quick) as executor:
+            yield executor
+    else:
+        yield ThisProcess(load, interruption.stop_requested)
+
+
+def collect(
+    row: RowPlan, job: Job, result: Callable[[], Outcome], log: Log, stopping: bool
+) -> list[str]:
+    """Store the outcome of a task, or return in one line why there is none."""
     try:
-        runner.run(row.experiment, row_options, log, interruption.stop_requested)
-    except UserError as error:
-        failed.append(f"{row.name}: {error}")
-    except (MemoryError, RuntimeError) as error:  # XLA reports exhausted memory as a RuntimeError
-        failed.append(f"{row.name}: {' '.join(str(error).split())[:300]}")
-    jax.clear_caches()  # the next row is another program
-    return failed
+        outcome = result()
+        for line in outcome.lines:
+            log(line)
+        failed = finish(job, outcome.figures, log) if outcome.ended else []
+    except RuntimeError as error:
+        if stopping:  # the process may have ended before it could listen
+            return []
+        log(f"{row.name}: {error}")
+        return [f"{row.name}: {error}"]
+    return [f"{row.name}: not finished, for the reasons above: {name}" for name in failed]
 
 
 def unfinished(
@@ -91,7 +154,11 @@ def unfinished(
     Raises UserError if the images aren't available: every row would fail.
     """
     images = load_dataset(options.data, log)
-    rows = [row for experiment in experiments for row in plan(experiment, options.quick, images)]
+    rows = [
+        row
+        for experiment in experiments
+        for row in plan(experiment, options.quick, images, options.data)
+    ]
     return sorted((row for row in rows if row.missing_seconds), key=lambda row: row.missing_seconds)
 
 

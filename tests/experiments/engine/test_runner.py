@@ -1,6 +1,5 @@
 """An experiment's rows are run and stored."""
 
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -8,7 +7,7 @@ from attrs import evolve
 
 from experiments.engine import runner
 from experiments.engine.configuration import change, seed_of
-from experiments.engine.runner import Options, configure, run, unfinished
+from experiments.engine.runner import Job, Options, configure, run
 from experiments.engine.spec import Row
 from experiments.engine.store import Store
 from experiments.study.study import StudyOptions
@@ -17,6 +16,7 @@ from fmnist_jax.data import checksums
 from fmnist_jax.data.loading import DataConfig, load_dataset
 from fmnist_jax.errors import UserError
 from fmnist_jax.runs.config import Run
+from fmnist_jax.runs.lock import lock
 from fmnist_jax.training import loop
 from fmnist_jax.training.checkpointing import TrainingCheckpoints
 from tests.experiments.small_experiment import EXPERIMENT, OPTIONS, SMALL
@@ -133,13 +133,11 @@ def test_a_run_that_was_stopped_resumes(results: Path, monkeypatch: pytest.Monke
     with pytest.raises(StopError):
         run(one, ONE_SEED, print, lambda: next(requests))
     (folder,) = (results / ".unfinished").iterdir()
-    store = Store(one, results, checksums.CHECKSUM)
-    with suppress(StopError), unfinished(store, configure(SLOW, 0, ONE_SEED)) as (found, key):
-        assert found == folder
-        newest = TrainingCheckpoints(folder / "mlp", f"{key} mlp").newest
-        assert newest is not None
-        assert len(newest.history) == 1
-        raise StopError  # so that it stays
+    task = Job(Store(one, results, checksums.CHECKSUM), SLOW, configure(SLOW, 0, ONE_SEED)).task
+    assert task.folder == folder
+    newest = TrainingCheckpoints(folder / "mlp", f"{task.key} mlp").newest
+    assert newest is not None
+    assert len(newest.history) == 1
     epochs = []
     train_epoch = loop.train_epoch
     monkeypatch.setattr(loop, "train_epoch", lambda *args: epochs.append(1) or train_epoch(*args))
@@ -151,8 +149,10 @@ def test_a_run_that_was_stopped_resumes(results: Path, monkeypatch: pytest.Monke
 
 def test_a_run_that_another_process_is_running_is_left_to_it(results: Path):
     store = Store(EXPERIMENT, results, checksums.CHECKSUM)
+    folder = Job(store, SLOW, configure(SLOW, 0, ONE_SEED)).task.folder
+    folder.mkdir(parents=True)
     lines: list[str] = []
-    with unfinished(store, configure(SLOW, 0, ONE_SEED)):
+    with lock(folder):
         stored = run(EXPERIMENT, ONE_SEED, lines.append)
     assert list(stored) == ["fast"]
     assert "made/small: slow, seed 0: another process is running it" in lines

@@ -19,7 +19,7 @@ from tests.experiments.small_experiment import SMALL
 
 WILD = change(SMALL, "mlp", training={"learning_rate": 1e30})
 WIDER = change(SMALL, "mlp", model={"layer_sizes": (784, 5, 10)})
-QUICK = StudyOptions(quick=True, data=DataConfig(source="synthetic"))
+QUICK = StudyOptions(quick=True, jobs=1, data=DataConfig(source="synthetic"))
 
 
 def experiment(name: str, seconds: float, **runs: Run) -> Experiment:
