@@ -41,68 +41,21 @@ class Drawn:
         return self.deviation(fan_in, fan_out) * unit, b if self.default_biases else 0 * b
 
 
-def he(fan_in: int, fan_out: int) -> float:
-    """sqrt(2 / fan_in)."""
-    return (2 / fan_in) ** 0.5
-
-
-def he_fan_out(fan_in: int, fan_out: int) -> float:
-    """sqrt(2 / fan_out)."""
-    return (2 / fan_out) ** 0.5
-
-
-def he_gain_1(fan_in: int, fan_out: int) -> float:
-    """sqrt(1 / fan_in)."""
-    return fan_in**-0.5
-
-
-def he_gain_1_fan_out(fan_in: int, fan_out: int) -> float:
-    """sqrt(1 / fan_out)."""
-    return fan_out**-0.5
-
-
-def he_as_limit(fan_in: int, fan_out: int) -> float:
-    """Uniform in +-sqrt(2 / fan_in): He's deviation taken for the limit."""
-    return (2 / (3 * fan_in)) ** 0.5
-
-
-def default(fan_in: int, fan_out: int) -> float:
-    """Uniform in +-1/sqrt(fan_in): PyTorch's default, He's with a = sqrt(5)."""
-    return (3 * fan_in) ** -0.5
-
-
-def xavier(fan_in: int, fan_out: int) -> float:
-    """sqrt(2 / (fan_in + fan_out))."""
-    return (2 / (fan_in + fan_out)) ** 0.5
-
-
-def xavier_gain_relu(fan_in: int, fan_out: int) -> float:
-    """sqrt(2) sqrt(2 / (fan_in + fan_out))."""
-    return (4 / (fan_in + fan_out)) ** 0.5
-
-
-def xavier_as_limit(fan_in: int, fan_out: int) -> float:
-    """Uniform in +-sqrt(2 / (fan_in + fan_out)): Xavier's deviation taken for the limit."""
-    return (2 / (3 * (fan_in + fan_out))) ** 0.5
-
-
-def xavier_old_as_limit(fan_in: int, fan_out: int) -> float:
-    """Uniform in +-sqrt(1 / (fan_in + fan_out))."""
-    return (1 / (3 * (fan_in + fan_out))) ** 0.5
-
-
-DEVIATIONS = {
-    "he": he,
-    "he fan_out": he_fan_out,
-    "he gain 1": he_gain_1,
-    "he gain 1 fan_out": he_gain_1_fan_out,
-    "he as limit": he_as_limit,
-    "default weights": default,
-    "xavier": xavier,
-    "xavier gain sqrt 2": xavier_gain_relu,
-    "xavier as limit": xavier_as_limit,
-    "xavier 1 as limit": xavier_old_as_limit,
+DEVIATIONS: dict[str, Callable[[int, int], float]] = {
+    "he": lambda fan_in, fan_out: (2 / fan_in) ** 0.5,
+    "he fan_out": lambda fan_in, fan_out: (2 / fan_out) ** 0.5,
+    "he gain 1": lambda fan_in, fan_out: fan_in**-0.5,
+    "he gain 1 fan_out": lambda fan_in, fan_out: fan_out**-0.5,
+    # He's deviation taken for the limit of a uniform distribution; so below, for Xavier's.
+    "he as limit": lambda fan_in, fan_out: (2 / (3 * fan_in)) ** 0.5,
+    # Uniform in +-1/sqrt(fan_in): PyTorch's default, He's with a = sqrt(5).
+    "default weights": lambda fan_in, fan_out: (3 * fan_in) ** -0.5,
+    "xavier": lambda fan_in, fan_out: (2 / (fan_in + fan_out)) ** 0.5,
+    "xavier gain sqrt 2": lambda fan_in, fan_out: (4 / (fan_in + fan_out)) ** 0.5,
+    "xavier as limit": lambda fan_in, fan_out: (2 / (3 * (fan_in + fan_out))) ** 0.5,
+    "xavier 1 as limit": lambda fan_in, fan_out: (1 / (3 * (fan_in + fan_out))) ** 0.5,
 }
+"""Standard deviations of W, from fan_in and fan_out."""
 
 CANDIDATES = {
     f"{name} {'normal' if normal else 'uniform'}, {'default' if biases else 'zero'} biases": Drawn(
