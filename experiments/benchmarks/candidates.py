@@ -4,17 +4,17 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from experiments.benchmarks.harness import Candidate, Worker, spread, verdict
+from experiments.benchmarks.harness import Candidate, spread, verdict
 
 OURS, FLAX, PYTORCH = "ours", "Flax", "PyTorch"
 OUR_FEATURES, PYTORCH_FEATURES = "our features", "PyTorch's features"
 
 CANDIDATES = {
-    OURS: Candidate("convnets", "train"),
+    OURS: Candidate("ours", "train"),
     FLAX: Candidate("flax_convnets", "train"),
-    PYTORCH: Candidate("pytorch_convnets", "train"),
-    OUR_FEATURES: Candidate("convnets", "features"),
-    PYTORCH_FEATURES: Candidate("pytorch_convnets", "features"),
+    PYTORCH: Candidate("pytorch", "train"),
+    OUR_FEATURES: Candidate("ours", "features"),
+    PYTORCH_FEATURES: Candidate("pytorch", "features"),
 }
 """In the order in which a round runs them."""
 
@@ -32,10 +32,7 @@ MAX_COMPILE_SECONDS, MAX_MEMORY_GIB = 10.0, 3.0
 
 
 def summarize(
-    name: str,
-    worker: Worker,
-    rounds: Sequence[Mapping[str, Mapping[str, float]]],
-    counts: Mapping[str, int],
+    name: str, rounds: Sequence[Mapping[str, Mapping[str, float]]], counts: Mapping[str, int]
 ) -> dict[str, Any]:
     """Return a candidate's images a second, its last figures, and the ratio of our speed to its."""
 
@@ -48,7 +45,6 @@ def summarize(
         "images": counts[COUNT_NAMES.get(name, "train")],
         "images_per_second": rates(name),
         "median_images_per_second": statistics.median(rates(name)),
-        "versions": dict(worker.versions),
     } | {key: value for key, value in last.items() if key != "seconds"}
     if name in BASELINES:
         pairs = zip(rates(BASELINES[name]), rates(name), strict=True)

@@ -7,15 +7,12 @@ used (the extra `benchmark`). Results, targets and protocol are in `docs/benchma
 """
 
 import sys
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import jax
-import numpy as np
-from attrs import field, frozen
-from rich.console import Console
+from attrs import evolve, field, frozen
 
 from experiments.benchmarks import harness
 from experiments.benchmarks.candidates import CANDIDATES, describe_all, describe_row, summarize
@@ -25,19 +22,13 @@ from experiments.engine.spec import Row as ExperimentRow
 from experiments.reports.report1 import table2 as report1_table2
 from experiments.reports.report3 import lenet as report3_lenet
 from experiments.reports.report4 import backbone as report4_backbone
-from fmnist_jax.cli.arguments import parse
-from fmnist_jax.config.codec import encode, name_of
 from fmnist_jax.data.dataset import Split
 from fmnist_jax.data.loading import DataConfig
-from fmnist_jax.errors import UserError
-from fmnist_jax.runs.config import NAMES, Stage
+from fmnist_jax.runs.config import Stage
 from fmnist_jax.scratch.losses import SOFTMAX_CROSS_ENTROPY
-from fmnist_jax.storage.files import write_json
-from fmnist_jax.training.optimizers import OPTIMIZERS
+from fmnist_jax.training.config import TrainingConfig
 
-PROGRAM = "python -m experiments.benchmarks.convnets"
-
-BATCH_SIZE, SEED = 64, 0
+BATCH_SIZE = 64
 
 STEPS = 50
 """Training steps of a timed run."""
@@ -53,6 +44,16 @@ class Row:
 
     name: str
     stage: Stage
+
+    @property
+    def timed(self) -> Stage:
+        """The stage with only those options of its training that all candidates have."""
+        training = TrainingConfig(
+            batch_size=BATCH_SIZE,
+            optimizer=self.stage.training.optimizer,
+            learning_rate=self.stage.training.learning_rate,
+        )
+        return evolve(self.stage, training=training)
 
     def counts(self, steps: int | None) -> dict[str, int]:
         """Return the number of images of a timed run, by kind of work."""
@@ -113,13 +114,7 @@ class Options:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure the rows and print each when it is done; returns 2 for invalid input."""
-    console = Console(highlight=False, soft_wrap=True)
-    try:
-        measure_all(parse(Options, PROGRAM, arguments, {}), console.print)
-    except UserError as error:
-        print(f"experiments.benchmarks.convnets: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return harness.command("convnets", Options, measure_all, arguments)
 
 
 def measure_all(options: Options, log: Callable[[str], None]) -> dict[str, Any]:
@@ -143,45 +138,13 @@ def measure_all(options: Options, log: Callable[[str], None]) -> dict[str, Any]:
 
 
 def measure(row: Row, train: Split, options: Options, log: Callable[[str], None]) -> dict[str, Any]:
-    """Time one row's candidates; returns the figures of each."""
+    """Time one row's candidates; the first run of each is not counted. Returns the figures of each."""
     counts = row.counts(2 if options.quick else None)
-    with tempfile.TemporaryDirectory() as directory:
-        write_job(Path(directory), row, train, counts)
-        with harness.start_workers(
-            CANDIDATES, options.torch_python, Path(directory), log
-        ) as workers:
-            harness.run_rounds(workers, 1)  # the first run of each is not counted
-            rounds = harness.run_rounds(workers, options.rounds)
-    return {name: summarize(name, worker, rounds, counts) for name, worker in workers.items()}
-
-
-def write_job(folder: Path, row: Row, train: Split, counts: Mapping[str, int]) -> None:
-    """Write the files of a worker's `Job`; all candidates start from the same weights."""
-    model, training, scaling = row.stage.model, row.stage.training, row.stage.scaling
-    parameters = model.build().init(jax.random.key(SEED)).parameters
-    weights: dict[str, Any] = {
-        f"{part}.{index}.{name}": np.asarray(values)
-        for part, layers in parameters.items()
-        for index, layer in layers.items()
-        for name, values in layer.items()
+    write = partial(harness.write_job, stage=row.timed, train=train, counts=counts)
+    versions, _, rounds = harness.time_candidates(CANDIDATES, options, write, log)
+    return {
+        name: summarize(name, rounds, counts) | {"versions": versions[name]} for name in versions
     }
-    images, labels = (values[: max(counts.values())] for values in train)
-    statistics = scaling.fit(train.images)
-    np.save(folder / "images.npy", images)
-    np.save(folder / "inputs.npy", scaling.apply(statistics, images))
-    np.save(folder / "labels.npy", labels)
-    np.savez(folder / "weights.npz", **weights)
-    np.savez(folder / "statistics.npz", **statistics)
-    job = {
-        "network": encode(model, NAMES),
-        "optimizer": name_of(training.optimizer, OPTIMIZERS),
-        "scaling": scaling.name,
-        "batch_size": BATCH_SIZE,
-        "learning_rate": training.learning_rate,
-        "seed": SEED,
-        "counts": dict(counts),
-    }
-    write_json(folder / "job.json", job)
 
 
 if __name__ == "__main__":

@@ -7,18 +7,29 @@ import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
+import jax
+import numpy as np
 from attrs import frozen
+from rich.console import Console
 
+from fmnist_jax.cli.arguments import parse
+from fmnist_jax.config.codec import encode
 from fmnist_jax.data import checksums
 from fmnist_jax.data.dataset import Split
 from fmnist_jax.data.loading import DataConfig, load_dataset
 from fmnist_jax.errors import UserError
+from fmnist_jax.runs.config import NAMES, Stage
+from fmnist_jax.storage.arrays import flatten_paths
+from fmnist_jax.storage.files import write_json
+
+Config = TypeVar("Config")
 
 PAUSE = 0.1
 """Seconds before each timed run: the threads of some pools spin for a while after their work."""
@@ -32,7 +43,7 @@ class Candidate(NamedTuple):
 
     module: str
     """In `experiments.benchmarks.peers`."""
-    start: str = "start"
+    start: str
     """Its function that takes the job and returns the function to time."""
 
     @property
@@ -167,6 +178,55 @@ def spread(ratios: Sequence[float]) -> dict[str, float]:
         "ratio_min": min(ratios),
         "ratio_max": max(ratios),
     }
+
+
+def time_candidates(
+    candidates: Mapping[str, Candidate],
+    options: Any,
+    write_job: Callable[[Path], None],
+    log: Callable[[str], None],
+) -> tuple[dict[str, Mapping[str, str]], dict[str, dict[str, float]], list[Any]]:
+    """Time the candidates of a job; returns their versions, their first run's figures, and each round's.
+
+    `options` has the `rounds` and the `torch_python` of a benchmark's options.
+    """
+    with tempfile.TemporaryDirectory() as directory:
+        write_job(Path(directory))
+        with start_workers(candidates, options.torch_python, Path(directory), log) as workers:
+            (warm_up,) = run_rounds(workers, 1)
+            rounds = run_rounds(workers, options.rounds)
+    return {name: worker.versions for name, worker in workers.items()}, warm_up, rounds
+
+
+def write_job(folder: Path, stage: Stage, train: Split, counts: Mapping[str, int]) -> None:
+    """Write the files of a worker's `Job`; all candidates start from the same weights."""
+    parameters = stage.model.build().init(jax.random.key(stage.training.seed)).parameters
+    images, labels = (values[: max(counts.values())] for values in train)
+    statistics = stage.scaling.fit(train.images)
+    np.save(folder / "images.npy", images)
+    np.save(folder / "inputs.npy", stage.scaling.apply(statistics, images))
+    np.save(folder / "labels.npy", labels)
+    arrays: dict[str, Any] = jax.tree.map(np.asarray, flatten_paths(parameters))
+    np.savez(folder / "weights.npz", **arrays)
+    np.savez(folder / "statistics.npz", **statistics)
+    write_json(folder / "job.json", {"stage": encode(stage, NAMES), "counts": dict(counts)})
+
+
+def command(
+    name: str,
+    options: type[Config],
+    measure_all: Callable[[Config, Callable[[str], None]], object],
+    arguments: Sequence[str] | None,
+) -> int:
+    """Run a benchmark as a command; returns its exit code, 2 for invalid input."""
+    program = f"python -m experiments.benchmarks.{name}"
+    console = Console(highlight=False, soft_wrap=True)
+    try:
+        measure_all(parse(options, program, arguments, {}), console.print)
+    except UserError as error:
+        print(f"experiments.benchmarks.{name}: {error}", file=sys.stderr)
+        return 2
+    return 0
 
 
 def machine_info() -> dict[str, Any]:

@@ -8,28 +8,23 @@ used (the extra `benchmark`). Results, targets and protocol are in `docs/benchma
 
 import statistics
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import jax
-import numpy as np
 from attrs import field, frozen
-from rich.console import Console
 
 from experiments.benchmarks import harness
 from experiments.benchmarks.harness import Candidate
 from experiments.benchmarks.results import results_path, store_row
-from fmnist_jax.cli.arguments import parse
 from fmnist_jax.data.dataset import Split
 from fmnist_jax.data.loading import DataConfig
 from fmnist_jax.data.scaling import Z_SCORE
 from fmnist_jax.errors import UserError
+from fmnist_jax.runs.config import Stage
 from fmnist_jax.scratch.mlp import MLPConfig
-from fmnist_jax.storage.files import write_json
-
-PROGRAM = "python -m experiments.benchmarks.mlp"
+from fmnist_jax.training.config import TrainingConfig
 
 
 @frozen
@@ -46,15 +41,21 @@ class Row:
         """The layer sizes, as the reports write them."""
         return ",".join(map(str, self.layer_sizes))
 
+    @property
+    def stage(self) -> Stage:
+        """Plain gradient descent."""
+        training = TrainingConfig(batch_size=BATCH_SIZE, learning_rate=LEARNING_RATE)
+        return Stage("mlp", MLPConfig(self.layer_sizes), training, Z_SCORE)
+
 
 OURS = "hand-written"
 
 CANDIDATES = {
-    OURS: Candidate("hand_written"),
-    "autodiff": Candidate("autodiff"),
-    "NumPy": Candidate("numpy_plain"),
-    "NumPy, tuned": Candidate("numpy_tuned"),
-    "PyTorch": Candidate("pytorch_mlp"),
+    OURS: Candidate("ours", "train"),
+    "autodiff": Candidate("ours", "autodiff"),
+    "NumPy": Candidate("numpy_plain", "start"),
+    "NumPy, tuned": Candidate("numpy_tuned", "start"),
+    "PyTorch": Candidate("pytorch", "train_mlp"),
 }
 """In the order in which a round runs them."""
 
@@ -69,7 +70,7 @@ ROWS = (
     ),
 )
 
-BATCH_SIZE, LEARNING_RATE, SEED = 64, 0.001, 0
+BATCH_SIZE, LEARNING_RATE = 64, 0.001
 
 
 @frozen
@@ -95,13 +96,7 @@ class Options:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure the rows and print each when it is done; returns 2 for invalid input."""
-    console = Console(highlight=False, soft_wrap=True)
-    try:
-        measure_all(parse(Options, PROGRAM, arguments, {}), console.print)
-    except UserError as error:
-        print(f"experiments.benchmarks.mlp: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return harness.command("mlp", Options, measure_all, arguments)
 
 
 def measure_all(options: Options, log: Callable[[str], None]) -> dict[str, Any]:
@@ -125,46 +120,21 @@ def measure_all(options: Options, log: Callable[[str], None]) -> dict[str, Any]:
 
 def measure(row: Row, train: Split, options: Options, log: Callable[[str], None]) -> dict[str, Any]:
     """Time one row's candidates; returns the figures of each."""
-    with tempfile.TemporaryDirectory() as directory:
-        write_job(Path(directory), row, train)
-        with harness.start_workers(
-            CANDIDATES, options.torch_python, Path(directory), log
-        ) as workers:
-            (warm_up,) = harness.run_rounds(workers, 1)
-            rounds = harness.run_rounds(workers, options.rounds)
+    write = partial(harness.write_job, stage=row.stage, train=train, counts=counts_of(train))
+    versions, warm_up, rounds = harness.time_candidates(CANDIDATES, options, write, log)
     return {
         name: summarize([one[OURS] for one in rounds], [one[name] for one in rounds])
-        | {"warm_up_seconds": warm_up[name]["seconds"], "versions": dict(worker.versions)}
-        for name, worker in workers.items()
+        | {
+            "warm_up_seconds": warm_up[name]["seconds"] + warm_up[name].get("compile_seconds", 0.0),
+            "versions": versions[name],
+        }
+        for name in versions
     }
 
 
-def write_job(folder: Path, row: Row, train: Split) -> None:
-    """Write the files of a worker's `Job`; all candidates start from the same weights."""
-    model = MLPConfig(layer_sizes=row.layer_sizes).build()
-    parameters = model.init(jax.random.key(SEED)).parameters
-    weights: dict[str, Any] = {
-        f"{name}{index}": np.asarray(values)
-        for index, layer in enumerate(parameters)
-        for name, values in layer._asdict().items()
-    }
-    scaling = Z_SCORE.fit(train.images)
-    inputs = Z_SCORE.apply(scaling, train.images).reshape(len(train.images), -1)
-    np.save(folder / "images.npy", train.images)
-    np.save(folder / "inputs.npy", inputs)
-    np.save(folder / "labels.npy", train.labels)
-    np.savez(folder / "weights.npz", **weights)
-    np.savez(folder / "statistics.npz", **scaling)
-    job = {
-        "network": {"layer_sizes": row.layer_sizes},
-        "optimizer": "sgd",
-        "scaling": Z_SCORE.name,
-        "batch_size": BATCH_SIZE,
-        "learning_rate": LEARNING_RATE,
-        "seed": SEED,
-        "counts": {},
-    }
-    write_json(folder / "job.json", job)
+def counts_of(train: Split) -> dict[str, int]:
+    """An epoch uses all images."""
+    return dict.fromkeys(("train", "features"), len(train.labels))
 
 
 def summarize(

@@ -5,13 +5,14 @@ before they are flattened, so that the dense layers' weights are the same.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float, Key
 
-from experiments.benchmarks.peers.convnets import Training, config_of, train_with
+from experiments.benchmarks.peers.ours import Training, stage_of, train_with
 from experiments.benchmarks.peers.worker import Job
 from fmnist_jax.config.model import Inputs, Logits, Model, Parameters, State, Targets, Variables
 from fmnist_jax.models.config import Block, ConvNetConfig
@@ -51,7 +52,8 @@ class ConvNet(nnx.Module):
 
 def train(job: Job) -> Callable[[], Training]:
     """Prepare an epoch of `counts["flax"]` images; few, since it is slow."""
-    return train_with(job, model_of(config_of(job)), job.counts["flax"])
+    config: Any = stage_of(job).model
+    return train_with(job, model_of(config), job.counts["flax"])
 
 
 def model_of(config: ConvNetConfig) -> Model:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from experiments.benchmarks.peers.worker import Epoch, Job
+from experiments.benchmarks.peers.worker import Epoch, Job, epochs
 
 
 def step(
@@ -42,21 +42,14 @@ def step(
 
 def start(job: Job) -> Callable[[], Epoch]:
     """Prepare the epoch."""
-    inputs, labels = job.array("inputs"), job.array("labels")
-    stored = job.arrays("weights")
-    weights = [(stored[f"W{index}"], stored[f"b{index}"]) for index in range(len(stored) // 2)]
-    learning_rate = np.float32(job.learning_rate)
-    rng = np.random.default_rng(job.seed)
+    labels, stored = job.array("labels"), job.arrays("weights")
+    inputs = job.array("inputs").reshape(len(labels), -1)
+    weights = [(stored[f"{index}.W"], stored[f"{index}.b"]) for index in range(len(stored) // 2)]
+    learning_rate = np.float32(job.stage["training"]["learning_rate"])
 
-    def epoch() -> Epoch:
+    def update(indices: np.ndarray) -> tuple[float, int]:
         nonlocal weights
-        order = rng.permutation(len(labels))
-        loss_sum, correct = 0.0, 0
-        for begin in range(0, len(order), job.batch_size):
-            indices = order[begin : begin + job.batch_size]
-            weights, loss, right = step(weights, inputs[indices], labels[indices], learning_rate)
-            loss_sum += loss
-            correct += right
-        return Epoch(loss_sum / len(labels), correct / len(labels))
+        weights, loss, right = step(weights, inputs[indices], labels[indices], learning_rate)
+        return loss, right
 
-    return epoch
+    return epochs(job, update)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from experiments.benchmarks.peers.worker import Epoch, Job
+from experiments.benchmarks.peers.worker import Epoch, Job, epochs
 
 
 class Network:
@@ -18,10 +18,11 @@ class Network:
     def __init__(self, job: Job):
         weights = job.arrays("weights")
         layers = range(len(weights) // 2)
-        sizes, batch = job.network["layer_sizes"], job.batch_size
-        self.learning_rate = np.float32(job.learning_rate)
-        self.W = [weights[f"W{index}"] for index in layers]
-        self.b = [weights[f"b{index}"] for index in layers]
+        sizes, training = job.stage["model"]["layer_sizes"], job.stage["training"]
+        batch = training["batch_size"]
+        self.learning_rate = np.float32(training["learning_rate"])
+        self.W = [weights[f"{index}.W"] for index in layers]
+        self.b = [weights[f"{index}.b"] for index in layers]
         self.dW = [np.empty_like(W) for W in self.W]
         self.db = [np.empty_like(b) for b in self.b]
         self.A = [np.empty((batch, units), np.float32) for units in sizes]
@@ -65,21 +66,13 @@ class Network:
 
 def start(job: Job) -> Callable[[], Epoch]:
     """Prepare the epoch."""
-    inputs, labels = job.array("inputs"), job.array("labels")
-    network = Network(job)
-    rng = np.random.default_rng(job.seed)
+    labels, network = job.array("labels"), Network(job)
+    inputs = job.array("inputs").reshape(len(labels), -1)
 
-    def epoch() -> Epoch:
-        order = rng.permutation(len(labels))
-        loss_sum, correct = 0.0, 0
-        for begin in range(0, len(order), job.batch_size):
-            indices = order[begin : begin + job.batch_size]
-            m = len(indices)
-            # "clip" writes directly to `out`; the default makes a temporary copy.
-            np.take(inputs, indices, axis=0, out=network.A[0][:m], mode="clip")
-            loss, right = network.step(m, labels[indices])
-            loss_sum += loss
-            correct += right
-        return Epoch(loss_sum / len(labels), correct / len(labels))
+    def update(indices: np.ndarray) -> tuple[float, int]:
+        m = len(indices)
+        # "clip" writes directly to `out`; the default makes a temporary copy.
+        np.take(inputs, indices, axis=0, out=network.A[0][:m], mode="clip")
+        return network.step(m, labels[indices])
 
-    return epoch
+    return epochs(job, update)

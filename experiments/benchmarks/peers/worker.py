@@ -10,6 +10,7 @@ import json
 import platform
 import sys
 import time
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,16 +31,11 @@ class Epoch(NamedTuple):
 class Job(NamedTuple):
     """What all candidates of a row receive."""
 
-    network: dict[str, Any]
-    """An MLPConfig's `layer_sizes`, or a ConvNetConfig as `fmnist_jax.config.codec` encodes it."""
-    optimizer: str
-    scaling: str
-    batch_size: int
-    learning_rate: float
-    seed: int
-    """Draws the order of the images, by each candidate's own generator."""
+    stage: dict[str, Any]
+    """The network and its training, as `fmnist_jax.config.codec` encodes a Stage. The seed draws the order of
+    the images, by each candidate's own generator."""
     counts: dict[str, int]
-    """Number of images by kind of work, where a run doesn't use all of them."""
+    """Number of images by kind of work."""
     folder: Path
     """Holds the arrays."""
 
@@ -48,7 +44,7 @@ class Job(NamedTuple):
         return np.load(self.folder / f"{name}.npy", allow_pickle=False)
 
     def arrays(self, name: str) -> dict[str, Any]:
-        """Load the initial `weights` or the scaling's `statistics`."""
+        """Load the initial `weights`, by their paths such as "0.W", or the scaling's `statistics`."""
         with np.load(self.folder / f"{name}.npz", allow_pickle=False) as stored:
             return dict(stored)
 
@@ -56,6 +52,23 @@ class Job(NamedTuple):
 def read_job(folder: Path) -> Job:
     """Read the job that was written to `folder`."""
     return Job(**json.loads((folder / "job.json").read_text("utf-8")), folder=folder)
+
+
+def epochs(job: Job, step: Callable[[np.ndarray], tuple[float, int]]) -> Callable[[], Epoch]:
+    """An epoch of NumPy's steps; each takes the images of these indices, in the order that is drawn.
+
+    It returns the sum of losses and the number of right answers before its update.
+    """
+    count, batch_size = len(job.array("labels")), job.stage["training"]["batch_size"]
+    rng = np.random.default_rng(job.stage["training"]["seed"])
+
+    def epoch() -> Epoch:
+        order = rng.permutation(count)
+        batches = [step(order[at : at + batch_size]) for at in range(0, count, batch_size)]
+        losses, correct = zip(*batches, strict=True)
+        return Epoch(sum(losses) / count, sum(correct) / count)
+
+    return epoch
 
 
 def main(module: str, function: str, folder: str) -> None:

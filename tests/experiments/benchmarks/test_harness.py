@@ -18,8 +18,8 @@ from fmnist_jax.data.loading import DataConfig
 from fmnist_jax.errors import UserError
 
 CANDIDATES = {
-    "ours": Candidate("convnets", "train"),
-    "theirs": Candidate("pytorch_convnets", "train"),
+    "ours": Candidate("ours", "train"),
+    "theirs": Candidate("pytorch", "train"),
 }
 
 

@@ -1,7 +1,8 @@
-"""The same convnet in eager PyTorch, on the CPU with its default threads.
+"""The same networks in eager PyTorch, on the CPU with its default threads.
 
-Model and images are channels_last. The scaled images are one tensor, indexed batch by batch without a
-DataLoader. Adam and SGD are fused, PyTorch's fastest on a CPU. Figures are read from tensors only at the end.
+A convnet and its images are channels_last. The scaled images are one tensor, indexed batch by batch without a
+DataLoader. Adam and SGD of convnets are fused, PyTorch's fastest on a CPU. Figures are read from tensors only
+at the end.
 """
 
 from collections.abc import Callable
@@ -28,19 +29,36 @@ class Extraction(NamedTuple):
     mean: float
 
 
+def train_mlp(job: Job) -> Callable[[], Epoch]:
+    """Prepare an epoch of an MLP on all images."""
+    inputs = torch.from_numpy(job.array("inputs")).flatten(1)
+    sizes = job.stage["model"]["layer_sizes"]
+    network = dense_of(job, [(f"{index}.W", f"{index}.b") for index in range(len(sizes) - 1)])
+    return train_with(job, network, inputs, fused=False)
+
+
 def train(job: Job) -> Callable[[], Epoch]:
-    """Prepare an epoch of `counts["train"]` images."""
-    inputs = inputs_of(job, job.counts["train"])
+    """Prepare an epoch of a convnet on `counts["train"]` images."""
+    network = nn.Sequential(extractor_of(job), head_of(job)).to(memory_format=torch.channels_last)
+    return train_with(job, network, inputs_of(job, job.counts["train"]), fused=True)
+
+
+def train_with(
+    job: Job, network: nn.Module, inputs: torch.Tensor, *, fused: bool
+) -> Callable[[], Epoch]:
+    """Prepare an epoch of the network on these inputs."""
+    training = job.stage["training"]
     labels = torch.from_numpy(job.array("labels")[: len(inputs)]).long()
-    extractor, head = extractor_of(job), head_of(job)
-    network = nn.Sequential(extractor, head).to(memory_format=torch.channels_last)
-    optimizer = OPTIMIZERS[job.optimizer](network.parameters(), lr=job.learning_rate, fused=True)
+    optimizer = OPTIMIZERS[training["optimizer"]](
+        network.parameters(), lr=training["learning_rate"], fused=fused
+    )
     cross_entropy = nn.CrossEntropyLoss()
-    generator = torch.Generator().manual_seed(job.seed)
+    generator = torch.Generator().manual_seed(training["seed"])
 
     def epoch() -> Epoch:
         loss_sum, correct = torch.zeros(()), torch.zeros((), dtype=torch.int64)
-        for indices in torch.randperm(len(labels), generator=generator).split(job.batch_size):
+        order = torch.randperm(len(labels), generator=generator)
+        for indices in order.split(training["batch_size"]):
             batch_labels = labels[indices]
             logits = network(inputs[indices])
             loss = cross_entropy(logits, batch_labels)
@@ -76,7 +94,7 @@ def inputs_of(job: Job, count: int) -> torch.Tensor:
 def extractor_of(job: Job) -> nn.Sequential:
     """Build convolutions, ReLU and poolings, flattened, with the given initial weights."""
     weights, layers, channels = job.arrays("weights"), [], 1
-    for index, block in enumerate(job.network["blocks"]):
+    for index, block in enumerate(job.stage["model"]["blocks"]):
         k, padding = block["kernel"], block["padding"]
         before, after = ((k - 1) // 2, k // 2) if padding is None else (padding, padding)
         if before != after:
@@ -96,12 +114,18 @@ def extractor_of(job: Job) -> nn.Sequential:
 
 
 def head_of(job: Job) -> nn.Sequential:
-    """Build dense layers with ReLU between, with the given initial weights."""
+    """Build a convnet's dense layers."""
+    layers = range(len(job.stage["model"]["hidden"]) + 1)
+    return dense_of(job, [(f"dense.{index}.kernel", f"dense.{index}.bias") for index in layers])
+
+
+def dense_of(job: Job, names: list[tuple[str, str]]) -> nn.Sequential:
+    """Build dense layers with ReLU between, with the initial weights and biases of these names."""
     weights, layers = job.arrays("weights"), []
-    for index in range(len(job.network["hidden"]) + 1):
-        kernel = torch.from_numpy(weights[f"dense.{index}.kernel"])
+    for kernel_name, bias_name in names:
+        kernel = torch.from_numpy(weights[kernel_name])
         linear = nn.Linear(*kernel.shape)
-        fill(linear, kernel.T, weights[f"dense.{index}.bias"])
+        fill(linear, kernel.T, weights[bias_name])
         layers += [linear, nn.ReLU()]
     return nn.Sequential(*layers[:-1])
 
