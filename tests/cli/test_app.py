@@ -64,8 +64,8 @@ def test_options_that_do_not_fit_are_one_line_and_exit_code_2(
         (("train", "--optimizer", "lbfgs"), "unknown optimizer 'lbfgs': known are adam"),
         (("train", "--batch-size", "0"), "batch_size"),
         (
-            ("train", "resnet"),
-            "unknown network 'resnet': known are backbone, five-conv, lenet, mlp",
+            ("train", "vgg"),
+            "unknown network 'vgg': known are backbone, five-conv, lenet, mlp",
         ),
         (("train", "--filters", "8", "8"), "filters must be five, one a convolution, found 2"),
         (("train", "--filters", "8", "8", "8", "8", "0"), "filters must be a whole number from 1"),

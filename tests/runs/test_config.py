@@ -133,7 +133,7 @@ def test_the_stored_form():
     stored = json.loads(json.dumps(encode(Run((CONVNET, MLP)), NAMES)))
     assert list(stored) == ["stages", "data"]
     first, second = stored["stages"]
-    assert list(first) == ["name", "model", "training", "scaling"]
+    assert list(first) == ["name", "model", "training", "scaling", "views"]
     assert (first["name"], first["model"]["type"], first["scaling"]) == (
         "convnet", "convnet", "unit",
     )  # fmt: skip
