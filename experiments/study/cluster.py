@@ -38,7 +38,13 @@ from fmnist_jax.storage.files import writing
 
 try:
     import ray
-    from ray.exceptions import RayError, RayTaskError, TaskCancelledError
+    from ray.exceptions import (
+        NodeDiedError,
+        RayError,
+        RayTaskError,
+        TaskCancelledError,
+        TaskUnschedulableError,
+    )
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 except ImportError as error:
     raise UserError(
@@ -133,6 +139,8 @@ def _check_packages(nodes: list[dict[str, Any]]) -> None:
     for node, answer in answers.items():
         try:
             found = ray.get(answer, timeout=max(0.0, deadline - time.monotonic()))
+        except (NodeDiedError, TaskUnschedulableError):
+            continue  # a node that died is listed as alive until its heartbeats are missed
         except RayError as error:
             raise UserError(
                 f"ray: node {node} can't import experiments and fmnist_jax: {_cause(error)}; {remedy}"

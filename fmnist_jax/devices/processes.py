@@ -83,7 +83,7 @@ def is_first() -> bool:
 
 
 def share(value: Any) -> Any:
-    """Return the first process's `value`, made of what JSON holds, in every process."""
+    """Return the first process's `value`, which JSON can hold, in every process."""
     if jax.process_count() == 1:
         return value
     from jax.experimental.multihost_utils import broadcast_one_to_all

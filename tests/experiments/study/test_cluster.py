@@ -22,7 +22,7 @@ pytest.importorskip("ray")
 import ray
 from ray._private import node as ray_node
 from ray.cluster_utils import Cluster
-from ray.exceptions import RayTaskError
+from ray.exceptions import RayTaskError, TaskUnschedulableError
 
 from experiments.study import cluster
 from fmnist_jax.errors import UserError
@@ -225,3 +225,14 @@ def test_a_node_without_the_packages_is_refused(
         connected(address_of(ray_cluster)),
     ):
         raise AssertionError
+
+
+def test_a_node_that_has_just_died_does_not_stop_the_study(
+    ray_cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+):
+    def unschedulable(*_: object, **__: object) -> None:
+        raise TaskUnschedulableError("the node doesn't exist any more")
+
+    monkeypatch.setattr(ray, "get", unschedulable)
+    with connected(address_of(ray_cluster)) as found:
+        assert found.room >= 2
