@@ -22,7 +22,7 @@ from fmnist_jax.data import checksums
 from fmnist_jax.scratch.initializers import INITIALIZERS
 from fmnist_jax.scratch.losses import SOFTMAX_CROSS_ENTROPY, SOFTMAX_TWICE
 
-UNFINISHED = {"report1/release", "beyond/best_mlp"}
+UNFINISHED = {"report1/table1_protocol", "beyond/best_mlp"}
 """Some of their rows are still to be run; `python -m experiments` lists what is missing."""
 
 ALL = pytest.mark.parametrize("experiment", experiments(), ids=lambda one: one.name)
@@ -106,10 +106,10 @@ def test_table_1_is_below_the_report_where_its_notes_say_so():
     ("name", "expected"),
     [
         ("report1/table1", {"better": 9}),
-        ("report1/table2", {"reproduced": 17, "better": 8, "worse": 1}),
+        ("report1/table2", {"reproduced": 16, "better": 10}),
     ],
 )
-def test_with_the_release_one_accuracy_of_report_1_is_missed(name: str, expected: dict[str, int]):
+def test_with_the_release_no_accuracy_of_report_1_is_missed(name: str, expected: dict[str, int]):
     """The notes say so: the verdicts take into account that the report used other images."""
     verdicts = Counter(
         one.verdict
