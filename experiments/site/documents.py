@@ -118,8 +118,10 @@ def checkpoint_table() -> str:
             for stage, these in layers.items()
         ]
         parameters = sum(layer.parameters for these in layers.values() for layer in these)
-        accuracy = checkpoint.metrics["stages"][last.name]["test"]["accuracy"]
-        seed = checkpoint.run["stages"][-1]["training"]["seed"]
+        metrics: Any = checkpoint.metrics
+        run: Any = checkpoint.run
+        accuracy = metrics["stages"][last.name]["test"]["accuracy"]
+        seed = run["stages"][-1]["training"]["seed"]
         checksum = hashlib.sha256((path / MANIFEST).read_bytes()).hexdigest()
         lines.add_row(
             f"`{name}`", "; ".join(sizes), f"{parameters:,}", f"{accuracy:.4f}", str(seed),
